@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { Percentile, Report } from '../../src/analysis/report.ts'
+import { openRun } from '../../src/store/read/open-run.ts'
+import { readRunJson } from '../../src/store/run-folder.ts'
+import type { RunningPacedServer } from '../../test/paced-server/start.ts'
+import type { Truth } from '../../test/paced-server/truth.ts'
+import { quantile } from '../client/compare.ts'
+
+const CLI = fileURLToPath(new URL('../../../bin/layerline', import.meta.url))
+const LIMIT_MS = 1_800_000
+
+/** A run of `layerline load` as a user starts it, and what the server says that it did. */
+export interface MeasuredLoad {
+  readonly report: Report
+  /** The whole process, from its start to its end. */
+  readonly wallS: number
+  readonly pacingCpuS: number | null
+  /** TTFT by the server's own stamps, ms; null for answers as fast as they are read. */
+  readonly truth: { readonly p50: number; readonly p99: number } | null
+  /** Resident set of the client after the first minute and at the end, MB; null for shorter runs. */
+  readonly memory: { readonly afterMinuteMb: number; readonly lastMb: number } | null
+}
+
+export async function measureLoad(server: RunningPacedServer, args: readonly string[]): Promise<MeasuredLoad> {
+  await server.clearTruth()
+  const folder = await mkdtemp(join(tmpdir(), 'layerline-bench-load-'))
+  const out = join(folder, 'run')
+  try {
+    const common = [
+      '--url',
+      server.url,
+      '--endpoint',
+      'completions',
+      '--gpu',
+      'none',
+      '--quiet',
+      '--json',
+      '--out',
+      out,
+    ]
+    const startMs = performance.now()
+    const { stdout } = await promisify(execFile)(CLI, ['load', ...args, ...common], {
+      timeout: LIMIT_MS,
+      maxBuffer: 2 ** 26,
+    })
+    const wallS = (performance.now() - startMs) / 1000
+    const report = JSON.parse(stdout) as Report
+    if (report.offered.ok < report.offered.requests) {
+      throw new Error(`${report.offered.requests - report.offered.ok} requests failed; no figure comes of that`)
+    }
+    const pacingCpuS = readRunJson(out).plan?.pacing_cpu_s ?? null
+    return { report, wallS, pacingCpuS, truth: ttftOf(await server.truth()), memory: await memoryOf(out) }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function memoryOf(out: string): Promise<MeasuredLoad['memory']> {
+  const reader = await openRun(out)
+  try {
+    const [row] = await reader.query(`
+      WITH m AS (SELECT t_ns / 1e9 AS t, value / 1e6 AS mb FROM named_counters
+        WHERE name = 'rss_bytes' AND (attrs->>'role') = 'client'), last AS (SELECT max(t) AS t FROM m)
+      SELECT avg(mb) FILTER (m.t BETWEEN 60 AND 90) AS after_minute, avg(mb) FILTER (m.t > last.t - 30) AS last, max(m.t) AS seconds
+      FROM m, last`)
+    if (Number(row?.seconds) < 120) return null
+    return { afterMinuteMb: Number(row?.after_minute), lastMb: Number(row?.last) }
+  } finally {
+    await reader.close()
+  }
+}
+
+/** The value of a percentile, or the largest where there are too few. */
+export function percentileOf(percentile: Percentile | undefined): number {
+  return percentile !== undefined && 'value' in percentile ? percentile.value : Number.NaN
+}
+
+function ttftOf({ requests }: Truth): MeasuredLoad['truth'] {
+  const all = Object.values(requests).flatMap(({ first_ns, received_ns }) =>
+    first_ns === null ? [] : [(first_ns - received_ns) / 1e6],
+  )
+  const sorted = Float64Array.from(all).sort()
+  return sorted.length === 0 ? null : { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99) }
+}

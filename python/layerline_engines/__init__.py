@@ -1,0 +1,1 @@
+"""What Layerline runs inside the Python environment of an engine in its care."""

@@ -1,0 +1,1 @@
+"""Programs of known behaviour for Layerline's view of the operating system."""

@@ -1,0 +1,1 @@
+"""Layerline inside vLLM: a log of the scheduler's steps."""

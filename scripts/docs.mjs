@@ -1,0 +1,186 @@
+// Generates what the docs share with the code, or with --check says where they differ: a page a command from the options
+// table, the tables of the run format. Also checks that links between our pages lead somewhere.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { root, setup } from './setup.mjs'
+
+setup()
+const { allCommands } = await import('../dist/src/cli/commands.js')
+const { optionOf } = await import('../dist/src/cli/program.js')
+const { describe } = await import('../dist/src/cli/parse-values.js')
+const { LIVE_TABLES } = await import('../dist/src/trace/tables.js')
+const { RUN_VIEWS } = await import('../dist/src/store/views/run-views.js')
+const { PROBE_SETS, probeSet } = await import('../dist/src/sources/os/probe-sets.js')
+const COMMANDS = await allCommands()
+const check = process.argv.includes('--check')
+const problems = []
+
+for (const command of COMMANDS) put(`docs/commands/${command.name}.md`, commandPage(command))
+put('docs/commands/README.md', indexPage())
+const format = 'docs/run-format.md'
+put(format, between(format, 'tables', tablesText()))
+put(format, between(format, 'views', viewsText()))
+put('docs/os.md', between('docs/os.md', 'probes', probesText()))
+for (const name of readdirSync(join(root, 'docs', 'commands'))) {
+  if (name !== 'README.md' && !COMMANDS.some((command) => `${command.name}.md` === name))
+    problems.push(`docs/commands/${name}: no such command`)
+}
+checkLinks()
+
+if (problems.length > 0) {
+  process.stderr.write(`${problems.map((problem) => `docs: ${problem}`).join('\n')}\n`)
+  process.exit(1)
+}
+process.stdout.write(check ? 'docs: true to the code\n' : 'docs: written\n')
+
+function put(path, text) {
+  const file = join(root, path)
+  if (check) {
+    if (!existsSync(file) || readFileSync(file, 'utf8') !== text)
+      problems.push(`${path}: differs from the code; run npm run docs`)
+    return
+  }
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, text)
+}
+
+function commandPage(command) {
+  const words = [
+    'layerline',
+    command.name,
+    ...command.arguments.map(({ name, optional, variadic }) => (optional ? `[${name}${variadic ? '...' : ''}]` : name)),
+  ]
+  const rows = command.options.map((name) => {
+    const option = optionOf(command, name)
+    const flag =
+      option.value === undefined
+        ? `--${name}`
+        : `--${name} ${option.preset === undefined ? option.value : `[${option.value}]`}`
+    return `| \`${flag.replaceAll('|', '\\|')}\` | ${cell(describe(option))}${command.required?.includes(name) ? ' **required**' : ''} |`
+  })
+  return [
+    `# layerline ${command.name}`,
+    '',
+    `${command.summary[0].toUpperCase()}${command.summary.slice(1)}.`,
+    '',
+    '```',
+    `${words.join(' ')}${command.options.length > 0 ? ' [options]' : ''}`,
+    '```',
+    '',
+    command.about,
+    ...(command.arguments.length > 0
+      ? [
+          '',
+          '| argument | meaning |',
+          '|---|---|',
+          ...command.arguments.map(
+            ({ name, doc, choices }) => `| \`${name}\` | ${cell(doc)}${choices ? `: ${choices.join(', ')}` : ''} |`,
+          ),
+        ]
+      : []),
+    ...(rows.length > 0 ? ['', '| option | meaning |', '|---|---|', ...rows] : []),
+    '',
+    '## Examples',
+    ...command.examples.flatMap(({ line, what }) => [
+      '',
+      `${what[0].toUpperCase()}${what.slice(1)}:`,
+      '',
+      '```',
+      line,
+      '```',
+    ]),
+    '',
+  ].join('\n')
+}
+
+function indexPage() {
+  const rows = COMMANDS.map(({ name, summary }) => `| [${name}](${name}.md) | ${summary} |`)
+  return [
+    '# Commands',
+    '',
+    'Every command has `--help`. Exit codes: 0 done; 1 nothing succeeded; 2 wrong usage or input; 3 the target could not be reached; 4 a needed tool, right or disk space is missing; 5 an internal error; 130 interrupted, the run is sealed.',
+    '',
+    '| command | does |',
+    '|---|---|',
+    ...rows,
+    '',
+  ].join('\n')
+}
+
+function tablesText() {
+  return Object.values(LIVE_TABLES)
+    .map((table) => {
+      const rows = Object.entries(table.columns).map(([name, [type, doc, codes]]) => {
+        const null_ = type.endsWith('?') ? 'yes' : ''
+        return `| \`${name}\` | ${sealedType(type)} | ${null_} | ${cell(doc)}${codes ? `: ${codes.map((code) => `\`${code}\``).join(', ')}` : ''} |`
+      })
+      return `### ${table.name}\n\nA row is ${table.doc}. Sorted by \`${table.sortedBy}\`.\n\n| column | type | NULL | meaning |\n|---|---|---|---|\n${rows.join('\n')}\n`
+    })
+    .join('\n')
+}
+
+function viewsText() {
+  return RUN_VIEWS.map(({ name, doc, columns }) => {
+    const rows = Object.entries(columns).map(([column, meaning]) => `| \`${column}\` | ${cell(meaning)} |`)
+    return `### ${name}\n\nA row is ${doc}.\n\n| column | meaning |\n|---|---|\n${rows.join('\n')}\n`
+  }).join('\n')
+}
+
+function sealedType(type) {
+  return {
+    f64: 'DOUBLE',
+    u32: 'UINTEGER',
+    u16: 'USMALLINT',
+    u8: 'UTINYINT',
+    bool: 'BOOLEAN',
+    text: 'VARCHAR',
+    code: 'VARCHAR',
+  }[type.replace('?', '')]
+}
+
+function probesText() {
+  const sets = PROBE_SETS.map((name) => probeSet(name))
+  const rows = sets.flatMap(({ name, files }) =>
+    files.flatMap((file) => [
+      ...file.maps.map(({ name: track, keys, unit, kind, doc }) => {
+        const each =
+          keys[0] !== 'pid'
+            ? keys[1]
+            : keys[1] === 'tid'
+              ? 'thread'
+              : kind === 'hist'
+                ? 'process, bin'
+                : keys.join(', ').replace('pid', 'process')
+        return `| ${name} | \`${track}\` | ${kind === 'hist' ? `1, by ${unit}` : unit} | ${each} | ${cell(doc)} |`
+      }),
+    ]),
+  )
+  return `| set | track | unit | one for each | meaning |\n|---|---|---|---|---|\n${rows.join('\n')}\n`
+}
+
+function between(path, what, generated) {
+  const text = readFileSync(join(root, path), 'utf8')
+  const [begin, end] = [`<!-- ${what}: generated by npm run docs -->`, `<!-- end of ${what} -->`]
+  const from = text.indexOf(begin)
+  const to = text.indexOf(end)
+  if (from < 0 || to < 0) throw new Error(`${path}: the markers of the generated part are gone`)
+  return `${text.slice(0, from + begin.length)}\n\n${generated}\n${text.slice(to)}`
+}
+
+function cell(text) {
+  return text.replaceAll('|', '\\|')
+}
+
+function checkLinks() {
+  const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md']
+  const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.md'),
+  )
+  for (const page of [...pages, ...docs.map((name) => `docs/${name}`)]) {
+    const text = readFileSync(join(root, page), 'utf8')
+    for (const [, to] of text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
+      if (/^https?:/.test(to)) continue
+      if (!existsSync(resolve(root, dirname(page), to))) problems.push(`${page}: link to ${to} leads nowhere`)
+    }
+  }
+}

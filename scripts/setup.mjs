@@ -1,0 +1,148 @@
+// Installs what the lockfile names and builds dist/, each only when needed. Plain Node: it runs before anything is installed.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const lockDir = join(root, '.setup-lock')
+const quiet = process.argv.includes('--quiet')
+
+class SetupError extends Error {}
+
+/** Installs and builds if needed; safe when several processes start at once. Ends the process where that fails. */
+export function setup() {
+  try {
+    setupOrThrow()
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error
+    process.stderr.write(
+      `layerline: ${error.message}\n  -> its own words are above; expected npm with access to a registry, and a clean checkout\n`,
+    )
+    process.exit(4)
+  }
+}
+
+function setupOrThrow() {
+  if (installed() && built()) return
+  withLock(() => {
+    if (!installed()) {
+      say('installing dependencies (first use) …')
+      run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])
+      writeFileSync(join(root, 'node_modules', '.layerline-lock'), lockHash())
+    }
+    if (!built()) {
+      say('building …')
+      build()
+    }
+  })
+}
+
+/** Builds aside and swaps, so that what runs from the old build meanwhile is disturbed for an instant at most. */
+function build() {
+  const [fresh, old, dist] = ['dist.new', 'dist.old', 'dist'].map((name) => join(root, name))
+  const hash = sourceHash()
+  rmSync(fresh, { recursive: true, force: true })
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', fresh])
+  for (const name of readdirSync(join(root, 'src'), { recursive: true })) {
+    // The compiler leaves data files where they are; the built program reads them beside itself.
+    if (name.endsWith('.json')) cpSync(join(root, 'src', name), join(fresh, 'src', name))
+  }
+  writeFileSync(join(fresh, '.built'), hash)
+  rmSync(old, { recursive: true, force: true })
+  if (existsSync(dist)) renameSync(dist, old)
+  renameSync(fresh, dist)
+  rmSync(old, { recursive: true, force: true })
+}
+
+function installed() {
+  return readOr(join(root, 'node_modules', '.layerline-lock')) === lockHash()
+}
+
+function built() {
+  return readOr(join(root, 'dist', '.built')) === sourceHash()
+}
+
+function lockHash() {
+  return createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
+}
+
+/** A fingerprint of every source's path, size and time: any edit rebuilds. */
+function sourceHash() {
+  const hash = createHash('sha256')
+  for (const folder of ['src', 'bench', 'test/paced-server']) {
+    if (!existsSync(join(root, folder))) continue
+    for (const name of readdirSync(join(root, folder), { recursive: true }).sort()) {
+      if (!/\.(ts|json)$/.test(name) || name.endsWith('.test.ts')) continue
+      const stat = statSync(join(root, folder, name))
+      hash.update(`${folder}/${name} ${stat.size} ${stat.mtimeMs}\n`)
+    }
+  }
+  hash.update(readFileSync(join(root, 'tsconfig.build.json')))
+  return hash.digest('hex')
+}
+
+function withLock(work) {
+  for (let waited = 0; ; waited++) {
+    try {
+      mkdirSync(lockDir)
+      break
+    } catch {
+      const holder = Number(readOr(join(lockDir, 'pid')))
+      if (waited > 10 && !alive(holder)) rmSync(lockDir, { recursive: true, force: true })
+      if (waited === 0) say('another process is setting up; waiting …')
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+    }
+  }
+  try {
+    writeFileSync(join(lockDir, 'pid'), String(process.pid))
+    work()
+  } finally {
+    rmSync(lockDir, { recursive: true, force: true })
+  }
+}
+
+function alive(pid) {
+  try {
+    return pid > 0 && process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+function run(command, args) {
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', quiet ? 'ignore' : process.stderr.fd, 'inherit'],
+  })
+  if (result.status !== 0) {
+    process.stderr.write(
+      `layerline: setup failed: ${command} ${args.join(' ')} ended with ${result.status ?? result.signal ?? result.error}\n`,
+    )
+    process.exit(4)
+  }
+}
+
+function readOr(path) {
+  return existsSync(path) ? readFileSync(path, 'utf8') : ''
+}
+
+function say(text) {
+  if (!quiet) process.stderr.write(`layerline: ${text}\n`)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) setup()

@@ -1,0 +1,118 @@
+import type { RunReader } from '../store/read/run-reader.ts'
+import type { RunJson } from '../trace/run-json.ts'
+import { type DefinitionsName, definedFigures } from './definitions/defined-figures.ts'
+import { hardwareFigures } from './hardware/hardware.ts'
+import { kernelFigures } from './kernels/kernels.ts'
+import { opTotals } from './kernels/op-totals.ts'
+import { lateTokens } from './late-tokens/late-tokens.ts'
+import { kernelClock } from './latency/kernel-clock.ts'
+import { latencyFigures } from './latency/latency.ts'
+import { requestLines } from './latency/request-lines.ts'
+import { sizeThroughput } from './latency/size-throughput.ts'
+import { streamFacts } from './latency/stream-facts.ts'
+import { timeShares } from './latency/time-shares.ts'
+import { machineFigures } from './machine.ts'
+import { osFigures } from './os/os-figures.ts'
+import type { Figures, Report, RunSummary } from './report.ts'
+import { failureFigures } from './requests/failures.ts'
+import { measuredSpan, offeredFigures } from './requests/offered.ts'
+import { tokenFigures } from './requests/tokens.ts'
+import { type RooflineOptions, roofline } from './roofline/roofline.ts'
+import type { SloLimit } from './slo/slo.ts'
+import { sloFigures } from './slo/slo-figures.ts'
+import { steadyState } from './steady-state/steady-state.ts'
+import { spanFigures } from './steps/span-figures.ts'
+import { stepFigures } from './steps/step-figures.ts'
+import { stepJoin } from './steps/step-join.ts'
+import { judge } from './verdict/judge.ts'
+
+export interface AnalyseOptions {
+  /** Requests listed one by one. */
+  requestLines?: number
+  /** Stretches that a listed request's gaps are shown in. */
+  gapBins?: number
+  /** Late tokens listed one by one. */
+  lateLines?: number
+  /** Objectives to judge the requests by. */
+  slo?: readonly SloLimit[] | undefined
+  /** Another tool's definitions, to lay its figures beside ours. */
+  definitions?: DefinitionsName | undefined
+  /** Another tool's rules for kernels, to add its figures. */
+  rules?: 'hta' | undefined
+  /** The model and the machine to count the work of steps by. */
+  roofline?: RooflineOptions | undefined
+}
+
+const OPERATORS_SHOWN = 5
+
+/**
+ * Everything `report` says about a run, its verdict first. Aggregates are made in SQL: memory in this process does
+ * not grow with the run. Queries run one after another, so that a live run's recorder is not crowded.
+ */
+export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}): Promise<Report> {
+  const span = await measuredSpan(reader)
+  const offered = await offeredFigures(reader, span)
+  const { stream, amortized } = await streamFacts(reader)
+  const { latency, gaps } = await latencyFigures(reader, amortized)
+  const figures: Figures = {
+    run: runSummary(reader.run),
+    offered,
+    steady: await steadyState(reader, span, offered.concurrency),
+    failures: await failureFigures(reader),
+    latency,
+    slo: options.slo === undefined ? null : await sloFigures(reader, options.slo, span, offered.concurrency),
+    definitions: options.definitions === undefined ? null : await definedFigures(reader, options.definitions),
+    stream,
+    tokens: await tokenFigures(reader, span, offered.concurrency),
+    throughput: await sizeThroughput(reader),
+    time: await timeShares(reader, span, offered.concurrency, gaps),
+    steps: await stepFigures(reader),
+    step_join: await stepJoin(reader),
+    spans: await spanFigures(reader),
+    late_tokens: await lateTokens(reader, options.lateLines),
+    kernel_clock: await kernelClock(reader),
+    machine: await machineFigures(reader, span),
+    hardware: await hardwareFigures(reader, span, options.requestLines),
+    os: await osFigures(reader, span),
+    kernels: await kernelFigures(reader, options.rules),
+    operators: await opTotals(reader, OPERATORS_SHOWN),
+    roofline: options.roofline === undefined ? null : await roofline(reader, options.roofline),
+    requests: await requestLines(reader, options.requestLines ?? 20, options.gapBins ?? 24),
+  }
+  const { run, ...rest } = figures
+  return { run, verdict: judge(figures), ...rest }
+}
+
+function runSummary(run: RunJson): RunSummary {
+  return {
+    run_id: run.run_id,
+    state: run.state,
+    command: run.command,
+    layerline: run.layerline,
+    started: run.started,
+    ended: run.ended,
+    seed: run.seed,
+    ended_by: run.ended_by,
+    planned_requests: run.planned_requests,
+    loop: run.loop,
+    plan: run.plan,
+    url: run.engine?.url ?? null,
+    server: run.engine === null ? null : [run.engine.server, run.engine.version].filter(Boolean).join(' ') || null,
+    model: run.engine?.model ?? null,
+    same_host: run.engine?.same_host ?? null,
+    insecure: run.config.insecure === true,
+    hosts: run.hosts.map(({ name, cpu, cores, memory_bytes, cgroup }) => ({
+      name,
+      cpu,
+      cores,
+      memory_bytes,
+      cgroup_cpu_cores: cgroup.cpu_cores,
+    })),
+    layers: run.layers,
+    // Nobody judges a run when it is imported: its run.json holds what the import had to say.
+    imported:
+      run.command === 'import'
+        ? { format: typeof run.config.format === 'string' ? run.config.format : null, notes: run.verdict }
+        : null,
+  }
+}

@@ -1,0 +1,33 @@
+/** The requests that figures speak of: warm-up and drain are kept in the run, and out of here. */
+export const MEASURED = "(SELECT * FROM requests WHERE phase = 'measured')"
+
+/** Those that were answered: the only ones in latency, tokens and throughput. */
+export const ANSWERED = "(SELECT * FROM requests WHERE phase = 'measured' AND status = 'ok')"
+
+/** Those of them that no profiler slowed: the ones whose times say something of the server. */
+export const TIMED = "(SELECT * FROM requests WHERE phase = 'measured' AND status = 'ok' AND profiled IS NOT TRUE)"
+
+/** When a request began to take the client's time: a fresh connection's start, else the send. */
+export const BEGIN_NS = 'coalesce(connect_start_ns, sent_ns)'
+
+/** Time to first token, ns: from the last byte of the request handed over to the first event with a token. */
+export const TTFT_NS = 'first_token_ns - sent_ns'
+
+/** Time per output token after the first, ns; NULL where there is no second, or all came in one instant. */
+export const TPOT_NS =
+  'CASE WHEN output_tokens >= 2 AND last_token_ns > first_token_ns THEN (last_token_ns - first_token_ns) / (output_tokens - 1) END'
+
+/** From the last byte of the request handed over to the end of the stream, ns. */
+export const E2E_NS = 'end_ns - sent_ns'
+
+/** An event that carries a token; role-only and usage events do not. */
+export const IS_TOKEN_EVENT = "kind IN ('content', 'reasoning', 'tool')"
+
+/** Token events of answered requests. */
+export const TOKEN_EVENTS = `(SELECT c.* FROM chunks c SEMI JOIN ${ANSWERED} a ON c.request_id = a.request_id WHERE ${IS_TOKEN_EVENT})`
+
+/** One row a token event: `gap_ns` since the request's token event before it, NULL at its first. */
+export const GAPS = `(SELECT request_id, t_ns - lag(t_ns) OVER (PARTITION BY request_id ORDER BY "index") AS gap_ns FROM ${TOKEN_EVENTS})`
+
+/** The same of requests that no profiler slowed. */
+export const TIMED_GAPS = `(SELECT g.* FROM ${GAPS} g SEMI JOIN ${TIMED} t ON g.request_id = t.request_id)`

@@ -1,0 +1,31 @@
+import type { RunReader } from '../../store/read/run-reader.ts'
+import type { Status } from '../../trace/tables.ts'
+import type { Failures } from '../report.ts'
+import { countOf, numberOf, oneRow, textOf } from '../rows.ts'
+
+/** Kinds beyond these are counted only. */
+const MAX_KINDS = 12
+
+/** Failures of every phase, by status, HTTP status and error text; texts that differ in numbers only are one kind. */
+export async function failureFigures(reader: RunReader): Promise<Failures> {
+  const kinds = `(SELECT status, http_status, regexp_replace(error, '\\d+(\\.\\d+)?', 'N', 'g') AS error, count(*) AS n,
+    min(coalesce(sent_ns, scheduled_ns)) AS first_ns, arg_min(request_id, coalesce(sent_ns, scheduled_ns)) AS request_id
+    FROM requests WHERE status <> 'ok' GROUP BY 1, 2, 3)`
+  const total = await oneRow(reader, `SELECT coalesce(sum(n), 0) AS n, count(*) AS kinds FROM ${kinds}`)
+  const rows = await reader.query(`SELECT * FROM ${kinds} ORDER BY n DESC, first_ns, status, error LIMIT ${MAX_KINDS}`)
+  return {
+    requests: countOf(total, 'n'),
+    kinds: rows.map((row) => {
+      const firstNs = numberOf(row, 'first_ns')
+      return {
+        status: row.status as Status,
+        http_status: numberOf(row, 'http_status'),
+        error: textOf(row, 'error'),
+        requests: countOf(row, 'n'),
+        first_at_s: firstNs === null ? null : firstNs / 1e9,
+        request_id: countOf(row, 'request_id'),
+      }
+    }),
+    more_kinds: countOf(total, 'kinds') - rows.length,
+  }
+}

@@ -1,0 +1,76 @@
+import type { VerdictLine } from '../../trace/run-json.ts'
+import type { Figures } from '../report.ts'
+import { cachedTokens } from './cache.ts'
+import { clientLines } from './client.ts'
+import { hardwareLines } from './hardware.ts'
+import { busyMachine, memoryLeft, runQueue, stolenTime, swapping, throttledTime } from './machine-rules.ts'
+import { networkLines } from './network.ts'
+import { heldBack, leftOut, lostWorkers, portsGone, resumedRun, serverBehind, serverFull } from './offering.ts'
+import { osLines } from './os.ts'
+import { cutRequests, earlyEnd, failedRequests, nothingMeasured, runState, warmupExcluded } from './outcome.ts'
+import { profiledRequests, profileOffClock } from './profile.ts'
+import type { Rule } from './rule.ts'
+import { startLag, unsentRequests } from './schedule.ts'
+import { sameHost } from './server.ts'
+import { countedEvents, lostRows, tokenDrift, uncheckedTls } from './trust.ts'
+
+const one = (rule: Rule) => (figures: Figures) => rule(figures) ?? []
+
+/** In order of importance among lines of the same level. */
+const THEMES: readonly ((figures: Figures) => VerdictLine | VerdictLine[])[] = [
+  one(nothingMeasured),
+  one(earlyEnd),
+  one(failedRequests),
+  one(lostWorkers),
+  one(serverFull),
+  one(portsGone),
+  one(heldBack),
+  one(serverBehind),
+  clientLines,
+  networkLines,
+  scheduleLines,
+  one(sameHost),
+  one(cachedTokens),
+  one(lostRows),
+  one(runState),
+  one(stolenTime),
+  one(throttledTime),
+  one(runQueue),
+  one(swapping),
+  one(memoryLeft),
+  one(busyMachine),
+  hardwareLines,
+  osLines,
+  one(tokenDrift),
+  one(countedEvents),
+  one(uncheckedTls),
+  one(cutRequests),
+  one(profileOffClock),
+  one(profiledRequests),
+  one(warmupExcluded),
+  one(leftOut),
+  one(resumedRun),
+]
+
+/** Of a run without one measured request. */
+const NO_REQUESTS: typeof THEMES = [one(nothingMeasured), one(earlyEnd), one(lostRows), one(runState), osLines]
+/** Of a program that was looked at: no requests were meant. */
+const OS_ALONE: typeof THEMES = [one(lostRows), one(runState), osLines]
+
+/** Good news and notes keep the order of their themes. */
+const FIRST: Partial<Record<VerdictLine['level'], number>> = { bad: 0, warn: 1 }
+
+/** What may have spoiled the run, worst first; then the answers that speak for it. */
+export function judge(figures: Figures): VerdictLine[] {
+  const lines = (
+    figures.run.command === 'os' ? OS_ALONE : figures.offered.requests === 0 ? NO_REQUESTS : THEMES
+  ).flatMap((theme) => theme(figures))
+  return lines.sort((a, b) => (FIRST[a.level] ?? 2) - (FIRST[b.level] ?? 2))
+}
+
+function scheduleLines(figures: Figures): VerdictLine[] {
+  const unsent = unsentRequests(figures)
+  const lag = startLag(figures)
+  if (unsent === null) return lag === null ? [] : [lag]
+  return lag === null || lag.level === 'ok' ? [unsent] : [unsent, lag]
+}

@@ -1,0 +1,124 @@
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { EXIT, LayerlineError } from '../../base/errors.ts'
+import { paintFor } from '../../dashboard/text/paint.ts'
+import { llamacppStatus } from '../../engines/llamacpp/status.ts'
+import { askLocalSmi } from '../../sources/gpu/smi/local-smi.ts'
+import { hostProvenance } from '../../sources/host/provenance.ts'
+import { defineCommand } from '../command.ts'
+import { osFinding } from '../os/os-finding.ts'
+import { hasColor } from '../views/print-report.ts'
+
+interface Finding {
+  layer: string
+  state: 'works' | 'off'
+  what: string
+  /** How to get it, or the rest of it. */
+  how: string | null
+}
+
+export const doctorCommand = defineCommand({
+  name: 'doctor',
+  summary: 'what this machine allows, layer by layer, and how to get the rest',
+  about: 'Looks at this machine and says for each layer whether it works here; where it is off, why, and what to do.',
+  arguments: [],
+  options: ['json'],
+  examples: [{ line: 'layerline doctor', what: 'before a first run, or when a layer is missing from one' }],
+  async run({ options }) {
+    const findings = [request(), host(), await gpu(), engine(), folder(), ...later(), await osFinding()]
+    if (options.json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`)
+    else process.stdout.write(findings.map(line).join(''))
+    return EXIT.done
+  },
+})
+
+function line({ layer, state, what, how }: Finding): string {
+  const paint = paintFor(hasColor())
+  const mark = state === 'works' ? paint.green('✓ works') : paint.yellow('· off  ')
+  return `${mark}  ${paint.bold(layer.padEnd(8))} ${what}\n${how === null ? '' : `${' '.repeat(18)}${paint.dim(`-> ${how}`)}\n`}`
+}
+
+function request(): Finding {
+  return {
+    layer: 'request',
+    state: 'works',
+    what: `requests, tokens and this client itself (Node ${process.versions.node})`,
+    how: null,
+  }
+}
+
+function host(): Finding {
+  if (!existsSync('/proc/stat')) {
+    return {
+      layer: 'host',
+      state: 'off',
+      what: 'no /proc on this system',
+      how: 'run Layerline on Linux to see processor and memory beside the requests',
+    }
+  }
+  const { cpu, cores, memory_bytes, cgroup } = hostProvenance()
+  const limit = cgroup.cpu_cores === null ? '' : `, limited to ${cgroup.cpu_cores} cores by its cgroup`
+  const tight = availableParallelism() <= 2
+  return {
+    layer: 'host',
+    state: 'works',
+    what: `${cores} × ${cpu ?? 'CPU'}, ${(memory_bytes / 2 ** 30).toFixed(1)} GiB, from /proc${limit}`,
+    how: tight
+      ? 'few cores: a server on this machine and this client share them; the verdict of a run says if that showed'
+      : null,
+  }
+}
+
+async function gpu(): Promise<Finding> {
+  try {
+    const { gpus, driver, mig } = await askLocalSmi([])
+    const names = gpus.map(({ index, name, uuid }) => `${index} ${name}${mig.has(uuid) ? ' (MIG)' : ''}`).join(', ')
+    return { layer: 'gpu', state: 'works', what: `${names}, driver ${driver}, from nvidia-smi`, how: null }
+  } catch (error) {
+    if (!(error instanceof LayerlineError)) throw error
+    return { layer: 'gpu', state: 'off', what: error.message, how: error.hint ?? null }
+  }
+}
+
+function engine(): Finding {
+  const status = llamacppStatus()
+  if (status.unsupported !== undefined) {
+    return {
+      layer: 'engine',
+      state: 'off',
+      what: status.unsupported,
+      how: 'trace a server elsewhere with --url',
+    }
+  }
+  const running = status.running.map(({ url }) => url).join(', ')
+  if (status.installed && status.model.installed) {
+    return {
+      layer: 'engine',
+      state: 'works',
+      what: `llama.cpp with ${status.model.name}${running === '' ? '' : `, running at ${running}`}`,
+      how: running === '' ? 'layerline engine start' : null,
+    }
+  }
+  const python = spawnSync('python3', ['-m', 'pip', '--version'], { encoding: 'utf8' })
+  const how =
+    python.status === 0
+      ? 'layerline engine install'
+      : 'install Python >= 3.10 with pip (Debian: apt-get install python3-pip), then layerline engine install'
+  return { layer: 'engine', state: 'off', what: 'llama.cpp is not installed yet', how }
+}
+
+function folder(): Finding {
+  try {
+    accessSync('.', constants.W_OK)
+    return { layer: 'store', state: 'works', what: `runs are written to ${process.cwd()}/runs`, how: null }
+  } catch {
+    return { layer: 'store', state: 'off', what: `${process.cwd()} is not writable`, how: 'name a folder with --out' }
+  }
+}
+
+/** Layers that this version does not record yet, so that nobody looks for the switch. */
+function later(): Finding[] {
+  const notYet = 'not in this version'
+  return [{ layer: 'kernel', state: 'off', what: `kernels and operators are ${notYet}`, how: null }]
+}

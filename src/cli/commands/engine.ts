@@ -1,0 +1,126 @@
+import { EXIT, LayerlineError } from '../../base/errors.ts'
+import type { EngineStatus } from '../../engines/care/engine.ts'
+import { stopEngine } from '../../engines/care/running-engines.ts'
+import { ENGINE_NAMES, ENGINES, type EngineName, listEngines } from '../../engines/engines.ts'
+import { defineCommand } from '../command.ts'
+import { engineProgress } from '../views/engine-progress.ts'
+
+export const engineCommand = defineCommand({
+  name: 'engine',
+  summary: 'install, start, stop or list the engines in our care',
+  about:
+    'llamacpp: llama.cpp with SmolLM2-135M-Instruct, about 200 MB. vllm: vLLM with the same model, 3.5 GB and some minutes of installing, its profiler ready; the CPU build, or the CUDA build where an NVIDIA GPU answers (that one is not verified). Both are kept in a cache folder (LAYERLINE_CACHE, else ~/.cache/layerline) and served as an OpenAI-compatible API on 127.0.0.1 by processes of their own. `start` leaves the engine running and prints its URL; `stop` takes the name or a port.',
+  arguments: [
+    { name: 'ACTION', doc: 'what to do', choices: ['install', 'start', 'stop', 'list'] },
+    { name: 'NAME', doc: 'the engine; for stop, also a port', optional: true },
+  ],
+  options: ['port', 'model', 'sequences', 'context-tokens', 'threads', 'otlp-endpoint', 'json', 'quiet'],
+  overrides: {
+    model: {
+      value: 'PATH|ID',
+      doc: 'llamacpp: a GGUF file; vllm: a model folder, an id that it fetches, or `tiny` (random weights, for tests)',
+      default: 'SmolLM2-135M-Instruct',
+    },
+    sequences: { default: "4; vllm: vLLM's own" },
+    'context-tokens': { default: '4096, vllm: 8192; at most what the model was trained for' },
+  },
+  examples: [
+    { line: 'layerline engine start', what: 'a small real model on http://127.0.0.1:8080/v1' },
+    { line: 'layerline engine start llamacpp --port 9000 --model model.gguf', what: 'a model of your own' },
+    { line: 'layerline engine start vllm --port 8000', what: 'vLLM with the small model on http://127.0.0.1:8000/v1' },
+    { line: 'layerline engine stop', what: 'ends every engine that `start` left running' },
+  ],
+  async run({ arguments: [action, name], options }) {
+    if (action === 'list') return list(options.json)
+    if (action === 'stop') return stop(name, options.json)
+    const { install, start } = ENGINES[engineNamed(name)]
+    if (options['otlp-endpoint'] !== undefined && engineNamed(name) !== 'vllm') {
+      throw new LayerlineError('usage/engine', `--otlp-endpoint: only vllm sends spans, not ${engineNamed(name)}`)
+    }
+    const progress = engineProgress(process.stderr, options.quiet)
+    try {
+      if (action === 'install') {
+        const installed = await install({ onProgress: progress.show })
+        progress.done()
+        process.stdout.write(
+          options.json
+            ? `${JSON.stringify(installed)}\n`
+            : `installed: ${installed.engineFolder}\nmodel: ${installed.modelPath}\n`,
+        )
+        return EXIT.done
+      }
+      const port = options.port ?? 8080
+      refuseOwnPort(port)
+      const engine = await start({
+        port,
+        detached: true,
+        onProgress: progress.show,
+        ...(options.model === undefined ? {} : { model: options.model }),
+        ...(options.sequences === undefined ? {} : { sequences: options.sequences }),
+        ...(options['context-tokens'] === undefined ? {} : { contextTokens: options['context-tokens'] }),
+        ...(options.threads === undefined ? {} : { threads: options.threads }),
+        ...(options['otlp-endpoint'] === undefined ? {} : { otlpEndpoint: options['otlp-endpoint'] }),
+      })
+      progress.done()
+      const { stop: _, ...facts } = engine
+      process.stdout.write(
+        options.json
+          ? `${JSON.stringify(facts)}\n`
+          : `${engine.model} at ${engine.url} (pid ${engine.pid}); log: ${engine.log}\n`,
+      )
+      return EXIT.done
+    } finally {
+      progress.done()
+    }
+  },
+})
+
+function engineNamed(name = 'llamacpp'): EngineName {
+  const known = ENGINE_NAMES.find((engine) => engine === name)
+  if (known !== undefined) return known
+  throw new LayerlineError('usage/engine', `no engine ${name}; expected ${ENGINE_NAMES.join(' or ')}`)
+}
+
+/** A second `start` on one port is told of the first, not of some other program. */
+function refuseOwnPort(port: number): void {
+  const own = listEngines().flatMap(({ running }) => running.filter((engine) => engine.port === port))[0]
+  if (own === undefined) return
+  throw new LayerlineError(
+    'usage/port',
+    `Port ${port} is in use by ${own.name} with ${own.model}, at ${own.url} (pid ${own.pid})`,
+    {
+      hint: `use it as it is, or \`layerline engine stop ${port}\`, or take another port: --port 0 finds a free one`,
+    },
+  )
+}
+
+async function stop(nameOrPort: string | undefined, json: boolean): Promise<0> {
+  const stopped = await stopEngine(/^\d+$/.test(nameOrPort ?? '') ? Number(nameOrPort) : nameOrPort)
+  const lines = stopped.map(({ name, url, pid }) => `stopped ${name} at ${url} (pid ${pid})`)
+  process.stdout.write(json ? `${JSON.stringify(stopped)}\n` : `${lines.join('\n') || 'no engine was running'}\n`)
+  return EXIT.done
+}
+
+function list(json: boolean): 0 {
+  const engines = listEngines()
+  if (json) process.stdout.write(`${JSON.stringify(engines, null, 2)}\n`)
+  else for (const engine of engines) process.stdout.write(describe(engine))
+  return EXIT.done
+}
+
+function describe(engine: EngineStatus): string {
+  const state =
+    engine.unsupported ??
+    (engine.installed
+      ? `installed, ${mb(engine.engineBytes)}`
+      : `not installed: layerline engine install ${engine.name}`)
+  const model = engine.model.installed ? `installed, ${mb(engine.model.bytes)}` : 'not installed'
+  const running = engine.running.map(
+    ({ url, model: served, pid, uptimeS }) => `  ${served} at ${url}, pid ${pid}, up ${uptimeS} s\n`,
+  )
+  return `${engine.name} ${engine.version}: ${state}\n  ${engine.model.name}: ${model}\n${running.join('') || '  not running\n'}`
+}
+
+function mb(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`
+}

@@ -1,0 +1,81 @@
+import { EXIT, LayerlineError } from '../../base/errors.ts'
+import type { ExportFormat, ExportOptions } from '../../exports/export-options.ts'
+import { EXPORTS } from '../../exports/registry.ts'
+import { defineCommand } from '../command.ts'
+
+const FLAGS = {
+  fromNs: '--from',
+  toNs: '--to SECONDS',
+  layers: '--layers',
+  split: '--split',
+  vision: '--vision',
+  tables: '--tables',
+}
+
+export const exportCommand = defineCommand({
+  name: 'export',
+  summary: "write a run in another tool's format",
+  about: `Reads a sealed run and writes it elsewhere. ${Object.entries<ExportFormat>(EXPORTS)
+    .map(([name, { about }]) => `\`${name}\`: ${about}.`)
+    .join(' ')} A second --to with a number ends the window that --from begins. Columns and mappings: docs/exports.md.`,
+  arguments: [{ name: 'RUN', doc: 'folder of the run' }],
+  options: ['to', 'from', 'layers', 'split', 'vision', 'tables', 'out', 'json'],
+  required: ['to', 'out'],
+  examples: [
+    {
+      line: 'layerline export RUN --to parquet --out tables',
+      what: 'tables/requests.parquet, tables/chunks.parquet, …',
+    },
+    { line: 'layerline export RUN --to perfetto --out run.perfetto', what: 'a file for ui.perfetto.dev' },
+    {
+      line: 'layerline export RUN --to chrome --from 10 --to 12.5 --layers request,gpu --out part.json',
+      what: 'two layers of two and a half seconds',
+    },
+    {
+      line: 'layerline export RUN --to tracer-csv --split size --out traces',
+      what: 'a file a prompt size, as the Tracer',
+    },
+  ],
+  async run({ arguments: [folder], options }) {
+    const { format, toSeconds } = readTo(options.to ?? [])
+    const { from, layers, split } = options
+    const given: ExportOptions = {
+      ...(from === undefined ? {} : { fromNs: from * 1e9 }),
+      ...(toSeconds === undefined ? {} : { toNs: toSeconds * 1e9 }),
+      ...(layers === undefined ? {} : { layers }),
+      ...(split === undefined ? {} : { split }),
+      ...(options.vision ? { vision: true } : {}),
+      ...(options.tables ? { tables: true } : {}),
+    }
+    const { write, options: heeded }: ExportFormat = EXPORTS[format]
+    for (const name of Object.keys(given) as (keyof ExportOptions)[]) {
+      if (heeded.includes(name)) continue
+      throw new LayerlineError('usage/arguments', `${FLAGS[name]}: --to ${format} does not take it`, {
+        hint: 'layerline export --help',
+      })
+    }
+    if (from !== undefined && toSeconds !== undefined && toSeconds <= from)
+      throw new LayerlineError('usage/arguments', `--from ${from} --to ${toSeconds}: expected an end after the start`)
+    const files = await write(folder ?? '', options.out ?? '', given)
+    if (options.json) process.stdout.write(`${JSON.stringify(files, null, 2)}\n`)
+    else
+      for (const { path, rows, what } of files) process.stdout.write(`${String(rows).padStart(10)} ${what}  ${path}\n`)
+    return EXIT.done
+  },
+})
+
+/** `--to` is given once with a format, and may be given again with the end of the window in seconds. */
+function readTo(given: readonly string[]): { format: keyof typeof EXPORTS; toSeconds: number | undefined } {
+  const formats = given.filter((text) => Object.hasOwn(EXPORTS, text)) as (keyof typeof EXPORTS)[]
+  const others = given.filter((text) => !Object.hasOwn(EXPORTS, text))
+  const [format] = formats
+  const seconds = others.map((text) => (text.trim() === '' ? Number.NaN : Number(text)))
+  const bad = others.find((_, i) => !Number.isFinite(seconds[i]))
+  if (bad !== undefined || format === undefined || formats.length > 1 || others.length > 1) {
+    throw new LayerlineError(
+      'usage/arguments',
+      `--to ${bad ?? given.join(' --to ')}: expected one of ${Object.keys(EXPORTS).join(', ')}, and at most one end in seconds`,
+    )
+  }
+  return { format, toSeconds: seconds[0] }
+}

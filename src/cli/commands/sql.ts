@@ -1,0 +1,37 @@
+import { EXIT, LayerlineError } from '../../base/errors.ts'
+import { openRun } from '../../store/read/open-run.ts'
+import { RUN_VIEWS } from '../../store/views/run-views.ts'
+import { defineCommand } from '../command.ts'
+import { writeCsv, writeJson, writeTable } from '../views/row-output.ts'
+
+export const sqlCommand = defineCommand({
+  name: 'sql',
+  summary: 'read-only SQL over a run',
+  about: `Runs one SELECT over the tables of a run: requests, chunks, texts, tracks, slices, strings, counters, links, clocks, mips, and the views named_counters, named_slices, and for the analyses ${RUN_VIEWS.map(({ name }) => name).join(', ')} (docs/run-format.md). Rows are streamed. A run that is still being recorded is read through its recorder. Nothing outside the run can be read, nothing can be written.`,
+  arguments: [
+    { name: 'RUN', doc: 'folder of the run' },
+    { name: 'SELECT', doc: 'the query' },
+  ],
+  options: ['json', 'csv'],
+  examples: [
+    {
+      line: 'layerline sql RUN "SELECT status, count(*) AS n FROM requests GROUP BY status"',
+      what: 'how the requests ended',
+    },
+    { line: 'layerline sql RUN "FROM chunks LIMIT 5" --json', what: 'five streamed events as an array of objects' },
+  ],
+  async run({ arguments: [folder, query], options }) {
+    if (options.json && options.csv)
+      throw new LayerlineError('usage/arguments', '--json and --csv: expected one of them')
+    const run = await openRun(folder ?? '')
+    try {
+      const rows = await run.stream(query ?? '')
+      if (options.json) await writeJson(rows, process.stdout)
+      else if (options.csv) await writeCsv(rows, process.stdout)
+      else await writeTable(rows, process.stdout)
+    } finally {
+      await run.close()
+    }
+    return EXIT.done
+  },
+})

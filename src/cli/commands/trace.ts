@@ -1,0 +1,154 @@
+import { randomInt } from 'node:crypto'
+import { EXIT } from '../../base/errors.ts'
+import { loadSettings } from '../../config/settings.ts'
+import { withoutSecrets } from '../../config/without-secrets.ts'
+import { chooseModel } from '../../session/model-choice.ts'
+import { roomFor } from '../../session/model-room.ts'
+import { closedGroups, usersOf } from '../../session/offer.ts'
+import { promptSchedule } from '../../session/prompt-drafts.ts'
+import { rehearse } from '../../session/rehearsal/rehearse.ts'
+import { runRequests } from '../../session/request-run.ts'
+import { StopSignal } from '../../session/stop-signal.ts'
+import { probeServer } from '../../sources/requests/probe.ts'
+import { defineCommand } from '../command.ts'
+import { HARDWARE_OPTIONS, PROFILE_OPTIONS, prepareSources } from '../from-options/hardware-options.ts'
+import { OS_OPTIONS } from '../from-options/os-options.ts'
+import { promptsFrom, samplingFrom } from '../from-options/request-options.ts'
+import { TARGET_OPTIONS, targetFrom } from '../from-options/target-options.ts'
+import { tracePlan } from '../runs/trace-plan.ts'
+import { LIVE_OPTIONS, liveView } from '../views/live-view.ts'
+import { printReport } from '../views/print-report.ts'
+import { traceView } from '../views/trace-view.ts'
+
+export const traceCommand = defineCommand({
+  name: 'trace',
+  summary: 'send prompts to a server and record every token',
+  about:
+    'Sends each prompt of a file, one after another or N at once, and records request and token times, the client itself and the machine beside them, into one run. Settings may also stand in layerline.yaml or .env; flags win. Ctrl-C once stops offering and waits up to 5 s for what is in flight, twice cuts it off; the run is sealed either way.',
+  arguments: [],
+  records: true,
+  options: [
+    'prompts',
+    'plan',
+    'url',
+    'model',
+    'endpoint',
+    'concurrency',
+    'repeat',
+    'warmup',
+    'max-tokens',
+    'temperature',
+    'top-p',
+    'ignore-eos',
+    'body',
+    'seed',
+    'sizes',
+    'stage',
+    'no-stream',
+    'texts',
+    'token-ids',
+    ...TARGET_OPTIONS,
+    ...HARDWARE_OPTIONS,
+    ...PROFILE_OPTIONS,
+    ...OS_OPTIONS,
+    'live',
+    ...LIVE_OPTIONS,
+    'env-file',
+    'out',
+    'json',
+    'quiet',
+  ],
+  examples: [
+    {
+      line: 'layerline trace --prompts prompts.csv --url http://127.0.0.1:8000',
+      what: 'each prompt once, one after another',
+    },
+    {
+      line: 'layerline trace --prompts prompts.csv --url http://gpu1:8000 --gpu ssh://me@gpu1 --engine-metrics http://gpu1:8000',
+      what: 'the GPUs and the machine of the server beside the requests, and what the server says of itself',
+    },
+    {
+      line: 'layerline trace --prompts prompts.csv --url http://127.0.0.1:8000 --sizes 64,128 --repeat 10 --warmup 2',
+      what: 'two sizes, ten passes, two requests first that do not count',
+    },
+    {
+      line: 'layerline trace --plan plan.yaml --out runs/three-gpus',
+      what: 'several servers, stages and sizes in one order, idle time around each request',
+    },
+  ],
+  async run({ options }) {
+    if (options.plan !== undefined) return tracePlan(options)
+    const settings = loadSettings({ flags: options, envFile: options['env-file'] })
+    const prompts = await promptsFrom(settings)
+    const target = targetFrom(settings, typeof prompts[0]?.prompt[0] === 'number')
+    const server = await probeServer(target, settings.get('model'))
+    const model = chooseModel(server, settings.get('model'), target)
+    const sampling = samplingFrom(settings, options)
+    const seed = settings.get('seed') ?? randomInt(2 ** 31)
+    const schedule = await promptSchedule(prompts, {
+      model,
+      sampling,
+      seed,
+      stream: !options['no-stream'],
+      maxTokens: settings.get('maxTokens'),
+      stage: settings.get('stage'),
+      repeat: settings.get('repeat'),
+      warmup: settings.get('warmup'),
+      room: (prompt) => roomFor(target, server, model, prompt),
+    })
+    const concurrency = settings.get('concurrency')
+    const stop = new StopSignal().install()
+    const total = schedule.warmup.length + schedule.measured.length
+    const live =
+      options.live || options['metrics-port'] !== undefined
+        ? await liveView({
+            command: 'trace',
+            subject: `${model} · ${new URL(target.url).host}`,
+            plannedRequests: total,
+            stop,
+            options,
+            quiet: options.quiet || !options.live,
+          })
+        : null
+    const view = traceView({ total, quiet: options.quiet, json: options.json, live })
+    try {
+      view.notes([], target.insecure)
+      await rehearse()
+      const run = await runRequests(
+        {
+          command: 'trace',
+          out: options.out,
+          parent: settings.get('traceDir'),
+          config: {
+            settings: withoutSecrets(settings),
+            prompts: prompts.length,
+            stream: !options['no-stream'],
+            texts: options.texts,
+          },
+          sampling: { ...sampling, seed: `${seed} + request_id` },
+          seed,
+          target,
+          server,
+          model,
+          sampleMs: settings.get('sampleMs'),
+          keepTexts: options.texts || options['token-ids'],
+          keepTokenIds: options['token-ids'],
+          sources: await prepareSources(settings),
+          plannedRequests: total,
+          offerer: closedGroups([usersOf(schedule.warmup, concurrency), usersOf(schedule.measured, concurrency)]),
+        },
+        stop,
+        view,
+      )
+      view.done()
+      if (options.json) process.stdout.write(`${JSON.stringify(run.report, null, 2)}\n`)
+      else if (!options.quiet) printReport(run.report)
+      view.where(run.folder)
+      if (run.interrupted) return EXIT.interrupted
+      return run.report.offered.requests > 0 && view.succeeded === 0 ? EXIT.badVerdict : EXIT.done
+    } finally {
+      view.done()
+      stop.release()
+    }
+  },
+})

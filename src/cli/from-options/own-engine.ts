@@ -1,0 +1,10 @@
+import { cacheFolder, cacheLayout } from '../../engines/care/cache.ts'
+import { type RunningEngine, runningEngines } from '../../engines/care/running-engines.ts'
+
+/** The engine in our care behind a URL of this machine. */
+export function ownEngine(url: string | undefined): RunningEngine | undefined {
+  if (url === undefined || !URL.canParse(url)) return undefined
+  const { hostname, port } = new URL(url)
+  if (!/^(127\.|localhost$|\[::1\]$)/.test(hostname)) return undefined
+  return runningEngines(cacheLayout(cacheFolder())).find((engine) => engine.port === Number(port))
+}

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs'
+import { errorText, LayerlineError } from '../../base/errors.ts'
+import type { Settings } from '../../config/settings.ts'
+import { resolveTarget, type Target } from '../../sources/requests/target.ts'
+
+/** Whom a server is told we are, and whether it is trusted. */
+export const ACCESS_OPTIONS = ['header', 'api-key-file', 'ca', 'insecure'] as const
+
+/** The same, and how long it may take: what `targetFrom` reads besides `url` and `endpoint`. */
+export const TARGET_OPTIONS = [
+  ...ACCESS_OPTIONS,
+  'connect-timeout',
+  'first-token-timeout',
+  'idle-timeout',
+  'timeout',
+] as const
+
+/** The server to ask, from the settings: URL, key, headers, certificates, timeouts. */
+export function targetFrom(settings: Settings, promptsAreTokenIds: boolean): Target {
+  const url = settings.need('url')
+  const key = settings.apiKey(url)
+  const ca = settings.get('ca')
+  return resolveTarget({
+    url,
+    endpoint: settings.get('endpoint') ?? (promptsAreTokenIds ? 'completions' : 'chat'),
+    ...(key === null ? {} : { apiKey: key.key }),
+    headers: settings.get('headers') ?? {},
+    ...(ca === undefined ? {} : { ca: readCa(ca) }),
+    insecure: settings.get('insecure') ?? false,
+    traceparent: settings.get('otlpListen') !== undefined,
+    timeouts: {
+      connectMs: settings.get('connectTimeout') * 1000,
+      firstTokenMs: settings.get('firstTokenTimeout') * 1000,
+      idleMs: settings.get('idleTimeout') * 1000,
+      totalMs: settings.get('timeout') * 1000,
+    },
+  })
+}
+
+function readCa(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw new LayerlineError('input/ca', `--ca ${path}: ${errorText(cause)}`, {
+      hint: 'expected a certificate in PEM form',
+      cause,
+    })
+  }
+}

@@ -1,0 +1,105 @@
+import { Argument, Command, CommanderError } from 'commander'
+import { EXIT, LayerlineError } from '../base/errors.ts'
+import { VERSION } from '../base/version.ts'
+import type { CommandSpec } from './command.ts'
+import { commandsFor } from './commands.ts'
+import { OPTIONS, type OptionName, type OptionSpec, type OptionValues } from './options.ts'
+import { toOption } from './parse-values.ts'
+
+/** Parses a command line and runs its command; returns the exit code. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  const commands = await commandsFor(argv)
+  let exit: number = EXIT.done
+  const program = new Command('layerline')
+    .description('One timeline through every layer of LLM inference.')
+    .version(VERSION)
+    .showSuggestionAfterError()
+    .configureOutput({ outputError: () => {} })
+    .exitOverride()
+    .addHelpText('after', '\nStart with: layerline demo')
+  for (const spec of commands) {
+    program.addCommand(
+      buildCommand(spec, async (positional, options) => {
+        exit = await spec.run({ arguments: positional, options })
+      }),
+    )
+  }
+  if (argv.length === 0) {
+    process.stdout.write(program.helpInformation())
+    process.stdout.write('\nStart with: layerline demo\n')
+    return EXIT.done
+  }
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return EXIT.done
+    throw usageError(error, argv, commands)
+  }
+  return exit
+}
+
+/** A value after `=` of an option that does not exist may be a key: it is not shown. */
+function usageError(error: CommanderError, argv: readonly string[], commands: readonly CommandSpec[]): LayerlineError {
+  const message = error.message.replace(/^error: /, '').replace(/^(unknown option '[^'=]*)=[^\n]*'/, "$1'")
+  const hint = /^unknown option '--(api-)?(key|token)'/.test(message)
+    ? 'no key is taken from the command line, where others can read it: --api-key-file, or LAYERLINE_API_KEY in the environment'
+    : helpHint(argv, commands)
+  return new LayerlineError('usage/arguments', message, { hint })
+}
+
+function helpHint(argv: readonly string[], commands: readonly CommandSpec[]): string {
+  const named = commands.find((spec) => spec.name === argv[0])
+  return `layerline ${named === undefined ? '' : `${named.name} `}--help`
+}
+
+function buildCommand(
+  spec: CommandSpec,
+  run: (positional: readonly (string | undefined)[], options: OptionValues) => Promise<void>,
+): Command {
+  const command = new Command(spec.name)
+    .description(spec.summary)
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+  for (const argument of spec.arguments) {
+    const name = argument.variadic ? `${argument.name}...` : argument.name
+    const made = new Argument(argument.optional ? `[${name}]` : `<${name}>`, argument.doc)
+    command.addArgument(argument.choices === undefined ? made : made.choices([...argument.choices]))
+  }
+  for (const name of spec.options) command.addOption(toOption(name, optionOf(spec, name)))
+  command.addHelpText('before', `${spec.about}\n`)
+  command.addHelpText(
+    'after',
+    `\nExamples:\n${spec.examples.map(({ line, what }) => `  ${line}\n      ${what}`).join('\n')}`,
+  )
+  command.action(async (...given: unknown[]) => {
+    const positional = given.slice(0, spec.arguments.length).flat() as (string | undefined)[]
+    const options = valuesOf(command, spec)
+    for (const name of spec.required ?? []) {
+      if (options[name] === undefined) {
+        throw new LayerlineError('usage/arguments', `missing --${name}: ${optionOf(spec, name).doc}`, {
+          hint: `layerline ${spec.name} --help`,
+        })
+      }
+    }
+    await run(positional, options)
+  })
+  return command
+}
+
+/** The option as this command means it. */
+export function optionOf(spec: CommandSpec, name: OptionName): OptionSpec {
+  return { ...OPTIONS[name], ...spec.overrides?.[name] }
+}
+
+function valuesOf(command: Command, spec: CommandSpec): OptionValues {
+  const values: Record<string, unknown> = {}
+  for (const option of command.options) {
+    const name = option.long?.slice(2) ?? ''
+    const value: unknown = command.getOptionValue(option.attributeName())
+    // commander turns `--no-x` into x: false; here a switch is true when it was given.
+    values[name] =
+      optionOf(spec, name as OptionName).kind === 'switch' ? (option.negate ? value === false : value === true) : value
+  }
+  return values as OptionValues
+}

@@ -1,0 +1,89 @@
+import { duration, many, percent, threeDigits, wholeNumber } from '../../analysis/quantity.ts'
+import type { Report } from '../../analysis/report.ts'
+import { durationOr, NARROW, NOTHING } from '../text/format.ts'
+import type { Paint } from '../text/paint.ts'
+import { sparkline } from '../text/sparkline.ts'
+import { table } from '../text/table.ts'
+import { printable } from '../text/text.ts'
+
+/** What was offered and what came of it, in a line or two. */
+export function offeredLines({ offered }: Report): string[] {
+  const { requests, ok, warmup, span_s, offered_per_s, achieved_per_s, concurrency, held, retries } = offered
+  const counts = [
+    `${many('request', requests)}, ${wholeNumber(ok)} ok`,
+    ...(warmup === 0 ? [] : [`${wholeNumber(warmup)} warm-up apart`]),
+    ...(span_s === null ? [] : [`in ${duration(span_s * 1e3)}`]),
+    ...(held.requests === 0 ? [] : [`${wholeNumber(held.requests)} held back by the ceiling`]),
+    ...(retries === 0 ? [] : [`${wholeNumber(retries)} tries again`]),
+  ]
+  const rates = [
+    ...(offered_per_s === null ? [] : [`offered ${threeDigits(offered_per_s)}/s`]),
+    ...(achieved_per_s === null ? [] : [`done ${threeDigits(achieved_per_s)}/s`]),
+    ...(concurrency === null
+      ? []
+      : [
+          `in flight ${threeDigits(concurrency.mean)} on average, ${wholeNumber(concurrency.max)} at most`,
+          `none for ${percent(concurrency.share_idle)} of the time`,
+        ]),
+  ]
+  return [counts.join(' · '), ...(rates.length === 0 ? [] : [rates.join(' · ')])]
+}
+
+export function failureLines({ failures }: Report, width: number, paint: Paint): string[] {
+  if (failures.requests === 0) return []
+  const lines = table(
+    [
+      { title: 'n', align: 'right' },
+      { title: 'how' },
+      { title: 'first', align: 'right' },
+      { title: 'e.g. id', align: 'right' },
+      { title: 'error', max: Math.max(20, width - 52) },
+    ],
+    failures.kinds.map((kind) => [
+      { text: wholeNumber(kind.requests), paint: paint.red },
+      kind.http_status === null ? kind.status : `${kind.status} ${kind.http_status}`,
+      kind.first_at_s === null ? NOTHING : `at ${duration(kind.first_at_s * 1e3)}`,
+      String(kind.request_id),
+      printable(kind.error ?? ''),
+    ]),
+    paint.dim,
+  )
+  return failures.more_kinds > 0 ? [...lines, paint.dim(`and ${many('other kind', failures.more_kinds)}`)] : lines
+}
+
+/** One line a request, its gaps as a sparkline; all of them to one scale, so that stalls can be compared. */
+export function requestTable({ requests }: Pick<Report, 'requests'>, width: number, paint: Paint): string[] {
+  if (requests.length === 0) return []
+  const highest = Math.max(0, ...requests.flatMap((line) => line.gaps_ms))
+  return table(
+    [
+      { title: 'id', align: 'right' },
+      { title: 'prompt', max: width < NARROW ? 8 : 16 },
+      { title: 'size', align: 'right' },
+      { title: 'in', align: 'right' },
+      { title: 'out', align: 'right' },
+      { title: 'TTFT', align: 'right' },
+      { title: 'E2E', align: 'right' },
+      { title: 'tok/s', align: 'right' },
+      { title: highest > 0 ? `gaps, 0–${duration(highest)}` : '', max: 24 },
+    ],
+    requests.map((line) => [
+      String(line.request_id),
+      printable(line.prompt_id ?? NOTHING),
+      line.size === null ? NOTHING : threeOrWhole(line.size),
+      line.input_tokens === null ? NOTHING : wholeNumber(line.input_tokens),
+      line.output_tokens === null ? NOTHING : wholeNumber(line.output_tokens),
+      durationOr(line.ttft_ms),
+      durationOr(line.e2e_ms),
+      line.output_tokens_per_s === null ? NOTHING : threeDigits(line.output_tokens_per_s),
+      line.status === 'ok'
+        ? { text: sparkline(line.gaps_ms, highest), paint: paint.cyan }
+        : { text: line.status, paint: paint.red },
+    ]),
+    paint.dim,
+  )
+}
+
+function threeOrWhole(size: number): string {
+  return Number.isInteger(size) ? wholeNumber(size) : threeDigits(size)
+}

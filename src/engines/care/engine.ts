@@ -1,0 +1,68 @@
+import type { OnProgress } from './progress.ts'
+import type { RunningEngine } from './running-engines.ts'
+
+export interface StartOptions {
+  /** 0 or absent: any free one. */
+  port?: number
+  /** Absent: 127.0.0.1. */
+  host?: string
+  /** What the engine can load: see the engine. Absent: the small model in our care. */
+  model?: string
+  /** Requests decoded at once. */
+  sequences?: number
+  /** Tokens of prompt and output of one request; at most what the model was trained on. */
+  contextTokens?: number
+  threads?: number
+  /** Requests that may wait, where the engine bounds them. */
+  queue?: number
+  /** Where it sends a span for each request by OTLP, where the engine can. */
+  otlpEndpoint?: string
+  /** More of the engine's own command line, behind ours: what it takes last holds. */
+  extraArguments?: readonly string[]
+  /** Lives on when this process ends. */
+  detached?: boolean
+  onProgress?: OnProgress
+  /** Gives up the start. */
+  signal?: AbortSignal
+  env?: NodeJS.ProcessEnv
+}
+
+/** An engine that answers. */
+export interface Engine {
+  /** With /v1, as OpenAI clients want it. */
+  url: string
+  port: number
+  /** The model's id in the API. */
+  model: string
+  /** Its file or folder, or its id where the engine fetches it. */
+  modelPath: string
+  /** Of the weights; null where the engine fetches them. */
+  modelSha256: string | null
+  pid: number
+  version: string
+  arguments: string[]
+  maxModelLen: number
+  log: string
+  /** Folder where its cores log their steps; null where they do not. */
+  stepLog: string | null
+  /** Ends the engine with all its processes and resolves when they are gone. */
+  stop(): Promise<void>
+}
+
+export interface InstalledEngine {
+  engineFolder: string
+  /** File or folder of the small model in our care. */
+  modelPath: string
+}
+
+export interface EngineStatus {
+  name: string
+  version: string
+  /** Where there is a build for this machine; else why not. */
+  unsupported: string | undefined
+  installed: boolean
+  folder: string
+  engineBytes: number
+  model: { name: string; installed: boolean; path: string; bytes: number; sha256: string | null }
+  running: Array<RunningEngine & { uptimeS: number }>
+}

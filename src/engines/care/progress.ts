@@ -1,0 +1,20 @@
+import type { CacheLayout } from './cache.ts'
+
+export interface Progress {
+  /** Changes where another step begins. */
+  name: string
+  /** Of `total`, in `unit`; total 0: unknown. */
+  done: number
+  total: number
+  unit: 'bytes' | 'ratio' | ''
+  /** One line for people. */
+  text: string
+}
+
+export type OnProgress = (step: Progress) => void
+
+export interface InstallStep {
+  layout: CacheLayout
+  env: NodeJS.ProcessEnv
+  onProgress: OnProgress
+}

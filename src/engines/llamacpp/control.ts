@@ -1,0 +1,57 @@
+import { basename, resolve } from 'node:path'
+import { cacheFolder, cacheLayout } from '../care/cache.ts'
+import type { Engine, StartOptions } from '../care/engine.ts'
+import { MODEL } from '../care/small-model.ts'
+import { trackEngine } from '../care/track-engine.ts'
+import { checkGguf } from './install/gguf.ts'
+import { installLlamacpp, modelSha256 } from './install/install.ts'
+import { ENGINE } from './install/pins.ts'
+import { defaultThreads, type ServerArguments, serverArgv } from './serving/server-arguments.ts'
+import { spawnServer, whenReady } from './serving/server-process.ts'
+
+/**
+ * Starts llama.cpp in a process of its own and resolves when its model is loaded; installs it first where needed.
+ * `model` is a GGUF file. Throws LayerlineErrors: no such model, port taken, and where the engine fails the last line of its log.
+ */
+export async function startLlamacpp(options: StartOptions = {}): Promise<Engine> {
+  const env = options.env ?? process.env
+  const onProgress = options.onProgress ?? (() => {})
+  const layout = cacheLayout(cacheFolder(env))
+  const ownModel = options.model === undefined ? undefined : resolve(options.model)
+  if (ownModel !== undefined) checkGguf(ownModel)
+  const installed = await installLlamacpp({ onProgress, withModel: ownModel === undefined, env })
+  const modelPath = ownModel ?? installed.modelPath
+  const serverArguments: ServerArguments = {
+    engineFolder: installed.engineFolder,
+    model: modelPath,
+    name: ownModel === undefined ? MODEL.name : basename(ownModel).replace(/\.gguf$/i, ''),
+    host: options.host ?? '127.0.0.1',
+    port: options.port ?? 0,
+    sequences: options.sequences ?? 4,
+    contextTokens: options.contextTokens ?? 4096,
+    threads: options.threads ?? defaultThreads(),
+    queue: options.queue ?? 256,
+    detached: options.detached ?? false,
+  }
+  const { child, log } = spawnServer(serverArguments, layout, env)
+  try {
+    // The checksum of a big model takes a while; the engine loads it meanwhile.
+    const [ready, sha256] = await Promise.all([
+      whenReady(child, serverArguments, log, onProgress),
+      modelSha256(modelPath, layout),
+    ])
+    onProgress({ name: 'ready', done: 1, total: 1, unit: 'ratio', text: `${serverArguments.name} is ready` })
+    const { name, host, detached } = serverArguments
+    return trackEngine(child, layout, {
+      ...{ host, detached, log, modelPath, model: name, ...ready },
+      name: ENGINE.name,
+      version: `${ENGINE.package} ${ENGINE.version}`,
+      modelSha256: sha256,
+      arguments: serverArgv({ ...serverArguments, port: ready.port }),
+      patienceMs: 5000,
+    })
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  }
+}

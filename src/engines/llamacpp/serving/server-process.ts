@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { LayerlineError } from '../../../base/errors.ts'
+import { builtFile } from '../../../base/worker-file.ts'
+import type { CacheLayout } from '../../care/cache.ts'
+import { createLog, lastLogLine } from '../../care/log-file.ts'
+import { portTaken } from '../../care/port.ts'
+import type { OnProgress } from '../../care/progress.ts'
+import { ENGINE } from '../install/pins.ts'
+import { type ServerArguments, serverArgv } from './server-arguments.ts'
+import type { ServerMessage } from './server-main.ts'
+
+/** Starts the engine's process; its stderr is the log. */
+export function spawnServer(options: ServerArguments, layout: CacheLayout, env: NodeJS.ProcessEnv) {
+  const { path: log, file } = createLog(layout, ENGINE.name)
+  const main = fileURLToPath(builtFile(import.meta.url, 'server-main'))
+  try {
+    const child = spawn(process.execPath, [main, ...serverArgv(options)], {
+      stdio: [options.detached ? 'ignore' : 'pipe', 'pipe', file],
+      detached: options.detached,
+      env,
+    })
+    return { child, log }
+  } finally {
+    closeSync(file)
+  }
+}
+
+export type Ready = Extract<ServerMessage, { event: 'ready' }>
+
+/** Resolves when the model is loaded; rejects with the engine's reason, or the last line of its log. */
+export async function whenReady(
+  child: ChildProcess,
+  options: ServerArguments,
+  log: string,
+  onProgress: OnProgress,
+): Promise<Ready> {
+  const { stdout } = child
+  if (stdout === null) throw new Error('the engine was started without a pipe for its stdout')
+  return new Promise<Ready>((resolve, reject) => {
+    const onExit = (code: number | null, signal: string | null) => {
+      const message = lastLogLine(log) || `its process ended with ${code ?? signal}`
+      reject(startFailure({ code: '', message }, options, log))
+    }
+    const lines = createInterface({ input: stdout })
+    lines.on('line', (line) => {
+      const message = JSON.parse(line) as ServerMessage
+      if (message.event === 'load') {
+        const text = `loading ${options.name}`
+        onProgress({ name: 'load', done: message.ratio, total: 1, unit: 'ratio', text })
+      } else if (message.event === 'ready') {
+        resolve(message)
+        child.off('exit', onExit)
+        lines.close()
+        // Nothing more is said; a detached engine must not keep this process alive.
+        stdout.destroy()
+      } else reject(startFailure(message, options, log))
+    })
+    child.once('error', reject)
+    child.once('exit', onExit)
+  })
+}
+
+function startFailure({ code, message }: { code: string; message: string }, options: ServerArguments, log: string) {
+  if (code === 'EADDRINUSE') return portTaken(options.host, options.port)
+  return new LayerlineError('missing/engine', `The engine did not start with ${options.model}: ${message}`, {
+    hint: `The engine's log: ${log}`,
+  })
+}

@@ -1,0 +1,39 @@
+import { cacheFolder, cacheLayout } from '../care/cache.ts'
+import type { InstalledEngine } from '../care/engine.ts'
+import { installOnce } from '../care/install-once.ts'
+import type { OnProgress } from '../care/progress.ts'
+import { environmentFolder, environmentReady, installEnvironment } from './environment.ts'
+import { type PreparedKind, preparedFolder, preparedReady, prepareModel } from './models.ts'
+import { type Build, chooseBuild } from './pins.ts'
+
+export interface InstallVllmOptions {
+  onProgress?: OnProgress
+  /** The model to prepare beside; null where the user brings one. */
+  model?: PreparedKind | null
+  env?: NodeJS.ProcessEnv
+  build?: Build
+}
+
+/**
+ * Makes sure that vLLM and a prepared model are in the cache, and returns where. What is there already is checked by its
+ * stamp alone; an interrupted install goes on with the steps that are left. Throws LayerlineErrors with a hint.
+ */
+export async function installVllm(options: InstallVllmOptions = {}): Promise<InstalledEngine> {
+  const env = options.env ?? process.env
+  const onProgress = options.onProgress ?? (() => {})
+  const model = options.model === undefined ? 'small' : options.model
+  const layout = cacheLayout(cacheFolder(env))
+  const build = options.build ?? chooseBuild()
+  const step = { layout, env, onProgress }
+  const engineFolder = environmentFolder(layout, build)
+  const modelIsReady = () => model === null || preparedReady(layout, model)
+  await installOnce(
+    step,
+    () => environmentReady(layout, build) && modelIsReady(),
+    async () => {
+      if (!environmentReady(layout, build)) await installEnvironment(step, build)
+      if (model !== null && !modelIsReady()) await prepareModel(step, engineFolder, model)
+    },
+  )
+  return { engineFolder, modelPath: preparedFolder(layout, model ?? 'small') }
+}

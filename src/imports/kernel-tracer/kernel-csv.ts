@@ -1,0 +1,21 @@
+import { CsvFile } from '../csv-file.ts'
+import { addKernel, OpSums, type OpTotal } from './op-totals.ts'
+
+/** *_kernel_profile.csv: operators with their calls, each followed by its kernels, whose rows name no operator again. */
+export async function kernelCsvOps(path: string): Promise<OpTotal[]> {
+  const file = new CsvFile(path)
+  const sums = new OpSums('calls')
+  let op: OpTotal | null = null
+  for await (const records of file.records()) {
+    for (const record of records) {
+      if (record.cut) continue
+      const name = file.text(record, 'cpu_op_name')
+      const kernel = file.text(record, 'gpu_kernel_name')
+      if (name !== '') op = sums.add(name, name, null, { count: file.number(record, 'cpu_op_total_count') })
+      if (kernel === '') continue
+      if (op === null) throw file.wrong(record, 'cpu_op_name', 'an operator before the first kernel')
+      addKernel(op, kernel, file.number(record, 'gpu_kernel_total_count') ?? 0, null)
+    }
+  }
+  return sums.all()
+}

@@ -1,0 +1,277 @@
+import { basename } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { LayerlineError } from '../../base/errors.ts'
+import { builtFile } from '../../base/worker-file.ts'
+import type { Columns } from '../../store/live/row-buffer.ts'
+import { codeOf } from '../../trace/columns.ts'
+import { LAYERS } from '../../trace/tables.ts'
+import type { CounterColumns, CounterSeries, EventTrack } from './event-columns.ts'
+import type { ScanCounts, ScanOptions } from './scan-types.ts'
+import { SliceSpool, type TrackFacts } from './slice-spool.ts'
+import type { TraceFacts } from './trace-facts.ts'
+import type { FromTrace, ToTrace, TraceThreadData } from './trace-messages.ts'
+import { noteTrace } from './trace-notes.ts'
+import type { TraceRun } from './trace-run.ts'
+
+export interface TraceProgress {
+  readonly file: string
+  /** Bytes of all files read, and to read; packed ones as they lie. */
+  readonly done: number
+  readonly total: number
+}
+
+/** One file of a profile, read. */
+export interface ReadFile {
+  readonly path: string
+  readonly facts: TraceFacts
+  readonly counts: ScanCounts
+  readonly damage: string | null
+  readonly rows: number
+  /** us on the file's clock that its zero stands for. */
+  readonly zeroUs: number
+  /** The rank whose work it shows; null for a front end, or where it is not known. */
+  readonly rank: number | null
+}
+
+interface TrackOfFile extends EventTrack {
+  readonly id: number
+  readonly file: number
+}
+
+/** Reads traces of PyTorch's profiler, or others in Chrome's format, into one run: a file a rank, one after another. */
+export class TraceImport {
+  private readonly run: TraceRun
+  private readonly spool: SliceSpool
+  private readonly options: ScanOptions
+  private readonly names = new Map<string, number>()
+  private readonly categories = new Map<string, number>()
+  private readonly tracks: TrackOfFile[] = []
+  private readonly metadata = new Map<string, string>()
+  private readonly files: ReadFile[] = []
+  private zeroNs = 0n
+
+  private constructor(run: TraceRun, spool: SliceSpool, options: ScanOptions) {
+    this.run = run
+    this.spool = spool
+    this.options = options
+  }
+
+  static async open(run: TraceRun, options: ScanOptions): Promise<TraceImport> {
+    return new TraceImport(run, await SliceSpool.open(run.folder, options.args), options)
+  }
+
+  /** Reads one file; throws where it is no trace at all. */
+  async read(path: string, onProgress: (done: number, total: number) => void): Promise<void> {
+    const file = this.files.length
+    const before = this.spool.rows
+    const ids: { names: number[]; categories: number[]; tracks: number[] } = { names: [], categories: [], tracks: [] }
+    const seriesTracks: number[] = []
+    const data: TraceThreadData = { path, options: this.options }
+    const thread = new Worker(builtFile(import.meta.url, 'trace-thread'), { workerData: data, execArgv: [] })
+    try {
+      const done = await new Promise<Extract<FromTrace, { type: 'done' }>>((resolve, reject) => {
+        thread.on('error', reject)
+        thread.on('exit', () => reject(new LayerlineError('internal/import', `${path}: the thread that read it ended`)))
+        thread.on('message', (message: FromTrace) => {
+          try {
+            if (message.type === 'rows') {
+              for (const text of message.names) ids.names.push(this.nameId(text))
+              for (const text of message.categories) ids.categories.push(numberOf(this.categories, text))
+              for (const track of message.tracks) ids.tracks.push(this.trackId(file, track))
+              this.append(file, message, ids)
+              thread.postMessage({ type: 'taken' } satisfies ToTrace)
+            } else if (message.type === 'metadata') {
+              this.metadata.set([file, message.pid, message.tid, message.what].join('\n'), message.value)
+            } else if (message.type === 'counters') {
+              for (const series of message.series) seriesTracks.push(this.counterTrack(file, series))
+              this.appendSamples(file, message.columns, message.rows, seriesTracks)
+              thread.postMessage({ type: 'taken' } satisfies ToTrace)
+            } else if (message.type === 'progress') onProgress(message.done, message.total)
+            else if (message.type === 'done') resolve(message)
+            else
+              reject(new LayerlineError(message.code as 'input/import', message.message, { ...hinted(message.hint) }))
+          } catch (error) {
+            reject(error)
+          }
+        })
+      })
+      if (done.facts === null) {
+        throw new LayerlineError('input/import-format', `${path}: no list of trace events in it`, {
+          hint: 'expected JSON with "traceEvents": [ … ], or a list of events, as the PyTorch profiler writes it',
+        })
+      }
+      const { facts, counts, damage, zeroUs } = done
+      const rank = this.rankOf(path, facts)
+      this.files.push({ path, facts, counts, damage, zeroUs, rank, rows: this.spool.rows - before })
+    } finally {
+      await thread.terminate()
+    }
+  }
+
+  /** As the file says, else as its name says, else the first that is free; vLLM's front end has none. */
+  private rankOf(path: string, facts: TraceFacts): number | null {
+    const name = basename(path)
+    if (isFrontEnd(name)) return null
+    const named = /rank[-_]?(\d{1,6})/i.exec(name)?.[1]
+    const known = facts.rank ?? (named === undefined ? null : Number(named))
+    if (known !== null) return known
+    const taken = new Set(this.files.map(({ rank }) => rank))
+    for (let rank = 0; ; rank++) if (!taken.has(rank)) return rank
+  }
+
+  /** Writes what was read; the run can then be finished. */
+  async finish(): Promise<void> {
+    const shifts = this.shifts()
+    const facts = new Map((await this.spool.tracks()).map((each) => [each.track, each]))
+    for (const track of this.tracks) {
+      this.writeTrack(track, facts.get(track.id))
+      const last = facts.get(track.id)?.lastNs
+      if (last !== undefined) this.run.until(last + (shifts[track.file] ?? 0))
+    }
+    const categories = [...this.categories.keys()]
+    if (this.spool.rows + this.spool.samples > 0) {
+      const rows = await this.spool.write({
+        part: this.run.part,
+        slicesBefore: this.run.reserveSlices(this.spool.rows),
+        categories,
+        shiftsNs: shifts,
+        stepTracks: this.stepTracks(),
+      })
+      for (const table of ['slices', 'mips', 'links', 'counters'] as const)
+        if (rows[table] > 0) this.run.wrote(table, rows[table])
+    }
+    noteTrace(this.run, this.files)
+  }
+
+  close(): void {
+    this.spool.close()
+  }
+
+  /** What each file's times are to be shifted by, ns. */
+  private shifts(): number[] {
+    const zeros = this.files.map(({ facts, zeroUs }) => {
+      const base = BigInt(facts.baseTimeNs ?? '0')
+      return Number.isNaN(zeroUs) ? null : base + BigInt(zeroUs) * 1000n
+    })
+    const known = zeros.filter((zero) => zero !== null)
+    const first = known.length === 0 ? 0n : known.reduce((least, zero) => (zero < least ? zero : least))
+    this.zeroNs = this.run.zeroUnixNs(first)
+    return zeros.map((zero) => (zero === null ? 0 : Number(zero - this.zeroNs)))
+  }
+
+  private append(
+    file: number,
+    message: Extract<FromTrace, { type: 'rows' }>,
+    ids: { names: number[]; categories: number[]; tracks: number[] },
+  ) {
+    const { columns, rows } = message
+    const { names, categories, tracks } = ids
+    const { name, category, track } = columns
+    for (let i = 0; i < rows; i++) {
+      name[i] = names[name[i]!]!
+      category[i] = categories[category[i]!]!
+      track[i] = tracks[track[i]!]!
+    }
+    const spooled: Columns = { ...columns, file: new Uint16Array(rows).fill(file) }
+    this.spool.append(spooled, rows)
+  }
+
+  private nameId(text: string): number {
+    let id = this.names.get(text)
+    if (id === undefined) {
+      id = this.run.nameId(text)
+      this.names.set(text, id)
+    }
+    return id
+  }
+
+  private trackId(file: number, track: EventTrack): number {
+    const id = this.run.trackId()
+    this.tracks.push({ ...track, id, file })
+    return id
+  }
+
+  private counterTrack(file: number, { pid, name, series }: CounterSeries): number {
+    const id = this.run.trackId()
+    this.run.writers.tracks.append({
+      track_id: id,
+      layer: KERNEL,
+      process: this.processOf(file, pid),
+      name: series === 'value' || series === name ? name : `${name} ${series}`,
+      clock: this.run.clock,
+    })
+    return id
+  }
+
+  private appendSamples(
+    file: number,
+    { series, t_ns, value }: CounterColumns,
+    rows: number,
+    tracks: readonly number[],
+  ) {
+    for (let i = 0; i < rows; i++) series[i] = tracks[series[i]!]!
+    this.spool.appendSamples({ file: new Uint16Array(rows).fill(file), track: series, t_ns, value }, rows)
+  }
+
+  private processOf(file: number, pid: string): string {
+    const name = this.metadata.get([file, pid, '0', 'process_name'].join('\n'))
+    return name === undefined ? pid : `${pid} ${name}`
+  }
+
+  private writeTrack({ id, file, pid, tid, steps }: TrackOfFile, facts: TrackFacts | undefined): void {
+    const { rank, facts: said, path } = this.files[file] as ReadFile
+    const gpu = facts?.gpu === true
+    const threadName = this.metadata.get([file, pid, tid, 'thread_name'].join('\n'))
+    const known = threadName === undefined || threadName.includes(tid)
+    const device =
+      gpu && /^\d+$/.test(pid) ? `GPU ${pid}${said.devices[pid] === undefined ? '' : ` ${said.devices[pid]}`}` : null
+    this.run.writers.tracks.append({
+      track_id: id,
+      layer: steps ? ENGINE : KERNEL,
+      host: said.host,
+      process: this.processOf(file, pid),
+      thread: known ? (threadName ?? tid) : `${tid} ${threadName}`,
+      device,
+      name: steps ? 'engine_steps' : gpu ? 'gpu_stream' : 'cpu_thread',
+      unit: 'ns',
+      clock: this.run.clock,
+      attrs: JSON.stringify({
+        source: basename(path),
+        // What the file's own clock says at the run's zero.
+        zero_us: Number(this.zeroNs - BigInt(said.baseTimeNs ?? '0')) / 1000,
+        ...(rank === null ? {} : { rank }),
+        ...(gpu ? { stream: facts.stream } : {}),
+      }),
+    })
+  }
+
+  private stepTracks(): Map<number, number> {
+    const steps = new Map(
+      this.tracks.filter((track) => track.steps).map(({ file, pid, tid, id }) => [[file, pid, tid].join('\n'), id]),
+    )
+    return new Map(
+      this.tracks.flatMap(({ file, pid, tid, id }) => {
+        const step = steps.get([file, pid, tid].join('\n'))
+        return step === undefined ? [] : [[id, step] as const]
+      }),
+    )
+  }
+}
+
+const KERNEL = codeOf(LAYERS, 'kernel')
+const ENGINE = codeOf(LAYERS, 'engine')
+
+function numberOf(known: Map<string, number>, text: string): number {
+  const number = known.get(text) ?? known.size
+  known.set(text, number)
+  return number
+}
+
+function hinted(hint: string | undefined) {
+  return hint === undefined ? {} : { hint }
+}
+
+/** vLLM's API server has a profile of its own, beside the ranks'. */
+export function isFrontEnd(fileName: string): boolean {
+  return fileName.includes('async_llm')
+}

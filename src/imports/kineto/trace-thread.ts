@@ -1,0 +1,75 @@
+import { once } from 'node:events'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { errorText, LayerlineError } from '../../base/errors.ts'
+import { openBytes } from './byte-source.ts'
+import type { CounterColumns, CounterSeries, EventColumns, EventTrack } from './event-columns.ts'
+import { EventScanner } from './event-scanner.ts'
+import { readTrace } from './read-trace.ts'
+import type { FromTrace, ToTrace, TraceThreadData } from './trace-messages.ts'
+
+/** Batches on their way to the importer: past them the scan waits, so that memory stays bounded. */
+const MAX_UNTAKEN = 4
+
+async function scanFile(port: MessagePort, { path, options }: TraceThreadData): Promise<void> {
+  const post = (message: FromTrace, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
+  let untaken = 0
+  port.on('message', (_: ToTrace) => untaken--)
+  let tracks: EventTrack[] = []
+  let series: CounterSeries[] = []
+  const scanner = new EventScanner(options, {
+    rows(columns, rows) {
+      untaken++
+      post(
+        {
+          type: 'rows',
+          columns,
+          rows,
+          names: scanner.names.takeFresh(),
+          categories: scanner.categories.takeFresh(),
+          tracks,
+        },
+        buffersOf(columns),
+      )
+      tracks = []
+    },
+    counters(columns, rows) {
+      untaken++
+      post({ type: 'counters', columns, rows, series }, buffersOf(columns))
+      series = []
+    },
+    series: (each) => series.push(each),
+    track: (track) => tracks.push(track),
+    metadata: (what, pid, tid, value) => post({ type: 'metadata', what, pid, tid, value }),
+  })
+  const source = await openBytes(path)
+  try {
+    const facts = await readTrace(source, scanner, async () => {
+      post({ type: 'progress', ...source.progress() })
+      while (untaken > MAX_UNTAKEN) await once(port, 'message')
+    })
+    post({ type: 'done', facts, counts: scanner.counts, zeroUs: scanner.zeroUs, damage: source.damage })
+  } finally {
+    source.close()
+  }
+}
+
+function buffersOf(columns: EventColumns | CounterColumns): ArrayBuffer[] {
+  return Object.values(columns).flatMap((column) => (Array.isArray(column) ? [] : [column.buffer]))
+}
+
+async function main(port: MessagePort): Promise<void> {
+  try {
+    await scanFile(port, workerData as TraceThreadData)
+  } catch (error) {
+    const known = error instanceof LayerlineError
+    port.postMessage({
+      type: 'failed',
+      code: known ? error.code : 'internal/import',
+      message: errorText(error),
+      hint: known ? error.hint : undefined,
+    } satisfies FromTrace)
+  }
+  port.close()
+}
+
+if (parentPort !== null) void main(parentPort)

@@ -1,0 +1,46 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { errorCode, errorText, LayerlineError } from '../base/errors.ts'
+
+export interface MetricsServer {
+  /** `http://127.0.0.1:PORT/metrics`. */
+  readonly url: string
+  close(): void
+}
+
+/** Answers GET /metrics on 127.0.0.1 with what `page` gives; port 0 takes any free one. Throws `usage/port`. */
+export async function startMetricsServer(port: number, page: () => string): Promise<MetricsServer> {
+  const server = createServer((request, response) => {
+    const path = (request.url ?? '/').replace(/\?.*$/s, '')
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD' }).end()
+    } else if (path !== '/metrics') {
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('the figures are at /metrics\n')
+    } else {
+      response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
+      response.end(request.method === 'HEAD' ? '' : page())
+    }
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) => reject(notListening(port, cause)))
+    server.listen(port, '127.0.0.1', resolve)
+  })
+  // A scraper that keeps its connection must not keep the run from ending.
+  server.unref()
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`,
+    close() {
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}
+
+function notListening(port: number, cause: unknown): LayerlineError {
+  const taken = errorCode(cause) === 'EADDRINUSE'
+  const why = taken ? 'another process listens there' : errorText(cause)
+  return new LayerlineError('usage/port', `--metrics-port ${port}: ${why}`, {
+    hint: '--metrics-port 0 takes any free port and says which',
+    cause,
+  })
+}

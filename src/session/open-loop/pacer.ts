@@ -1,0 +1,102 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import type { RunClock } from '../../base/time.ts'
+import { builtFile } from '../../base/worker-file.ts'
+import { OVER, type PacerData, TURN } from './pacer-thread.ts'
+
+/** A spinning loop takes over this long before the time: longer than a sleep is late, mostly. */
+const SPIN_NS = 1.5e6
+/** A turn of the event loop in which nothing came takes less. */
+const IDLE_TURN_NS = 100e3
+
+/**
+ * Calls back at a time, not before it. A thread of its own sleeps until then: a timer of a busy event loop is late by
+ * its grain of 1 ms and more. With `precise` this loop spins through the last 1.5 ms, which costs up to a core.
+ */
+export class Pacer {
+  /** CPU time of pacing, ns; known once it is stopped. Null where the system does not say. */
+  cpuNs: number | null = 0
+  private readonly clock: RunClock
+  private readonly precise: boolean
+  private readonly onDue: () => void
+  private readonly thread: Worker
+  private readonly signals: Int32Array
+  private readonly wakeNs: Float64Array
+  private spinning: NodeJS.Immediate | undefined
+  private spunNs = 0
+  private dueNs = Number.POSITIVE_INFINITY
+
+  private constructor(clock: RunClock, precise: boolean, onDue: () => void) {
+    this.clock = clock
+    this.precise = precise
+    this.onDue = onDue
+    this.signals = new Int32Array(new SharedArrayBuffer(8))
+    this.wakeNs = new Float64Array(new SharedArrayBuffer(8)).fill(Number.POSITIVE_INFINITY)
+    const { epochUnixNs, monotonicBaseNs } = clock
+    const data: PacerData = {
+      clock: { epochUnixNs, monotonicBaseNs },
+      signals: this.signals,
+      wakeNs: this.wakeNs,
+    }
+    this.thread = new Worker(builtFile(import.meta.url, 'pacer-thread'), { workerData: data, execArgv: [] })
+  }
+
+  static async start(clock: RunClock, options: { precise: boolean }, onDue: () => void): Promise<Pacer> {
+    const pacer = new Pacer(clock, options.precise, onDue)
+    await once(pacer.thread, 'online')
+    pacer.thread.on('message', () => pacer.woken())
+    return pacer
+  }
+
+  /** The next time to call back; a later call replaces it. */
+  wakeAt(dueNs: number): void {
+    if (dueNs === this.dueNs) return
+    this.dueNs = dueNs
+    if (this.precise && dueNs - this.clock.now() <= SPIN_NS) this.spin()
+    else this.sleep(dueNs - (this.precise ? SPIN_NS : 0))
+  }
+
+  async stop(): Promise<void> {
+    clearImmediate(this.spinning)
+    this.thread.removeAllListeners('message')
+    const told = once(this.thread, 'message') as Promise<[{ cpuNs: number | null } | null]>
+    Atomics.store(this.signals, OVER, 1)
+    this.sleep(Number.POSITIVE_INFINITY)
+    let [last] = await told
+    // A wake-up may still have been on its way.
+    while (last === null) [last] = (await once(this.thread, 'message')) as [{ cpuNs: number | null } | null]
+    this.cpuNs = last.cpuNs === null ? null : last.cpuNs + this.spunNs
+    await this.thread.terminate()
+  }
+
+  private sleep(untilNs: number): void {
+    this.wakeNs[0] = untilNs
+    Atomics.add(this.signals, TURN, 1)
+    Atomics.notify(this.signals, TURN)
+  }
+
+  private woken(): void {
+    if (this.clock.now() >= this.dueNs) this.due()
+    else if (this.precise && this.dueNs !== Number.POSITIVE_INFINITY) this.spin()
+  }
+
+  private due(): void {
+    this.dueNs = Number.POSITIVE_INFINITY
+    this.onDue()
+  }
+
+  private spin(): void {
+    if (this.spinning !== undefined) return
+    let before = this.clock.now()
+    const look = () => {
+      this.spinning = undefined
+      const now = this.clock.now()
+      // A longer turn did some work: that is no cost of pacing.
+      if (now - before < IDLE_TURN_NS) this.spunNs += now - before
+      before = now
+      if (now >= this.dueNs) this.due()
+      else if (this.dueNs - now <= SPIN_NS) this.spinning = setImmediate(look)
+    }
+    this.spinning = setImmediate(look)
+  }
+}

@@ -1,0 +1,100 @@
+import type { ReadyRequest } from './look-ahead.ts'
+
+/** Ends of conversations' last turns that are remembered: past them, the oldest is forgotten. */
+const MOST_ENDS = 262_144
+
+/**
+ * Conversations whose turns wait for each other. A turn is due after its pause once the answer before is there; where
+ * the schedule says no pause, at its own time or when that answer is there, whichever is later. In memory are the
+ * turns that wait and a bounded number of ends: nothing grows with the schedule.
+ */
+export class Turns {
+  private readonly speedup: number
+  private readonly dueOf: (request: ReadyRequest) => number
+  /** Conversations with a turn in flight, and their turns that wait for it. */
+  private readonly open = new Map<string, ReadyRequest[]>()
+  /** When the last turn of a conversation ended, ns since the run's epoch. */
+  private readonly ends = new Map<string, number>()
+  /** Turns whose predecessor has ended, by the time they are due; earliest first. */
+  private readonly released: { request: ReadyRequest; atNs: number }[] = []
+
+  /** `dueOf`: a request's own time in the schedule, ns since the run's epoch. */
+  constructor(speedup: number, dueOf: (request: ReadyRequest) => number) {
+    this.speedup = speedup
+    this.dueOf = dueOf
+  }
+
+  /** Keeps a request back whose time is there and that must wait for its conversation. */
+  park(request: ReadyRequest): boolean {
+    const { session } = request.arrival
+    if (session === null) return false
+    const waiting = this.open.get(session.id)
+    if (waiting !== undefined) {
+      // It may wait long: it is written when it goes.
+      request.encoded = null
+      waiting.push(request)
+      return true
+    }
+    const endNs = this.ends.get(session.id)
+    if (endNs === undefined || session.thinkUs === undefined) return false
+    const atNs = this.afterAnswer(request, endNs)
+    if (atNs <= this.dueOf(request)) return false
+    this.release(request, atNs)
+    return true
+  }
+
+  /** A turn goes out. */
+  begin({ arrival: { session } }: ReadyRequest): void {
+    if (session !== null && !this.open.has(session.id)) this.open.set(session.id, [])
+  }
+
+  /** A turn has ended: the next one, if it waits, now has its time. */
+  end({ arrival: { session } }: ReadyRequest, endNs: number): void {
+    if (session === null) return
+    const next = this.open.get(session.id)?.shift()
+    if (next !== undefined) {
+      this.release(next, this.afterAnswer(next, endNs))
+      return
+    }
+    this.open.delete(session.id)
+    this.ends.delete(session.id)
+    this.ends.set(session.id, endNs)
+    if (this.ends.size > MOST_ENDS) {
+      const [oldest] = this.ends.keys()
+      this.ends.delete(oldest as string)
+    }
+  }
+
+  /** The earliest turn that was released. */
+  peek(): { request: ReadyRequest; atNs: number } | null {
+    return this.released[0] ?? null
+  }
+
+  take(): void {
+    this.released.shift()
+  }
+
+  /** Whether turns wait for an answer, or were released and have not gone. */
+  get waiting(): boolean {
+    if (this.released.length > 0) return true
+    for (const parked of this.open.values()) if (parked.length > 0) return true
+    return false
+  }
+
+  /** Gives up the turns that have not gone. */
+  clear(): void {
+    this.open.clear()
+    this.released.length = 0
+  }
+
+  private afterAnswer(request: ReadyRequest, endNs: number): number {
+    const thinkUs = request.arrival.session?.thinkUs
+    return thinkUs === undefined ? Math.max(endNs, this.dueOf(request)) : endNs + (thinkUs * 1000) / this.speedup
+  }
+
+  private release(request: ReadyRequest, atNs: number): void {
+    let at = this.released.length
+    while (at > 0 && (this.released[at - 1] as { atNs: number }).atNs > atNs) at--
+    this.released.splice(at, 0, { request, atNs })
+  }
+}

@@ -1,0 +1,206 @@
+import { resolve } from 'node:path'
+import type { LayerlineError } from '../base/errors.ts'
+import { processStart } from '../base/process-identity.ts'
+import { createRunClock, type RunClock, unixMinusMonotonic } from '../base/time.ts'
+import { VERSION } from '../base/version.ts'
+import { LiveStore } from '../store/live/live-store.ts'
+import { createRunFolder, runIdOf, socketPath, writeRunJson } from '../store/run-folder.ts'
+import { type SealProgress, sealRun } from '../store/seal/seal.ts'
+import { type EngineProvenance, FORMAT, type HostProvenance, type RunJson, type RunPlan } from '../trace/run-json.ts'
+import type { TableName } from '../trace/tables.ts'
+
+/** The wall clock is compared with the run's at least this often. */
+const CLOCK_PROBE_MS = 30_000
+
+export interface RecordingOptions {
+  command: string
+  out: string | undefined
+  /** Where the folder is made when `out` does not name it; `runs` if absent. */
+  parent?: string | undefined
+  config: Record<string, unknown>
+  sampling: Record<string, unknown>
+  seed: number
+  hosts: HostProvenance[]
+  engine: EngineProvenance | null
+  plannedRequests?: number | null
+  loop?: RunJson['loop']
+  plan?: RunPlan | null
+}
+
+/** One run from its folder to its seal: run.json, the clock, the live store. Sources write to `store.writers`. */
+export class Recording {
+  readonly folder: string
+  readonly clock: RunClock
+  readonly store: LiveStore
+  /** Set when the store cannot go on; the session then stops offering. */
+  failure: LayerlineError | null = null
+  private run: RunJson
+  private readonly probe: NodeJS.Timeout
+  private tracks = 0
+  private slices = 0
+  private readonly names = new Map<string, number>()
+  private readonly droppedElsewhere: Record<string, number> = {}
+  private readonly writtenElsewhere: Record<string, number> = {}
+  private readonly lostElsewhere: Record<string, number> = {}
+  private lastOffset = { offsetNs: 0, uncertaintyNs: 0 }
+
+  private constructor(folder: string, clock: RunClock, store: LiveStore, run: RunJson) {
+    this.folder = folder
+    this.clock = clock
+    this.store = store
+    this.run = run
+    this.probeClock()
+    this.probe = setInterval(() => this.probeClock(), CLOCK_PROBE_MS)
+    this.probe.unref()
+  }
+
+  static async start(options: RecordingOptions, onFailure: (error: LayerlineError) => void): Promise<Recording> {
+    const folder = createRunFolder(options.command, options.out, options.parent)
+    const clock = createRunClock()
+    const socket = socketPath(folder, 0)
+    const { command, config, sampling, seed, hosts, engine } = options
+    const run: RunJson = {
+      format: { ...FORMAT },
+      layerline: VERSION,
+      run_id: runIdOf(folder),
+      state: 'recording',
+      command,
+      config,
+      epoch_ns: clock.epochUnixNs.toString(),
+      clock_bases: { run: clock.monotonicBaseNs.toString(), unix: clock.epochUnixNs.toString() },
+      started: new Date(Number(clock.epochUnixNs / 1_000_000n)).toISOString(),
+      ended: null,
+      ended_by: null,
+      planned_requests: options.plannedRequests ?? null,
+      loop: options.loop ?? null,
+      plan: options.plan ?? null,
+      hosts,
+      engine,
+      sampling,
+      profiled: [],
+      seed,
+      shards: [{ shard: 0, pid: process.pid, pid_start: processStart(process.pid), socket }],
+      layers: {},
+      verdict: [],
+    }
+    writeRunJson(folder, run)
+    let recording: Recording | null = null
+    const store = await LiveStore.open({ folder, shard: 0, socket }, (error) => {
+      if (recording !== null) recording.failure = error
+      onFailure(error)
+    })
+    recording = new Recording(folder, clock, store, run)
+    return recording
+  }
+
+  get runId(): string {
+    return this.run.run_id
+  }
+
+  /** Fresh track ids of this run, from 1. */
+  readonly nextTrackId = (): number => ++this.tracks
+
+  /** Fresh slice ids of this run, from 1. */
+  readonly nextSliceId = (): number => ++this.slices
+
+  /** Ids for so many slices that are written elsewhere: returns the last one before them. */
+  readonly reserveSlices = (count: number): number => {
+    const before = this.slices
+    this.slices += count
+    return before
+  }
+
+  /** `strings.id` of a text, from 1; writes its row the first time. */
+  readonly nameId = (text: string): number => {
+    const known = this.names.get(text)
+    if (known !== undefined) return known
+    const id = this.names.size + 1
+    this.names.set(text, id)
+    this.store.writers.strings.append({ id, text })
+    return id
+  }
+
+  /** The system's clock minus the run's, less the epoch, as last measured. */
+  get unixOffset(): { readonly offsetNs: number; readonly uncertaintyNs: number } {
+    return this.lastOffset
+  }
+
+  /** Changes run.json while the run goes on: what is learnt of hosts and clocks. */
+  amend(change: (run: RunJson) => RunJson): void {
+    this.run = change(this.run)
+    writeRunJson(this.folder, this.run)
+  }
+
+  /** The longest flush and commit of the store thread, ms; known once the run is finished. */
+  longestCommitMs = 0
+
+  /** Rows that other processes of the run could not keep, by table. */
+  countDropped(dropped: Readonly<Record<string, number>>): void {
+    for (const [table, count] of Object.entries(dropped)) {
+      this.droppedElsewhere[table] = (this.droppedElsewhere[table] ?? 0) + count
+    }
+  }
+
+  /** Rows of a table that lie in a part of their own already. */
+  countWritten(table: TableName, rows: number): void {
+    this.writtenElsewhere[table] = (this.writtenElsewhere[table] ?? 0) + rows
+  }
+
+  /** Rows of a table that their source had lost. */
+  countLost(table: TableName, rows: number): void {
+    this.lostElsewhere[table] = (this.lostElsewhere[table] ?? 0) + rows
+  }
+
+  /** Closes the store and seals. Rows dropped by a full queue are counted in run.json. */
+  async finish(
+    endedBy: NonNullable<RunJson['ended_by']> = 'done',
+    onProgress?: (progress: SealProgress) => void,
+  ): Promise<RunJson> {
+    clearInterval(this.probe)
+    this.probeClock()
+    const totals = await this.store.close()
+    // What the last commit could not keep would be missing from the seal without a word.
+    if (this.failure !== null) throw this.failure
+    this.longestCommitMs = totals.longestCommitMs
+    this.run = await sealRun(
+      this.folder,
+      (run) => ({ ...run, ended_by: endedBy, layers: this.withCounts(run.layers, totals.dropped) }),
+      onProgress,
+    )
+    return this.run
+  }
+
+  /** Writes what analysis concluded into the sealed run's run.json. */
+  conclude(verdict: RunJson['verdict']): void {
+    this.run = { ...this.run, verdict }
+    writeRunJson(resolve(this.folder), this.run)
+  }
+
+  private withCounts(layers: RunJson['layers'], dropped: Readonly<Record<string, number>>): RunJson['layers'] {
+    const counted = { ...layers }
+    const add = (what: 'rows' | 'dropped' | 'lost', counts: Readonly<Record<string, number>>) => {
+      for (const [table, count] of Object.entries(counts)) {
+        const before = counted[table] ?? { rows: 0, dropped: 0, lost: 0 }
+        counted[table] = { ...before, [what]: before[what] + count }
+      }
+    }
+    add('rows', this.writtenElsewhere)
+    add('lost', this.lostElsewhere)
+    add('dropped', dropped)
+    add('dropped', this.droppedElsewhere)
+    return counted
+  }
+
+  private probeClock(): void {
+    const { offsetNs, uncertaintyNs } = unixMinusMonotonic()
+    const sinceEpochNs = Number(offsetNs + this.clock.monotonicBaseNs - this.clock.epochUnixNs)
+    this.lastOffset = { offsetNs: sinceEpochNs, uncertaintyNs }
+    this.store.writers.clocks.append({
+      clock: 'unix',
+      t_ns: this.clock.now(),
+      offset_ns: sinceEpochNs,
+      uncertainty_ns: uncertaintyNs,
+      method: "tick of the system clock's millisecond",
+    })
+  }
+}

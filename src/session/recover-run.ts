@@ -1,0 +1,25 @@
+import { analyseRun } from '../analysis/analyse-run.ts'
+import { openRun } from '../store/read/open-run.ts'
+import { writeRunJson } from '../store/run-folder.ts'
+import { recoverRun as recoverRows } from '../store/seal/recover.ts'
+import type { SealProgress } from '../store/seal/seal.ts'
+import type { RunJson } from '../trace/run-json.ts'
+
+/** Seals what a crash left open and judges it, as the end of a run would have. */
+export async function recoverRun(
+  folder: string,
+  onProgress?: (progress: SealProgress) => void,
+): Promise<{ run: RunJson; wasOpen: boolean }> {
+  const recovered = await recoverRows(folder, onProgress)
+  // What an import said of its file is nowhere else.
+  if (!recovered.wasOpen || recovered.run.command === 'import') return recovered
+  const reader = await openRun(folder)
+  try {
+    const { verdict } = await analyseRun(reader)
+    const run = { ...recovered.run, verdict }
+    writeRunJson(reader.folder, run)
+    return { run, wasOpen: true }
+  } finally {
+    await reader.close()
+  }
+}

@@ -1,0 +1,229 @@
+import { analyseRun } from '../analysis/analyse-run.ts'
+import type { Report } from '../analysis/report.ts'
+import type { SloLimit } from '../analysis/slo/slo.ts'
+import type { LayerlineError } from '../base/errors.ts'
+import { safeUrl } from '../config/without-secrets.ts'
+import { startHostSampler } from '../sources/host/host-sampler.ts'
+import { hostProvenance } from '../sources/host/provenance.ts'
+import { findListener } from '../sources/host/same-host.ts'
+import type { ClientTotals } from '../sources/requests/client.ts'
+import type { ServerInfo } from '../sources/requests/probe.ts'
+import type { Target } from '../sources/requests/target.ts'
+import type { PreparedSource } from '../sources/source.ts'
+import { openRun } from '../store/read/open-run.ts'
+import type { SealProgress } from '../store/seal/seal.ts'
+import type { EngineProvenance, RunPlan } from '../trace/run-json.ts'
+import { type ClientSideView, startClientSide } from './client-side.ts'
+import { type LatestCounter, LatestCounters } from './live/latest-counters.ts'
+import { OfferGate } from './live/offer-gate.ts'
+import { pauseTrack } from './live/pause-track.ts'
+import type { Tally } from './live/tally.ts'
+import type { Offerer, OfferProgress } from './offer.ts'
+import { readProfile } from './read-profile.ts'
+import { Recording } from './recording.ts'
+import { sourceContext } from './source-context.ts'
+import type { StopSignal } from './stop-signal.ts'
+
+export interface RequestRunOptions {
+  command: string
+  out: string | undefined
+  parent?: string | undefined
+  config: Record<string, unknown>
+  sampling: Record<string, unknown>
+  seed: number
+  target: Target
+  server: ServerInfo
+  model: string
+  /** What is known of an engine in our care; else found out. */
+  engine?: Partial<EngineProvenance>
+  sampleMs: number
+  keepTexts: boolean
+  keepTokenIds: boolean
+  /** Decides which request goes out when. */
+  offerer: Offerer
+  /** What run.json keeps of a schedule. */
+  plan?: RunPlan | null
+  /** What samples beside the requests: stopped here, whatever happens. */
+  sources?: readonly PreparedSource[]
+  /** Limits that the report holds the requests against. */
+  slo?: readonly SloLimit[]
+  /** Requests of the whole schedule; null where the answers decide. */
+  plannedRequests: number | null
+}
+
+/** What can be looked at, cheaply and at any time, while a run goes on. Times are ns since the run's epoch. */
+export interface RunProbe {
+  now(): number
+  totals(): ClientTotals
+  inFlight(): number
+  /** How far a schedule is; null in a closed loop over a list. */
+  progress(): OfferProgress | null
+  /** The last value of every track that a source writes. */
+  counters(): readonly Readonly<LatestCounter>[]
+  /** Holds the offering of requests, and goes on with it; a slice of the run says when it was held. */
+  readonly gate: Pick<OfferGate, 'paused' | 'pausedNs' | 'pause' | 'resume'>
+}
+
+/** Told what happens while a run goes on. */
+export interface RequestRunView extends ClientSideView {
+  started?(folder: string): void
+  /** The first request is about to be offered. */
+  running?(probe: RunProbe): void
+  sealing?(progress: SealProgress): void
+  /** What another process of the run has counted since it told last. */
+  merged?(tally: Tally): void
+  /** A layer that is off, and why. */
+  note?(text: string): void
+}
+
+export interface RequestRun {
+  folder: string
+  report: Report
+  /** The run was ended early by a signal. */
+  interrupted: boolean
+}
+
+/** One run of requests from its folder to its seal: client, the machine beside it, drain, seal, verdict. */
+export async function runRequests(
+  options: RequestRunOptions,
+  stop: StopSignal,
+  view: RequestRunView,
+): Promise<RequestRun> {
+  try {
+    return await recordRequests(options, stop, view)
+  } finally {
+    await stopAll(options.sources)
+  }
+}
+
+async function recordRequests(options: RequestRunOptions, stop: StopSignal, view: RequestRunView): Promise<RequestRun> {
+  const { target, server, model } = options
+  const listener = await findListener(server.address, target.port)
+  const engine: EngineProvenance = {
+    url: safeUrl(target.url),
+    server: server.server,
+    version: server.version,
+    arguments: null,
+    model,
+    model_sha256: null,
+    tokenizer_sha256: null,
+    max_model_len: server.models.find(({ id }) => id === model)?.max_model_len ?? null,
+    same_host: listener.sameHost,
+    pid: listener.pid,
+    ...options.engine,
+  }
+  const { command, out, parent, config, sampling, seed } = options
+  const recording = await Recording.start(
+    {
+      command,
+      out,
+      parent,
+      config: { ...config, insecure: target.insecure },
+      sampling,
+      seed,
+      hosts: [hostProvenance()],
+      engine,
+      plannedRequests: options.plannedRequests,
+      loop: options.offerer.loop,
+      plan: options.plan ?? null,
+    },
+    () => stop.advance('cut'),
+  )
+  view.started?.(recording.folder)
+  const latest = view.running === undefined ? null : new LatestCounters(recording.store.writers)
+  const writers = { ...recording.store.writers, ...latest?.writers }
+  const { clock, nextTrackId } = recording
+  const processes = [
+    { pid: process.pid, role: 'client' as const },
+    ...(engine.pid === null ? [] : [{ pid: engine.pid, role: 'engine' as const }]),
+  ]
+  const sampler = await startHostSampler(
+    { clock, trackIds: nextTrackId, periodMs: options.sampleMs, processes, serverPort: target.port },
+    writers,
+  )
+  if (sampler.problem !== null) view.note?.(sampler.problem)
+  const gate = new OfferGate(clock.now, pauseTrack(recording))
+  stop.onChange(() => gate.resume())
+  const side = startClientSide(
+    {
+      target,
+      server,
+      runId: recording.runId,
+      shard: 0,
+      keepTexts: options.keepTexts,
+      keepTokenIds: options.keepTokenIds,
+      retries: options.plan?.retries ?? 0,
+      clock,
+      trackIds: nextTrackId,
+    },
+    writers,
+    gate,
+    stop,
+    view,
+  )
+  let failure: unknown = null
+  try {
+    const context = { ...sourceContext(recording, (text) => view.note?.(text)), writers }
+    await Promise.all((options.sources ?? []).map((source) => source.start(context)))
+    for (const { problem } of options.sources ?? []) if (problem !== null) view.note?.(problem)
+    const { offerer } = options
+    view.running?.({
+      now: clock.now,
+      totals: () => offerer.progress?.() ?? side.client.totals,
+      inFlight: () => offerer.progress?.()?.inFlight ?? side.client.inFlight,
+      progress: () => offerer.progress?.() ?? null,
+      counters: () => latest?.all ?? [],
+      gate,
+    })
+    await offerer.offer(side, {
+      folder: recording.folder,
+      runId: recording.runId,
+      addShards: (shards) => recording.amend((run) => ({ ...run, shards: [...run.shards, ...shards] })),
+      countDropped: (dropped) => recording.countDropped(dropped),
+      merged: (tally) => view.merged?.(tally),
+    })
+  } catch (error) {
+    failure = error
+  } finally {
+    await side.close()
+    await sampler.stop()
+    await stopAll(options.sources)
+    for (const { captured } of options.sources ?? []) {
+      if (captured != null) await readProfile(recording, captured, (text) => view.note?.(text))
+    }
+  }
+  const facts = options.offerer.facts?.()
+  if (facts !== undefined) recording.amend((run) => ({ ...run, plan: run.plan && { ...run.plan, ...facts } }))
+  if (failure !== null) {
+    // What was recorded until then is a run all the same.
+    if (recording.failure === null) await recording.finish('failure')
+    throw failure
+  }
+  return conclude(recording, stop, view, options.slo)
+}
+
+async function stopAll(sources: readonly PreparedSource[] = []): Promise<void> {
+  await Promise.all(sources.map((source) => source.stop()))
+}
+
+async function conclude(
+  recording: Recording,
+  stop: StopSignal,
+  view: RequestRunView,
+  slo: readonly SloLimit[] | undefined,
+): Promise<RequestRun> {
+  const failure: LayerlineError | null = recording.failure
+  if (failure !== null) {
+    await recording.store.close()
+    throw failure
+  }
+  await recording.finish(stop.stage === 'running' ? 'done' : 'signal', (progress) => view.sealing?.(progress))
+  const reader = await openRun(recording.folder)
+  try {
+    const report = await analyseRun(reader, slo === undefined ? {} : { slo })
+    recording.conclude(report.verdict)
+    return { folder: recording.folder, report, interrupted: stop.stage !== 'running' }
+  } finally {
+    await reader.close()
+  }
+}

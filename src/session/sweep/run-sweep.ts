@@ -1,0 +1,115 @@
+import { join } from 'node:path'
+import { type LevelSearch, nextMove, type SearchEnd, type SearchMove } from '../../analysis/sweep/level-search.ts'
+import { type SweepResult, sweepResult } from '../../analysis/sweep/sweep-result.ts'
+import { type SweepStep, sweepStep } from '../../analysis/sweep/sweep-step.ts'
+import { writeFileAtomic } from '../../store/run-folder.ts'
+import type { RequestRun } from '../request-run.ts'
+import type { StopSignal } from '../stop-signal.ts'
+
+export const SWEEP_FILE = 'sweep.json'
+
+export type SweepAxis = 'rate' | 'concurrency'
+
+/** What is swept: levels in the order given, or a search for the highest that keeps the objectives. */
+export type SweepPlan =
+  | { readonly axis: SweepAxis; readonly levels: readonly number[]; readonly search: null }
+  | { readonly axis: SweepAxis; readonly levels: null; readonly search: LevelSearch }
+
+/** One run to come. */
+export interface SweepArm {
+  /** From 1. */
+  step: number
+  level: number
+  /** Its folder's name within the sweep's. */
+  name: string
+  /** Steps still to come after this one: exactly of a list, at most of a search; null: not known yet. */
+  after: number | null
+}
+
+/** What `sweep.json` holds: rewritten after each step, so that what was done outlives what goes wrong. */
+export interface SweepRecord {
+  sweep: SweepAxis
+  seed: number
+  slo: string | null
+  search: LevelSearch | null
+  /** How a search ended; null while it goes on, where it was cut off, and of a list. */
+  search_end: SearchEnd | null
+  /** In the order they were done, each in its folder beside this file. */
+  steps: SweepStep[]
+  /** A step that was cut short: its run is kept, and counts for nothing. */
+  cut_off: { run: string; level: number } | null
+  /** Null without objectives. */
+  result: SweepResult | null
+}
+
+export interface SweepOptions {
+  folder: string
+  plan: SweepPlan
+  seed: number
+  /** The objectives as they were named; null: none. */
+  slo: string | null
+  /** The attainment that a step should reach. */
+  target: number
+  stop: StopSignal
+  /** Runs a step into this folder to its end: the next begins when nothing is in flight any more. */
+  record(arm: SweepArm, out: string): Promise<RequestRun>
+  begins?(arm: SweepArm): void
+  done?(arm: SweepArm, step: SweepStep): void
+}
+
+/** Does the steps one after another, a run each. What was cut short by a signal ends the sweep. */
+export async function runSweep(options: SweepOptions): Promise<SweepRecord> {
+  const { folder, plan, seed, slo, target, stop } = options
+  const steps: SweepStep[] = []
+  let end: SearchEnd | null = null
+  let cutOff: SweepRecord['cut_off'] = null
+  const record = (): SweepRecord => ({
+    sweep: plan.axis,
+    seed,
+    slo,
+    search: plan.search,
+    search_end: end,
+    steps,
+    cut_off: cutOff,
+    result: slo === null ? null : sweepResult(plan.axis, steps, target),
+  })
+  const write = () => writeFileAtomic(join(folder, SWEEP_FILE), `${JSON.stringify(record(), null, 2)}\n`)
+  while (stop.stage === 'running') {
+    const move = nextLevel(plan, steps)
+    if (move.end !== null) {
+      end = plan.search === null ? null : move.end
+      break
+    }
+    const { level, after } = move
+    const arm = { step: steps.length + 1, level, after, name: armName(plan.axis, steps.length + 1, level) }
+    options.begins?.(arm)
+    const run = await options.record(arm, join(folder, arm.name))
+    if (run.interrupted) {
+      cutOff = { run: arm.name, level }
+      break
+    }
+    const step = sweepStep(arm.name, level, run.report, target)
+    steps.push(step)
+    write()
+    options.done?.(arm, step)
+  }
+  write()
+  return record()
+}
+
+function nextLevel({ levels, search }: SweepPlan, steps: readonly SweepStep[]): SearchMove {
+  if (search === null) {
+    const level = levels[steps.length]
+    return level === undefined ? { end: 'all_met' } : { end: null, level, after: levels.length - steps.length - 1 }
+  }
+  // A step in which nothing was offered has told nothing: as good as a failure, so that the search comes to an end.
+  return nextMove(
+    search,
+    steps.map(({ level, outcome }) => ({ level, outcome: outcome ?? 'fails' })),
+  )
+}
+
+/** `03-rate-11.3`: sorts in the order of the steps. */
+function armName(axis: SweepAxis, step: number, level: number): string {
+  return `${String(step).padStart(2, '0')}-${axis}-${level}`
+}

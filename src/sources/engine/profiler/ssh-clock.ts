@@ -1,0 +1,27 @@
+import { LayerlineError } from '../../../base/errors.ts'
+import type { SshTarget } from '../../gpu/gpu-target.ts'
+import { SshConnection } from '../../gpu/ssh/ssh-connection.ts'
+import { sshName } from '../../gpu/ssh/ssh-errors.ts'
+import type { ProfileClock } from './profiler.ts'
+
+const NOBODY = { output: () => undefined, samplerEnded: () => undefined }
+
+/** The Unix clock of another machine, by a connection of its own each time: it would stand idle through the run. */
+export function sshClock(target: SshTarget): ProfileClock {
+  const where = `ssh://${sshName(target)}`
+  const name = `${where} unix`
+  return {
+    name,
+    async measure(context) {
+      const { connection } = await SshConnection.connect(target)
+      try {
+        await connection.run(null, NOBODY)
+        const fix = await connection.probeClock(context.clock)
+        if (fix === null) throw new LayerlineError('unreachable/ssh-silent', `${where}: it did not tell its time`)
+        return fix
+      } finally {
+        await connection.close()
+      }
+    },
+  }
+}

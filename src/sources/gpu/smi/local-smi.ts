@@ -1,0 +1,163 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { hostname } from 'node:os'
+import { errorCode, LayerlineError } from '../../../base/errors.ts'
+import { GapTrack } from '../../gap-track.ts'
+import { hostProvenance } from '../../host/provenance.ts'
+import type { PreparedSource, SourceContext } from '../../source.ts'
+import { Backoff } from '../backoff.ts'
+import { BatchedPipe } from '../batched-pipe.ts'
+import { smiError } from './smi-errors.ts'
+import { samplerArguments } from './smi-fields.ts'
+import { INVENTORY_QUERY, readInventory, type SmiInventory } from './smi-inventory.ts'
+import { SmiRecorder } from './smi-recorder.ts'
+
+const SMI = 'nvidia-smi'
+/** Without persistence mode, the driver takes seconds to wake up. */
+const ASK_TIMEOUT_MS = 30_000
+const CLOCK_MS = 30_000
+const FIRST_SAMPLE_MS = 3_000
+const STOP_MS = 2_000
+
+export interface SmiSourceOptions {
+  periodMs: number
+  /** Indices or UUIDs; empty for all. */
+  gpus: readonly string[]
+  /** On a host over ssh, the process that listens there is sampled too. */
+  serverPort?: number | undefined
+}
+
+/** What this machine's nvidia-smi knows. Throws `missing/gpu…`. */
+export async function askLocalSmi(selection: readonly string[]): Promise<SmiInventory> {
+  const [gpus, list, help] = await Promise.all([ask(INVENTORY_QUERY), ask(['-L']), ask(['--help-query-gpu'])])
+  return readInventory({ gpus, list, help }, selection, 'this machine')
+}
+
+function ask(args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(SMI, args, { timeout: ASK_TIMEOUT_MS, maxBuffer: 4 << 20 }, (error, stdout, stderr) => {
+      // What it says when it fails stands on its standard output.
+      if (error === null) resolve(stdout)
+      else if (errorCode(error) === 'ENOENT') {
+        reject(
+          new LayerlineError('missing/nvidia-smi', 'no nvidia-smi on this machine', {
+            hint: 'GPUs elsewhere: --gpu ssh://user@host or --gpu dcgm:URL',
+          }),
+        )
+      } else if (error.killed) {
+        reject(new LayerlineError('missing/gpu', `nvidia-smi did not answer in ${ASK_TIMEOUT_MS / 1000} s`))
+      } else reject(smiError(`${stdout}${stderr}`, 'this machine'))
+    })
+  })
+}
+
+/** Samples this machine's GPUs; asks first, so that a machine without them throws `missing/…` before a run begins. */
+export async function prepareLocalSmi(options: SmiSourceOptions): Promise<PreparedSource> {
+  const inventory = await askLocalSmi(options.gpus)
+  return new LocalSmi(inventory, options, await BatchedPipe.open())
+}
+
+class LocalSmi implements PreparedSource {
+  problem: string | null = null
+  private readonly inventory: SmiInventory
+  private readonly options: SmiSourceOptions
+  private readonly pipe: BatchedPipe
+  private readonly backoff = new Backoff()
+  private context: SourceContext | null = null
+  private recorder: SmiRecorder | null = null
+  private gaps: GapTrack | null = null
+  private child: ChildProcess | null = null
+  private exited: Promise<void> = Promise.resolve()
+  private clockTimer: NodeJS.Timeout | undefined
+  private lastWords = ''
+  private stopped = false
+
+  constructor(inventory: SmiInventory, options: SmiSourceOptions, pipe: BatchedPipe) {
+    this.inventory = inventory
+    this.options = options
+    this.pipe = pipe
+  }
+
+  async start(context: SourceContext): Promise<void> {
+    const { periodMs } = this.options
+    const host = hostname()
+    this.context = context
+    const longestPauseNs = Math.max(1e9, 10 * periodMs * 1e6)
+    this.gaps = new GapTrack(context, { layer: 'gpu', host, source: SMI, longestPauseNs })
+    this.recorder = new SmiRecorder(context, {
+      host,
+      inventory: this.inventory,
+      periodMs,
+      source: SMI,
+      method: "this machine's Unix clock",
+      gaps: this.gaps,
+      text: (line) => {
+        this.lastWords = line
+      },
+    })
+    context.declareHost({ ...hostProvenance(), driver: this.inventory.driver })
+    this.pipe.onText((text) => this.recorder?.push(text))
+    this.setClock()
+    this.clockTimer = setInterval(() => this.setClock(), CLOCK_MS)
+    this.clockTimer.unref()
+    this.spawn()
+    const giveUp = performance.now() + FIRST_SAMPLE_MS
+    while (this.recorder.sampleCount === 0 && performance.now() < giveUp) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.stopped) return
+    this.stopped = true
+    clearInterval(this.clockTimer)
+    this.backoff.cancel()
+    const { child } = this
+    if (child !== null) {
+      child.kill('SIGTERM')
+      const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+      await this.exited
+      clearTimeout(late)
+    }
+    this.pipe.close()
+    this.gaps?.end()
+    this.recorder?.end()
+  }
+
+  private spawn(): void {
+    const { inventory, recorder } = this
+    const startedMs = performance.now()
+    const gpus = this.options.gpus.length === 0 ? [] : inventory.gpus.map(({ uuid }) => uuid)
+    const args = samplerArguments(inventory.fields, { periodMs: this.options.periodMs, gpus })
+    // It writes in few and whole lines, its errors among them.
+    const { writeFd } = this.pipe
+    const child = spawn(SMI, args, { stdio: ['ignore', writeFd, writeFd] })
+    this.child = child
+    child.on('error', (error) => {
+      this.lastWords = error.message
+    })
+    this.exited = new Promise((resolve) => {
+      child.once('close', () => {
+        this.child = null
+        this.pipe.drain()
+        recorder?.reset()
+        resolve()
+        this.restart(performance.now() - startedMs)
+      })
+    })
+  }
+
+  private restart(ranMs: number): void {
+    if (this.stopped) return
+    const reason = smiError(this.lastWords, 'this machine').message
+    this.gaps?.outage(reason)
+    const waitMs = this.backoff.next(ranMs, () => this.spawn())
+    this.context?.note(`gpu: ${reason}; trying again in ${waitMs / 1000} s`)
+  }
+
+  private setClock(): void {
+    const { context } = this
+    if (context === null) return
+    const { offsetNs, uncertaintyNs } = context.unixOffset()
+    this.recorder?.setClock({ tNs: context.clock.now(), offsetNs, uncertaintyNs, rttNs: null })
+  }
+}

@@ -1,0 +1,66 @@
+import { LayerlineError } from '../../../base/errors.ts'
+import { smiError } from './smi-errors.ts'
+import { type ChosenField, chooseFields } from './smi-fields.ts'
+
+export interface Gpu {
+  index: number
+  uuid: string
+  name: string
+}
+
+/** What a host has, and what its driver can be asked. */
+export interface SmiInventory {
+  gpus: Gpu[]
+  driver: string
+  fields: ChosenField[]
+  /** Some GPU is cut into instances: its utilisation cannot be told. */
+  mig: ReadonlySet<string>
+}
+
+/** What three calls of nvidia-smi printed. */
+export interface SmiAnswers {
+  /** `--query-gpu=index,uuid,name,driver_version` */
+  gpus: string
+  /** `-L` */
+  list: string
+  /** `--help-query-gpu` */
+  help: string
+}
+
+export const INVENTORY_QUERY = ['--query-gpu=index,uuid,name,driver_version', '--format=csv,noheader']
+
+/** Reads the answers, keeping only the GPUs selected by index or UUID. Throws `missing/gpu…`, naming `where`. */
+export function readInventory(answers: SmiAnswers, selection: readonly string[], where: string): SmiInventory {
+  const found = answers.gpus.split('\n').flatMap((line) => {
+    const match = /^(\d+), ([^,]+), (.*), ([^,]+)$/.exec(line.trim())
+    if (match === null) return []
+    const [, index, uuid = '', name = '', driver = ''] = match
+    return [{ index: Number(index), uuid, name, driver }]
+  })
+  const [first] = found
+  if (first === undefined) throw smiError(answers.gpus || answers.list, where)
+  const isWanted = (gpu: Gpu): boolean => selection.includes(String(gpu.index)) || selection.includes(gpu.uuid)
+  const missing = selection.find((each) => !found.some(({ index, uuid }) => each === String(index) || each === uuid))
+  if (missing !== undefined) {
+    const there = found.map(({ index, uuid, name }) => `${index} ${uuid} ${name}`).join('; ')
+    throw new LayerlineError('missing/gpu-device', `${where}: no GPU ${missing}`, { hint: `there are: ${there}` })
+  }
+  const gpus = selection.length === 0 ? found : found.filter(isWanted)
+  return {
+    gpus: gpus.map(({ index, uuid, name }) => ({ index, uuid, name })),
+    driver: first.driver,
+    fields: chooseFields(answers.help),
+    mig: migGpus(answers.list),
+  }
+}
+
+/** UUIDs of GPUs under which `-L` lists instances. */
+export function migGpus(list: string): Set<string> {
+  const uuids = new Set<string>()
+  let gpu: string | null = null
+  for (const line of list.split('\n')) {
+    gpu = /^GPU \d+: .*\(UUID: ([^)]+)\)/.exec(line)?.[1] ?? gpu
+    if (gpu !== null && /^\s+MIG /.test(line)) uuids.add(gpu)
+  }
+  return uuids
+}

@@ -1,0 +1,124 @@
+import type { GapTrack } from '../../gap-track.ts'
+import type { SourceContext } from '../../source.ts'
+import { GpuTracks } from '../gpu-tracks.ts'
+import { type ClockFix, LocalStamps } from '../host-clock.ts'
+import { windowOf } from './smi-fields.ts'
+import type { SmiInventory } from './smi-inventory.ts'
+import { SmiLines } from './smi-lines.ts'
+
+export interface SmiRecorderOptions {
+  host: string
+  inventory: SmiInventory
+  periodMs: number
+  /** For `tracks.attrs`: how the samples came here. */
+  source: string
+  /** How the zone and the host's time were found, for `clocks.method`. */
+  method: string
+  gaps: GapTrack
+  /** A line that is no sample: what nvidia-smi says when something is wrong. */
+  text(line: string): void
+}
+
+/** Samples of one host's GPUs on their way from nvidia-smi's text to rows of a run. */
+export class SmiRecorder {
+  /** The clock that `tracks.clock` and `clocks.clock` name. */
+  readonly clockName: string
+  private readonly context: SourceContext
+  private readonly options: SmiRecorderOptions
+  private readonly lines: SmiLines
+  private readonly stamps: LocalStamps
+  private readonly scaled: Float64Array
+  private readonly tracks = new Map<string, GpuTracks>()
+  private fix: ClockFix | null = null
+  private rows = 0
+
+  constructor(context: SourceContext, options: SmiRecorderOptions) {
+    const { fields } = options.inventory
+    this.context = context
+    this.options = options
+    this.clockName = `${options.host} local time`
+    this.stamps = new LocalStamps(context.clock)
+    this.scaled = new Float64Array(fields.length)
+    this.lines = new SmiLines(fields.length, {
+      row: (uuid, localMs, values) => this.row(uuid, localMs, values),
+      text: options.text,
+    })
+    context.declareClock(this.clockName)
+  }
+
+  /** Samples taken so far. */
+  get sampleCount(): number {
+    return this.rows
+  }
+
+  /** The host's Unix clock as it stands to the run's from now on. */
+  setClock(fix: ClockFix): void {
+    this.fix = fix
+    this.writeClock()
+  }
+
+  push(text: string): void {
+    this.lines.push(text)
+  }
+
+  /** The sampler ended; another may follow. */
+  reset(): void {
+    this.lines.reset()
+  }
+
+  end(): void {
+    for (const tracks of this.tracks.values()) tracks.declare()
+  }
+
+  private row(uuid: string, localMs: number, values: Float64Array): void {
+    const { fix, scaled } = this
+    if (fix === null) return
+    if (this.stamps.see(localMs, fix.offsetNs)) this.writeClock()
+    const tNs = this.stamps.runTime(localMs, fix.offsetNs)
+    for (const [i, { scale }] of this.options.inventory.fields.entries()) scaled[i] = (values[i] as number) * scale
+    this.rows++
+    this.tracksOf(uuid).add(tNs, scaled)
+    this.options.gaps.sample(tNs)
+  }
+
+  private tracksOf(uuid: string): GpuTracks {
+    const known = this.tracks.get(uuid)
+    if (known !== undefined) return known
+    const { inventory, host, source, periodMs } = this.options
+    const gpu = inventory.gpus.find((each) => each.uuid === uuid)
+    const name = gpu?.name ?? ''
+    const tracks = new GpuTracks(
+      this.context,
+      { host, device: `${gpu?.index ?? '?'} ${uuid} ${name}`.trim(), clock: this.clockName },
+      inventory.fields.map((field) => ({
+        name: field.track,
+        unit: field.unit,
+        attrs: {
+          source,
+          field: field.spelling,
+          kind: 'gauge',
+          ...windowOf(field.window, name),
+          sample_period_ns: periodMs * 1e6,
+          stamp_resolution_ns: 1e6,
+          driver: inventory.driver,
+          ...(inventory.mig.has(uuid) ? { mig: true } : {}),
+        },
+      })),
+    )
+    this.tracks.set(uuid, tracks)
+    return tracks
+  }
+
+  private writeClock(): void {
+    const { fix, stamps } = this
+    if (fix === null || stamps.zoneNs === null) return
+    this.context.writers.clocks.append({
+      clock: this.clockName,
+      t_ns: fix.tNs,
+      offset_ns: fix.offsetNs + stamps.zoneNs,
+      uncertainty_ns: fix.uncertaintyNs,
+      rtt_ns: fix.rttNs,
+      method: `${this.options.method}; zone to the quarter of an hour by the first line`,
+    })
+  }
+}

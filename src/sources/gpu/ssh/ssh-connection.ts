@@ -1,0 +1,248 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
+import { LayerlineError } from '../../../base/errors.ts'
+import type { RunClock } from '../../../base/time.ts'
+import { BatchedPipe } from '../batched-pipe.ts'
+import type { SshTarget } from '../gpu-target.ts'
+import { type ClockFix, type ClockProbe, fixFrom, parseUnixUs } from '../host-clock.ts'
+import { describeScript, MARK, runScript } from './remote-script.ts'
+import { sshError, sshMissing, sshName } from './ssh-errors.ts'
+
+/** Without persistence mode, the driver takes seconds to wake up, three times. */
+const DESCRIBE_TIMEOUT_MS = 60_000
+const STARTED_TIMEOUT_MS = 15_000
+const ANSWER_TIMEOUT_MS = 5_000
+const STOP_MS = 3_000
+const PROBES = 24
+const PROBE_PAUSE_MS = 2
+const KEPT_WORDS = 8192
+
+/** What the far shell says that nobody asked for. */
+export interface SshEvents {
+  /** Standard output: nvidia-smi's. */
+  output(text: string): void
+  /** The sampler ended and starts again after `waitS`. */
+  samplerEnded(code: number, waitS: number): void
+}
+
+/** Answers of the describing script by name (`gpus`, `help`, …), and what it says in single lines (`host`, `kernel`). */
+export interface RemoteFacts {
+  parts: Record<string, string>
+  said: Record<string, string>
+  answerer: string
+}
+
+/** Texts of files read on the host, and when, Unix us there. */
+export interface RemoteFiles {
+  unixUs: number
+  texts: Map<string, string>
+}
+
+interface Waiting {
+  resolve(answer: { receivedMs: number; stamp: string; texts: Map<string, string> } | null): void
+}
+
+export function sshArguments(target: SshTarget): string[] {
+  const option = (name: string, value: string): string[] => ['-o', `${name}=${value}`]
+  return [
+    ...(target.configPath === null ? [] : ['-F', target.configPath]),
+    ...(target.keyPath === null ? [] : ['-i', target.keyPath]),
+    ...(target.port === null ? [] : ['-p', String(target.port)]),
+    '-T',
+    // No question can be answered, and forwardings of the user's own sessions are none of ours.
+    ...option('BatchMode', 'yes'),
+    ...option('ClearAllForwardings', 'yes'),
+    ...option('ConnectTimeout', '10'),
+    ...option('ServerAliveInterval', '5'),
+    ...option('ServerAliveCountMax', '3'),
+    '--',
+    sshName(target),
+    // Whatever the login shell is, what follows is read by sh.
+    'exec sh',
+  ]
+}
+
+/** One connection to a host, which carries the sampler, the clock's probes and the reading of files. */
+export class SshConnection {
+  readonly target: SshTarget
+  /** Set once it has ended: resolves with the reason. */
+  readonly ended: Promise<LayerlineError>
+  private readonly child: ChildProcessByStdio<Writable, null, Readable>
+  private readonly waiting = new Map<number, Waiting>()
+  private readonly lineWaiters: { name: string; resolve: (rest: string) => void }[] = []
+  private readonly facts: RemoteFacts = { parts: {}, said: {}, answerer: '' }
+  private events: SshEvents | null = null
+  private rest = ''
+  private words = ''
+  private part: string | null = null
+  private reading: { id: number; stamp: string; receivedMs: number; texts: Map<string, string>; file: string } | null =
+    null
+  private lastId = 0
+  private spawnError: LayerlineError | null = null
+  private open = true
+
+  private constructor(target: SshTarget, pipe: BatchedPipe) {
+    this.target = target
+    pipe.onText((text) => this.events?.output(text))
+    this.child = spawn('ssh', sshArguments(target), {
+      stdio: ['pipe', pipe.writeFd, 'pipe'],
+    }) as ChildProcessByStdio<Writable, null, Readable>
+    const { child } = this
+    child.stderr.setEncoding('latin1').on('data', (text: string) => this.take(text, performance.now()))
+    child.stdin.on('error', () => undefined)
+    child.once('error', (error) => {
+      this.spawnError = sshMissing(error)
+    })
+    this.ended = new Promise((resolve) => {
+      child.once('close', (code) => {
+        this.open = false
+        pipe.close()
+        this.words += `${this.rest}\n`
+        for (const each of this.waiting.values()) each.resolve(null)
+        this.waiting.clear()
+        resolve(this.spawnError ?? sshError(this.words, target, code))
+      })
+    })
+  }
+
+  /** Connects and asks what is there. Throws the error of `sshError`. */
+  static async connect(
+    target: SshTarget,
+    serverPort: number | null = null,
+  ): Promise<{ connection: SshConnection; facts: RemoteFacts }> {
+    const connection = new SshConnection(target, await BatchedPipe.open())
+    connection.child.stdin.write(describeScript(serverPort))
+    try {
+      connection.facts.answerer = await connection.line('ready', DESCRIBE_TIMEOUT_MS)
+      return { connection, facts: connection.facts }
+    } catch (error) {
+      await connection.close()
+      throw error
+    }
+  }
+
+  /** Starts the sampler (none for null) and what answers questions. */
+  async run(sampler: readonly string[] | null, events: SshEvents): Promise<void> {
+    this.events = events
+    const started = this.line('started', STARTED_TIMEOUT_MS)
+    this.child.stdin.write(runScript(sampler, this.facts.answerer))
+    await started
+    // What is said from now on tells why it ends.
+    this.words = ''
+  }
+
+  /** The host's Unix clock against the run's, from the fastest of a burst of probes; null where none was answered. */
+  async probeClock(clock: RunClock): Promise<ClockFix | null> {
+    const probes: ClockProbe[] = []
+    for (let i = 0; i < PROBES && this.open; i++) {
+      const sentNs = clock.now()
+      const answer = await this.ask('p')
+      if (answer === null) break
+      probes.push({ sentNs, receivedNs: clock.fromPerformance(answer.receivedMs), unixUs: parseUnixUs(answer.stamp) })
+      await new Promise((resolve) => setTimeout(resolve, PROBE_PAUSE_MS))
+    }
+    return fixFrom(probes, clock)
+  }
+
+  /** Reads files by path, `*` allowed; those that cannot be read are left out. Null where no answer came. */
+  async readFiles(patterns: readonly string[]): Promise<RemoteFiles | null> {
+    const answer = await this.ask(`r`, patterns)
+    return answer === null ? null : { unixUs: parseUnixUs(answer.stamp), texts: answer.texts }
+  }
+
+  /** Closes our end, which ends everything there; resolves when ssh is gone. */
+  async close(): Promise<void> {
+    if (!this.open) return
+    this.child.stdin.end()
+    const late = setTimeout(() => this.child.kill('SIGTERM'), STOP_MS)
+    const later = setTimeout(() => this.child.kill('SIGKILL'), 2 * STOP_MS)
+    await this.ended
+    clearTimeout(late)
+    clearTimeout(later)
+  }
+
+  private async ask(
+    what: string,
+    rest: readonly string[] = [],
+  ): Promise<{ receivedMs: number; stamp: string; texts: Map<string, string> } | null> {
+    if (!this.open) return null
+    const id = ++this.lastId
+    return new Promise((resolve) => {
+      const late = setTimeout(() => this.waiting.get(id)?.resolve(null), ANSWER_TIMEOUT_MS)
+      this.waiting.set(id, {
+        resolve: (answer) => {
+          clearTimeout(late)
+          this.waiting.delete(id)
+          resolve(answer)
+        },
+      })
+      this.child.stdin.write(`${[what, id, ...rest].join(' ')}\n`)
+    })
+  }
+
+  /** Waits for a line of this name; ends with the fault of the connection if that ends first. */
+  private async line(name: string, timeoutMs: number): Promise<string> {
+    const came = new Promise<string>((resolve) => this.lineWaiters.push({ name, resolve }))
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const where = `ssh://${sshName(this.target)}`
+        const text = `${where}: connected, but its shell did not answer in ${timeoutMs / 1000} s`
+        reject(new LayerlineError('unreachable/ssh-silent', text, { hint: 'see whether a shell there reads commands' }))
+      }, timeoutMs)
+    })
+    const broken = this.ended.then((error) => Promise.reject(error))
+    try {
+      return await Promise.race([came, late, broken])
+    } finally {
+      clearTimeout(timer)
+      broken.catch(() => undefined)
+    }
+  }
+
+  private take(text: string, receivedMs: number): void {
+    const all = this.rest + text
+    let start = 0
+    for (let end = all.indexOf('\n'); end !== -1; end = all.indexOf('\n', start)) {
+      this.controlLine(all.slice(start, end), receivedMs)
+      start = end + 1
+    }
+    this.rest = all.slice(start)
+  }
+
+  private controlLine(line: string, receivedMs: number): void {
+    if (!line.startsWith(MARK)) {
+      if (this.part !== null) this.facts.parts[this.part] += `${line}\n`
+      else if (this.reading !== null) this.append(line)
+      else this.words = `${this.words}${line}\n`.slice(-KEPT_WORDS)
+      return
+    }
+    const [, name = '', first = '', second = ''] = line.split(' ')
+    const after = line.slice(MARK.length + 1 + name.length + 1)
+    if (name === 'p') this.waiting.get(Number(first))?.resolve({ receivedMs, stamp: second, texts: new Map() })
+    else if (name === 'r') this.reading = { id: Number(first), stamp: second, receivedMs, texts: new Map(), file: '' }
+    else if (name === 'f' && this.reading !== null) {
+      this.reading.file = first
+      this.reading.texts.set(first, '')
+    } else if (name === 'e') {
+      const { reading } = this
+      this.reading = null
+      if (reading !== null) this.waiting.get(reading.id)?.resolve(reading)
+    } else if (name === 'begin') {
+      this.part = first
+      this.facts.parts[first] = ''
+    } else if (name === 'end') this.part = null
+    else if (name === 'sampler_ended') this.events?.samplerEnded(Number(first), Number(second))
+    else {
+      this.facts.said[name] = after
+      const at = this.lineWaiters.findIndex((each) => each.name === name)
+      if (at !== -1) this.lineWaiters.splice(at, 1)[0]?.resolve(after)
+    }
+  }
+
+  private append(line: string): void {
+    const { reading } = this
+    if (reading === null || reading.file === '') return
+    reading.texts.set(reading.file, `${reading.texts.get(reading.file)}${line}\n`)
+  }
+}

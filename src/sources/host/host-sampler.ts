@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { errorText } from '../../base/errors.ts'
+import type { ClockBase } from '../../base/time.ts'
+import { builtFile } from '../../base/worker-file.ts'
+import { codeOf } from '../../trace/columns.ts'
+import type { RowWriter } from '../../trace/row-writer.ts'
+import { type counters, LAYERS, type tracks } from '../../trace/tables.ts'
+import type { SamplerBatch, SamplerThreadData } from './sampler-messages.ts'
+import type { ProcessRoot } from './samples/process-samples.ts'
+
+/** A thread that does not end within this is ended. */
+const STOP_MS = 2000
+
+export interface CounterSinks {
+  tracks: RowWriter<typeof tracks>
+  counters: RowWriter<typeof counters>
+}
+
+export interface HostSamplerOptions {
+  clock: ClockBase
+  /** Time between samples; 100 by default. */
+  periodMs?: number
+  /** Whose CPU and memory to watch, their descendants included. */
+  processes: readonly ProcessRoot[]
+  serverPort?: number
+  /** Gives fresh track ids of the run. */
+  trackIds: () => number
+}
+
+export interface HostSamplerHandle {
+  /** Why nothing, or nothing more, is sampled, in a sentence; null while all is well. */
+  readonly problem: string | null
+  /** Takes a last sample, hands over what is left and ends the thread. */
+  stop(): Promise<void>
+}
+
+/**
+ * Samples this host in a thread of its own: machine, processes, cgroups, network. Resolves once the first sample is in
+ * the sinks; never rejects: where there is no /proc it is off, with the reason in `problem`.
+ */
+export async function startHostSampler(options: HostSamplerOptions, sinks: CounterSinks): Promise<HostSamplerHandle> {
+  if (!existsSync('/proc/stat')) {
+    return {
+      problem: `the host layer is off: it reads /proc, which ${process.platform} does not have; run on Linux for it`,
+      stop: async () => undefined,
+    }
+  }
+  const { clock, periodMs = 100, processes, serverPort, trackIds } = options
+  const data: SamplerThreadData = {
+    clock: { epochUnixNs: clock.epochUnixNs, monotonicBaseNs: clock.monotonicBaseNs },
+    periodMs,
+    processes,
+    serverPort: serverPort ?? null,
+    threadCpu: !('threadCpuUsage' in process),
+  }
+  const ids: number[] = []
+  let problem: string | null = null
+  let ended = false
+  const worker = new Worker(builtFile(import.meta.url, 'sampler-thread'), { workerData: data })
+  const exit = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+  const first = new Promise<void>((resolve) => {
+    worker.on('message', (batch: SamplerBatch) => {
+      appendBatch(batch, ids, trackIds, sinks)
+      resolve()
+    })
+    worker.on('error', (error) => {
+      problem = `the host layer stopped: ${errorText(error)}`
+      resolve()
+    })
+  })
+  void exit.then(() => {
+    ended = true
+  })
+  worker.unref()
+  await Promise.race([first, exit])
+  return {
+    get problem() {
+      return problem
+    },
+    async stop() {
+      if (ended) return
+      worker.ref()
+      worker.postMessage('stop')
+      const late = setTimeout(() => void worker.terminate(), STOP_MS)
+      await exit
+      clearTimeout(late)
+    },
+  }
+}
+
+function appendBatch(batch: SamplerBatch, ids: number[], trackIds: () => number, sinks: CounterSinks): void {
+  for (const [id, spec] of batch.tracks) {
+    ids[id] = trackIds()
+    sinks.tracks.append({
+      track_id: ids[id],
+      layer: codeOf(LAYERS, spec.layer),
+      host: hostname(),
+      process: spec.process ?? null,
+      process_start_ns: spec.processStartNs ?? null,
+      thread: spec.thread ?? null,
+      device: spec.device ?? null,
+      name: spec.name,
+      unit: spec.unit,
+      clock: 'run',
+      attrs: JSON.stringify(spec.attrs),
+    })
+  }
+  const { samples } = batch
+  for (let at = 0; at < samples.length; at += 3) {
+    const value = samples[at + 2] as number
+    sinks.counters.append({
+      track_id: ids[samples[at] as number] as number,
+      t_ns: samples[at + 1] as number,
+      value: Number.isNaN(value) ? null : value,
+    })
+  }
+}

@@ -1,0 +1,282 @@
+import { existsSync } from 'node:fs'
+import { LayerlineError } from '../../base/errors.ts'
+import { BootClock, monotonicNs } from './clock/boot-clock.ts'
+import { librariesFor } from './libraries.ts'
+import type { OsCount, OsOptions, OsSink, OsTrack } from './os-messages.ts'
+import { Program } from './program.ts'
+import { LoadStory } from './rows/load-story.ts'
+import { gpuDescriptors, mappedFiles, Processes, processStartNs, threadsOf, withDescendants } from './rows/processes.ts'
+import { tryProbes } from './runner/try-probes.ts'
+import { composeScript, type FoundLibrary } from './script/compose.ts'
+import { type ProbeFile, readProbeFile } from './script/probe-file.ts'
+
+/** Threads that a script can be told of; one more is learnt when it leaves its CPU. */
+const MOST_THREADS = 2000
+const CLOCK_LOOK_MS = 30_000
+/** Libraries of new processes are looked for this often … */
+const LIBRARY_LOOK_MS = 250
+/** … while the layer is so young or a process has just begun; then every so many looks. */
+const YOUNG_LOOKS = 240
+const OLD_EVERY = 20
+
+/**
+ * The kernel's view of a target, by bpftrace: one process of it for the kernel's own probes, and one for each library of
+ * the target whose functions are probed.
+ */
+export class OsLayer {
+  /** Probe files that could not be attached, with why. */
+  readonly missing: { readonly file: string; readonly error: LayerlineError }[] = []
+  readonly options: OsOptions
+  readonly sink: OsSink
+  readonly processes = new Processes()
+  private readonly programs: Program[] = []
+  readonly clock: BootClock
+  private readonly load: LoadStory
+  private readonly starts = new Map<number, number | null>()
+  /** Processes of the target that live, and all there ever were. */
+  private readonly known = new Set<number>()
+  private readonly ever = new Set<number>()
+  private readonly attachedLibraries = new Set<string>()
+  private readonly libraryFiles: ProbeFile[] = []
+  private clockTimer: NodeJS.Timeout | undefined
+  private libraryTimer: NodeJS.Timeout | undefined
+  private looks = 0
+  private segments: number | null = null
+  private beganNs = 0
+  private stopped = false
+  private otherPids = false
+  private gaps: number | null = null
+  private readonly onCpuTracks = new Map<number, number>()
+
+  constructor(options: OsOptions, sink: OsSink) {
+    this.options = options
+    this.sink = sink
+    this.clock = new BootClock((clock) => sink.clock(clock))
+    this.load = new LoadStory(
+      sink,
+      this.processes,
+      (pid) => this.startOf(pid),
+      () => this.beganNs,
+    )
+  }
+
+  /** Resolves when all probes that work here are attached; throws where none of the kernel's own does. */
+  async start(): Promise<void> {
+    const { target } = this.options
+    this.beganNs = monotonicNs()
+    const files = this.options.files.map(readProbeFile)
+    this.libraryFiles.push(...files.filter(({ libraries }) => libraries.length > 0))
+    const pids = target.kind === 'processes' ? withDescendants(target.pids) : []
+    for (const pid of pids) this.meet(pid)
+    const kernel = [readProbeFile('follow'), ...files.filter(({ libraries }) => libraries.length === 0)]
+    const found = [...this.options.libraries, ...pids.flatMap(mappedFiles)]
+    await Promise.all([this.attachKernel(kernel, pids), this.attachLibraries([...new Set(found)], pids)])
+    this.clock.look()
+    this.clockTimer = setInterval(() => this.clock.look(), CLOCK_LOOK_MS)
+    this.libraryTimer = setInterval(() => this.lookForLibraries(), LIBRARY_LOOK_MS)
+  }
+
+  /** Reads the last counts and ends every bpftrace. */
+  async stop(): Promise<void> {
+    if (this.stopped) return
+    this.stopped = true
+    clearInterval(this.clockTimer)
+    clearInterval(this.libraryTimer)
+    await Promise.all(this.programs.map((program) => program.stop()))
+    this.load.end()
+    if (this.programs.length > 0) this.tellProbes()
+    if (this.load.cutPaths > 0)
+      this.sink.note(`os: ${this.load.cutPaths} paths were longer than a probe can hold and are cut off`)
+  }
+
+  /** Counts by process and name of the thread, so far. */
+  counts(): OsCount[] {
+    return this.programs.flatMap((program) => program.counts())
+  }
+
+  private meet(pid: number): void {
+    this.known.add(pid)
+    this.ever.add(pid)
+  }
+
+  private async attachKernel(files: readonly ProbeFile[], pids: readonly number[]): Promise<void> {
+    try {
+      await this.attach(files, pids)
+      return
+    } catch (error) {
+      if (!(error instanceof LayerlineError)) throw error
+      const trials = await inTurn(files, (file) => tryProbes(file))
+      const working = trials.filter(({ problem }) => problem === null).map(({ file }) => file)
+      const follow = trials[0]?.problem ?? null
+      if (follow !== null || working.length <= 1) throw follow ?? error
+      for (const { file, problem } of trials)
+        if (problem !== null) this.missing.push({ file: file.name, error: problem })
+      await this.attach(working, pids)
+    }
+  }
+
+  private async attachLibraries(paths: readonly string[], pids: readonly number[]): Promise<void> {
+    await Promise.all(
+      this.libraryFiles.map(async (file) => {
+        const fresh = paths.filter((path) => !this.attachedLibraries.has(`${file.name} ${path}`) && existsSync(path))
+        const libraries = librariesFor(file, fresh)
+        if (libraries.length === 0) return
+        for (const { path } of libraries) this.attachedLibraries.add(`${file.name} ${path}`)
+        try {
+          await this.attach([file], pids, libraries)
+        } catch (error) {
+          if (!(error instanceof LayerlineError)) throw error
+          this.missing.push({ file: file.name, error })
+          this.sink.note(`os: ${file.name}: ${error.message}`)
+        }
+      }),
+    )
+  }
+
+  /**
+   * Functions of a library are probed in every process that has it, and what others did is dropped here: a process that the
+   * target makes while the probes are attached would be missed otherwise.
+   */
+  private async attach(
+    files: readonly ProbeFile[],
+    pids: readonly number[],
+    libraries?: readonly FoundLibrary[],
+  ): Promise<void> {
+    const { target, tickMs, eventsPerSecond, ports, window } = this.options
+    const ofLibrary = libraries !== undefined
+    const threads = pids.flatMap((pid) => threadsOf(pid).map((tid) => ({ pid, tid }))).slice(0, MOST_THREADS)
+    const script = composeScript(files, {
+      target: target.kind !== 'processes' ? target : ofLibrary ? { kind: 'system' } : { ...target, pids },
+      threads,
+      ports,
+      gpuDescriptors: pids.flatMap(gpuDescriptors),
+      reader: process.pid,
+      tickMs,
+      eventsPerSecond,
+      ...(window === undefined ? {} : { window }),
+      ...(libraries === undefined ? {} : { libraries }),
+    })
+    const isOurs = ofLibrary && target.kind === 'processes' ? (pid: number) => this.ever.has(pid) : () => true
+    const program = new Program(this, { files, script, leads: !ofLibrary, isOurs })
+    this.programs.push(program)
+    try {
+      await program.ready
+    } catch (error) {
+      this.programs.splice(this.programs.indexOf(program), 1)
+      throw error
+    }
+  }
+
+  /** Engines load their libraries as they start: their functions can be probed from then on. */
+  private lookForLibraries(): void {
+    const looks = ++this.looks
+    if (this.libraryFiles.length === 0 || (looks > YOUNG_LOOKS && looks % OLD_EVERY !== 0)) return
+    const alive = [...this.known].filter((pid) => existsSync(`/proc/${pid}`))
+    const paths = [...new Set(alive.flatMap(mappedFiles))]
+    void this.attachLibraries(paths, alive)
+  }
+
+  /** A process's start on the monotonic clock, ns; null where it was gone already. */
+  startOf(pid: number): number | null {
+    let start = this.starts.get(pid)
+    if (start === undefined) {
+      start = processStartNs(pid, monotonicNs())
+      this.starts.set(pid, start)
+    }
+    return start
+  }
+
+  /** Data arrived at a client's port, on this machine. */
+  private segment(port: number, tNs: number, bytes: number): void {
+    this.segments ??= this.sink.track({
+      ...{ name: 'segments', unit: 'bytes', process: null, processStartNs: null, thread: null, device: null },
+      attrs: { source: 'bpf/arrivals.bt', kind: 'instants', of: 'machine' },
+    })
+    this.sink.slice({ track: this.segments, tNs, durNs: 0, name: `port ${port}`, category: 'segment', bytes })
+  }
+
+  /** bpftrace counts the machine's pids; ours are those of a container where the two differ. */
+  private checkPids(from: number): void {
+    if (from === process.pid || this.otherPids) return
+    this.otherPids = true
+    this.sink.note(`os: pids here are a container's own and no probe knows them: run the container with --pid=host`)
+  }
+
+  /** A track without rows that says which probes looked, and which could not. */
+  private tellProbes(): void {
+    const missing = this.missing.map(({ file, error }) => ({ file, why: error.message }))
+    const attached = this.programs.flatMap((program) => program.fileNames)
+    this.machineTrack('probes', { source: 'bpftrace', kind: 'instants', attached: [...new Set(attached)], missing })
+  }
+
+  private machineTrack(name: string, attrs: OsTrack['attrs']): number {
+    const none = { process: null, processStartNs: null, thread: null, device: null }
+    return this.sink.track({ name, unit: 'ns', ...none, attrs })
+  }
+
+  private onCpu(pid: number, tid: number, tNs: number, durNs: number, cpu: number): void {
+    let track = this.onCpuTracks.get(tid)
+    if (track === undefined) {
+      const of = {
+        process: this.processes.process(pid),
+        processStartNs: this.startOf(pid),
+        thread: this.processes.thread(pid, tid),
+      }
+      track = this.sink.track({
+        name: 'on_cpu',
+        unit: 'ns',
+        ...of,
+        device: null,
+        attrs: { source: 'bpf/oncpu.bt', kind: 'spans' },
+      })
+      this.onCpuTracks.set(tid, track)
+    }
+    this.sink.slice({ track, tNs, durNs, name: `CPU ${cpu}`, category: 'on_cpu' })
+  }
+
+  /** A time of which nothing, or not when, is known. */
+  gap(fromNs: number, toNs: number, why: string): void {
+    this.gaps ??= this.machineTrack('gaps', { source: 'bpftrace', kind: 'spans' })
+    this.sink.slice({ track: this.gaps, tNs: fromNs, durNs: Math.max(0, toNs - fromNs), name: why, category: 'gap' })
+  }
+
+  /** An event of any program. */
+  event(name: string, fields: Readonly<Record<string, number>>, text: string): void {
+    const { t: bootNs = 0, pid = 0, tid = pid, fd = -1, dur_ns: durNs = 0, bytes = 0 } = fields
+    const tNs = this.clock.toMonotonic(bootNs)
+    const tell = (syscall: string, more: Record<string, string | number> = {}): void =>
+      this.sink.event({ pid, tid, comm: this.processes.comm(pid, tid), syscall, tNs, ...more })
+    if (name === 'forward') {
+      this.load.forward(pid, tNs, 'dur_ns' in fields ? durNs : null)
+      tell('forward')
+    } else if (name === 'clock') this.checkPids(fields.from ?? 0)
+    else if (name === 'on_cpu') this.onCpu(pid, tid, tNs, durNs, fields.cpu ?? 0)
+    else if (name === 'fork') {
+      this.meet(fields.child ?? 0)
+      this.processes.forked(fields.child ?? 0, text)
+    } else if (name === 'exec') {
+      this.meet(pid)
+      this.looks = 0
+      this.processes.ran(pid, text)
+      this.load.ran(pid, tNs, text)
+      tell('execve', { path: text })
+    } else if (name === 'open') {
+      const path = this.load.opened(pid, fd, tNs, durNs, text)
+      tell('openat', { path, fd, duration_ns: durNs })
+    } else if (name === 'map') {
+      const path = this.load.mapped(pid, fd, tNs, durNs, bytes)
+      tell('mmap', { path, fd, bytes, duration_ns: durNs })
+    } else if (name === 'segment') this.segment(fields.port ?? 0, tNs, bytes)
+    else if (name === 'mlock') tell('mlock', { bytes })
+    else if (name === 'exit' && pid === tid) {
+      this.known.delete(pid)
+      tell('exit')
+    }
+  }
+}
+
+async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (const item of items) results.push(await work(item))
+  return results
+}

@@ -1,0 +1,230 @@
+import { hostname } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { errorText, LayerlineError } from '../../base/errors.ts'
+import { builtFile } from '../../base/worker-file.ts'
+import { codeOf } from '../../trace/columns.ts'
+import { LAYERS } from '../../trace/tables.ts'
+import type { PreparedSource, SourceContext } from '../source.ts'
+import {
+  OS_DEFAULTS,
+  type OsBatch,
+  type OsCount,
+  type OsEvent,
+  type OsOptions,
+  type OsTarget,
+  type OsThreadMessage,
+} from './os-messages.ts'
+import { DEFAULT_PROBES, probeSet } from './probe-sets.ts'
+
+/** A thread that does not end within this is ended: bpftrace's last counts are waited for in it. */
+const STOP_MS = 15_000
+const WINDOW_FILE = 'oncpu'
+/** The clock of every row of the layer before it was laid on the run's. */
+const CLOCK = 'boottime'
+
+export interface OsSourceOptions {
+  readonly target: OsTarget
+  /** Names of probe sets; the default ones where none is named. */
+  readonly probes?: readonly string[] | undefined
+  /** Libraries that the target will load, where that is known. */
+  readonly libraries?: readonly string[]
+  readonly ports?: readonly number[]
+  readonly tickMs?: number
+  readonly eventsPerSecond?: number
+  readonly mapKeys?: number
+  /** When every time on a CPU is to be a slice, s since the probes are attached. */
+  readonly window?: { readonly fromS: number; readonly forS: number } | undefined
+}
+
+/** What was counted so far under a track's name, of one process; null: of the machine. */
+export interface OsTotal {
+  readonly name: string
+  readonly unit: string
+  readonly process: string | null
+  readonly value: number
+}
+
+export interface OsSource extends PreparedSource {
+  /** What of the probes does not work here, in a sentence each. */
+  readonly missing: readonly string[]
+  /** Counts by process and name, as last told. */
+  counts(): readonly OsCount[]
+  /** What was added under each name of a track, by process. */
+  totals(): OsTotal[]
+  /** Told of each rare event, with its time on this machine's monotonic clock, ns. */
+  onEvent: ((event: OsEvent) => void) | null
+}
+
+/**
+ * Attaches the probes at once, so that nothing is missed of a target that is started next; what they see is kept until
+ * the run begins. Throws what to do where nothing can be attached.
+ */
+export async function prepareOs(options: OsSourceOptions): Promise<OsSource> {
+  const names = options.probes ?? DEFAULT_PROBES
+  const sets = names.flatMap((name) => probeSet(name).files.map((file) => file.name))
+  const files = [...new Set([...sets, ...(options.window === undefined ? [] : [WINDOW_FILE])])]
+  const data: OsOptions = {
+    ...OS_DEFAULTS,
+    ...(options.tickMs === undefined ? {} : { tickMs: options.tickMs }),
+    ...(options.eventsPerSecond === undefined ? {} : { eventsPerSecond: options.eventsPerSecond }),
+    ...(options.mapKeys === undefined ? {} : { mapKeys: options.mapKeys }),
+    target: options.target,
+    files,
+    // What was asked for by name and cannot be had is an error.
+    orProc: options.probes === undefined,
+    libraries: options.libraries ?? [],
+    ports: options.ports ?? [],
+    window: options.window,
+  }
+  const source = new ThreadSource(data)
+  await source.ready
+  source.letGo()
+  return source
+}
+
+class ThreadSource implements OsSource {
+  problem: string | null = null
+  missing: readonly string[] = []
+  onEvent: ((event: OsEvent) => void) | null = null
+  readonly ready: Promise<void>
+  private readonly worker: Worker
+  private readonly exit: Promise<void>
+  private ended = false
+  private context: SourceContext | null = null
+  private kept: OsBatch[] = []
+  private readonly ids: number[] = []
+  private latest: readonly OsCount[] = []
+  private readonly added = new Map<string, { -readonly [K in keyof OsTotal]: OsTotal[K] }>()
+  private readonly totalOf: ({ value: number } | undefined)[] = []
+
+  constructor(data: OsOptions) {
+    this.worker = new Worker(builtFile(import.meta.url, 'os-thread'), { workerData: data })
+    this.exit = new Promise((resolve) =>
+      this.worker.once('exit', () => {
+        this.ended = true
+        resolve()
+      }),
+    )
+    this.ready = new Promise((resolve, reject) => {
+      this.worker.on('message', (message: OsThreadMessage) => {
+        if (message.kind === 'batch') this.take(message)
+        else if (message.kind === 'ready') {
+          const { without, missing } = message
+          this.missing = missing.map((each) => `os: ${each.file}: ${problemText(each)}`)
+          if (without !== null) this.problem = `os: from /proc alone: ${problemText(without)}`
+          resolve()
+        } else {
+          const { message: why, hint } = message
+          reject(new LayerlineError('missing/os', `os: ${why}`, hint === null ? {} : { hint }))
+        }
+      })
+      this.worker.once('error', (error) => {
+        this.problem = `the os layer stopped: ${errorText(error)}`
+        reject(error)
+      })
+    })
+  }
+
+  /** From now on the thread alone keeps no program from its end. */
+  letGo(): void {
+    this.worker.unref()
+  }
+
+  async start(context: SourceContext): Promise<void> {
+    this.context = context
+    context.declareClock(CLOCK, context.clock.monotonicBaseNs)
+    for (const note of this.missing) context.note(note)
+    for (const batch of this.kept) this.write(batch, context)
+    this.kept = []
+  }
+
+  async stop(): Promise<void> {
+    if (this.ended) return
+    this.worker.ref()
+    this.worker.postMessage('stop')
+    const late = setTimeout(() => void this.worker.terminate(), STOP_MS)
+    await this.exit
+    clearTimeout(late)
+  }
+
+  counts(): readonly OsCount[] {
+    return this.latest
+  }
+
+  totals(): OsTotal[] {
+    return [...this.added.values()]
+  }
+
+  private take(batch: OsBatch): void {
+    for (const [id, track] of batch.tracks) {
+      if (track.attrs.kind !== 'delta' || 'low' in track.attrs) continue
+      const key = `${track.name} ${track.process}`
+      let total = this.added.get(key)
+      if (total === undefined) {
+        total = { name: track.name, unit: track.unit, process: track.process, value: 0 }
+        this.added.set(key, total)
+      }
+      this.totalOf[id] = total
+    }
+    for (let at = 0; at < batch.samples.length; at += 3) {
+      const total = this.totalOf[batch.samples[at] as number]
+      if (total !== undefined) total.value += batch.samples[at + 2] as number
+    }
+    this.latest = batch.counts
+    if (this.onEvent !== null) for (const event of batch.events) this.onEvent(event)
+    if (this.context === null) this.kept.push(batch)
+    else this.write(batch, this.context)
+  }
+
+  private write(batch: OsBatch, context: SourceContext): void {
+    const { writers } = context
+    const baseNs = Number(context.clock.monotonicBaseNs)
+    for (const [id, track] of batch.tracks) {
+      this.ids[id] = context.trackId()
+      writers.tracks.append({
+        track_id: this.ids[id],
+        layer: codeOf(LAYERS, 'os'),
+        host: hostname(),
+        process: track.process,
+        process_start_ns: track.processStartNs === null ? null : track.processStartNs - baseNs,
+        thread: track.thread,
+        device: track.device,
+        name: track.name,
+        unit: track.unit,
+        clock: CLOCK,
+        attrs: JSON.stringify(track.attrs),
+      })
+    }
+    const { samples } = batch
+    for (let at = 0; at < samples.length; at += 3) {
+      const value = samples[at + 2] as number
+      writers.counters.append({
+        track_id: this.ids[samples[at] as number] as number,
+        t_ns: (samples[at + 1] as number) - baseNs,
+        value: Number.isNaN(value) ? null : value,
+      })
+    }
+    for (const { track, tNs, durNs, name, category, bytes, args } of batch.slices) {
+      writers.slices.append({
+        slice_id: context.sliceId(),
+        track_id: this.ids[track] as number,
+        t_ns: tNs - baseNs,
+        dur_ns: durNs,
+        name_id: context.nameId(name),
+        category,
+        bytes: bytes ?? null,
+        args: args === undefined ? null : JSON.stringify(args),
+      })
+    }
+    for (const { tNs, offsetNs, uncertaintyNs, method } of batch.clocks) {
+      const at = { t_ns: tNs - baseNs, offset_ns: offsetNs, uncertainty_ns: uncertaintyNs }
+      writers.clocks.append({ clock: CLOCK, ...at, method })
+    }
+    if (batch.lost > 0) context.countLost('slices', batch.lost)
+    for (const note of batch.notes) context.note(note)
+  }
+}
+
+function problemText({ message, hint }: { message: string; hint: string | null }): string {
+  return hint === null ? message : `${message}; ${hint}`
+}

@@ -1,0 +1,92 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { errorText, LayerlineError } from '../../base/errors.ts'
+import { OsLayer } from './os-layer.ts'
+import type { OsBatch, OsOptions, OsSink, OsThreadMessage } from './os-messages.ts'
+import { ProcView } from './proc/proc-view.ts'
+
+/** Batches are small, but each wakes the client's thread. */
+const POST_EVERY_MS = 200
+
+/** The thread's whole life: attaches, tells that it has, sends what it sees, and ends when any message comes. */
+async function run(port: NonNullable<typeof parentPort>, options: OsOptions): Promise<void> {
+  const post = (message: OsThreadMessage): void => port.postMessage(message)
+  const outbox = new Outbox()
+  const probes = new OsLayer(options, outbox)
+  const told = new Promise<void>((resolve) => port.once('message', () => resolve()))
+  let without: ReturnType<typeof problemOf> | null = null
+  try {
+    await probes.start()
+  } catch (error) {
+    await probes.stop()
+    without = problemOf(error)
+    if (!options.orProc) {
+      post({ kind: 'failed', ...without })
+      port.close()
+      return
+    }
+  }
+  const view = new ProcView({ target: options.target, tickMs: options.tickMs, alone: without !== null }, outbox)
+  view.start()
+  const missing = probes.missing.map(({ file, error }) => ({ file, ...problemOf(error) }))
+  post({ kind: 'ready', without, missing })
+  const timer = setInterval(() => post({ kind: 'batch', ...outbox.take(probes.counts()) }), POST_EVERY_MS)
+  await told
+  clearInterval(timer)
+  view.stop()
+  await probes.stop()
+  post({ kind: 'batch', ...outbox.take(probes.counts()) })
+  port.close()
+}
+
+function problemOf(error: unknown): { message: string; hint: string | null } {
+  return { message: errorText(error), hint: error instanceof LayerlineError ? (error.hint ?? null) : null }
+}
+
+/** What the layer sees, until it is sent. */
+class Outbox implements OsSink {
+  private batch = emptyBatch()
+  private samples: number[] = []
+  private tracks = 0
+
+  track(track: Parameters<OsSink['track']>[0]): number {
+    this.batch.tracks.push([this.tracks, track])
+    return this.tracks++
+  }
+
+  sample(track: number, tNs: number, value: number | null): void {
+    this.samples.push(track, tNs, value ?? Number.NaN)
+  }
+
+  slice(slice: Parameters<OsSink['slice']>[0]): void {
+    this.batch.slices.push(slice)
+  }
+
+  clock(clock: Parameters<OsSink['clock']>[0]): void {
+    this.batch.clocks.push(clock)
+  }
+
+  note(text: string): void {
+    this.batch.notes.push(text)
+  }
+
+  lost(events: number): void {
+    this.batch.lost += events
+  }
+
+  event(event: Parameters<OsSink['event']>[0]): void {
+    this.batch.events.push(event)
+  }
+
+  take(counts: OsBatch['counts']): OsBatch {
+    const batch = { ...this.batch, samples: Float64Array.from(this.samples), counts }
+    this.batch = emptyBatch()
+    this.samples = []
+    return batch
+  }
+}
+
+function emptyBatch(): OsBatch {
+  return { tracks: [], samples: new Float64Array(), slices: [], clocks: [], notes: [], events: [], lost: 0, counts: [] }
+}
+
+if (parentPort !== null) void run(parentPort, workerData as OsOptions)

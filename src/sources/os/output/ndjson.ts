@@ -1,0 +1,96 @@
+/** What bpftrace prints with `-f json`, a line each, as far as it is used. */
+export type BpftraceMessage =
+  /** A line of a probe: whole numbers by name, and the text after the `|`, which may hold anything. */
+  | {
+      readonly kind: 'event'
+      readonly name: string
+      readonly fields: Readonly<Record<string, number>>
+      readonly text: string
+    }
+  /** A map of counts: keys as printed, `12,13,python`. */
+  | { readonly kind: 'map'; readonly name: string; readonly values: readonly (readonly [key: string, value: number])[] }
+  | {
+      readonly kind: 'hist'
+      readonly name: string
+      readonly values: readonly (readonly [key: string, bins: readonly HistogramBin[]])[]
+    }
+  | { readonly kind: 'lost'; readonly events: number }
+  | { readonly kind: 'attached'; readonly probes: number }
+  /** A line that is none of these: cut off, or another program's. */
+  | { readonly kind: 'malformed'; readonly line: string }
+
+export interface HistogramBin {
+  /** -Infinity: everything below `max`. */
+  readonly min: number
+  readonly max: number
+  readonly count: number
+}
+
+/** Reads a line; null for one that says nothing of use. */
+export function readBpftraceLine(line: string): BpftraceMessage | null {
+  if (line.trim() === '') return null
+  const text = withBytes(line)
+  const parsed = parseObject(text) ?? parseObject(withoutControls(text))
+  if (parsed === null) return { kind: 'malformed', line }
+  const { type, data } = parsed
+  if (type === 'printf') return typeof data === 'string' ? readEvent(data) : { kind: 'malformed', line }
+  if (type === 'attached_probes') return { kind: 'attached', probes: Number(fieldOf(data, 'probes')) }
+  if (type === 'lost_events') return { kind: 'lost', events: Number(fieldOf(data, 'events')) }
+  if (type !== 'map' && type !== 'hist') return null
+  const [named] = Object.entries(isObject(data) ? data : {})
+  if (named === undefined) return null
+  const name = named[0].replace(/^@/, '')
+  const entries = isObject(named[1]) ? Object.entries(named[1]) : [['', named[1]] as const]
+  if (type === 'map') return { kind: 'map', name, values: entries.map(([key, value]) => [key, Number(value)]) }
+  return { kind: 'hist', name, values: entries.map(([key, bins]) => [key, readBins(bins)]) }
+}
+
+/** `{"e":"open","t":1,"pid":2}|path`: only whole numbers are within the braces, so that the first `}|` ends them. */
+function readEvent(data: string): BpftraceMessage {
+  const end = data.indexOf('}|')
+  const head = end === -1 ? null : parseObject(data.slice(0, end + 1))
+  if (head === null || typeof head.e !== 'string') return { kind: 'malformed', line: data }
+  const fields: Record<string, number> = {}
+  for (const [key, value] of Object.entries(head)) if (key !== 'e') fields[key] = Number(value)
+  return { kind: 'event', name: head.e, fields, text: data.slice(end + 2).replace(/\n$/, '') }
+}
+
+function readBins(bins: unknown): HistogramBin[] {
+  if (!Array.isArray(bins)) return []
+  return bins.filter(isObject).map((bin) => ({
+    min: 'min' in bin ? Number(bin.min) : Number.NEGATIVE_INFINITY,
+    max: 'max' in bin ? Number(bin.max) : Number.POSITIVE_INFINITY,
+    count: Number(bin.count),
+  }))
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) ? value : null
+  } catch {
+    return null
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function fieldOf(data: unknown, name: string): unknown {
+  return isObject(data) ? data[name] : undefined
+}
+
+/** bpftrace escapes quotes and newlines, other control characters go through as they are. */
+function withoutControls(line: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return line.replaceAll(/[\u0000-\u001f]/g, '\ufffd')
+}
+
+/** bpftrace 0.17 writes a byte beyond ASCII as `\\uffffffc3`: runs of them are UTF-8, or bytes that are no text. */
+function withBytes(line: string): string {
+  if (!line.includes('\\uffffff')) return line
+  return line.replaceAll(/((?:^|[^\\])(?:\\\\)*)((?:\\uffffff[0-9a-f]{2})+)/g, (_, before: string, run: string) => {
+    return before + Buffer.from(run.replaceAll('\\uffffff', ''), 'hex').toString('utf8')
+  })
+}

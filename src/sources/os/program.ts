@@ -1,0 +1,187 @@
+import { type BootClock, monotonicNs } from './clock/boot-clock.ts'
+import type { OsCount, OsOptions, OsSink } from './os-messages.ts'
+import type { BpftraceMessage } from './output/ndjson.ts'
+import { CountRows } from './rows/count-rows.ts'
+import type { Processes } from './rows/processes.ts'
+import { Stacks } from './rows/stacks.ts'
+import { BpftraceProcess } from './runner/bpftrace-process.ts'
+import type { ProbeFile } from './script/probe-file.ts'
+import { syscallName } from './syscall-names.ts'
+
+/** Counts that come so many ticks late are stamped when they come. */
+const LATE_TICKS = 10
+const STALLED = 'bpftrace or its reader stood still'
+
+/** What a program tells the layer, and asks of it. */
+export interface ProgramHost {
+  readonly options: OsOptions
+  readonly sink: OsSink
+  readonly clock: BootClock
+  readonly processes: Processes
+  startOf(pid: number): number | null
+  event(name: string, fields: Readonly<Record<string, number>>, text: string): void
+  gap(fromNs: number, toNs: number, why: string): void
+}
+
+export interface ProgramOptions {
+  readonly files: readonly ProbeFile[]
+  readonly script: string
+  /** Whether it aligns the clock and follows processes. */
+  readonly leads: boolean
+  /** Whether what this process did is told. */
+  readonly isOurs: (pid: number) => boolean
+}
+
+/** One bpftrace and what it prints, until it ends. */
+export class Program {
+  private readonly layer: ProgramHost
+  private readonly options: ProgramOptions
+  private readonly bpftrace: BpftraceProcess
+  private readonly rows: CountRows
+  /** Lines told by probes, by event: printed in the kernel, and arrived here. */
+  private readonly printed = new Map<string, number>()
+  private readonly arrived = new Map<string, number>()
+  private readonly capped = new Map<string, number>()
+  private waiting: BpftraceMessage[] | null = []
+  private lastTickBootNs = 0
+  private flushed = false
+  /** Since when counts come too late to tell when they were counted. */
+  private stalledNs: number | null = null
+  private readonly stacks = new Stacks()
+  private diedNs: number | null = null
+  private how = ''
+  readonly fileNames: readonly string[]
+
+  /** Resolves when its probes are attached. */
+  readonly ready: Promise<void>
+
+  constructor(layer: ProgramHost, options: ProgramOptions) {
+    this.layer = layer
+    this.options = options
+    this.fileNames = options.files.map(({ name }) => name)
+    const { mapKeys } = layer.options
+    this.rows = new CountRows({
+      maps: options.files.flatMap((file) => file.maps.map((spec) => ({ spec, file: file.name }))),
+      mapKeys,
+      processes: layer.processes,
+      sink: layer.sink,
+      startOf: (pid) => layer.startOf(pid),
+      isOurs: options.isOurs,
+      labelOf,
+    })
+    this.bpftrace = new BpftraceProcess({
+      script: options.script,
+      mapKeys,
+      onMessage: (message) => this.take(message),
+      onEnd: (how, asked) => this.ended(how, asked),
+    })
+    this.ready = this.bpftrace.ready
+  }
+
+  async stop(): Promise<void> {
+    await this.bpftrace.stop()
+    this.stacks.tell(this.layer.sink, this.layer.processes, (pid) => this.layer.startOf(pid))
+    if (this.diedNs !== null) this.layer.gap(this.diedNs, monotonicNs(), `bpftrace ${this.how}`)
+  }
+
+  counts(): OsCount[] {
+    return this.rows.counts()
+  }
+
+  private take(message: BpftraceMessage): void {
+    // What comes before the clocks are aligned has no time yet.
+    if (this.waiting !== null) {
+      this.feedClock(message)
+      this.waiting.push(message)
+      if (this.layer.clock.offsetNs === null) return
+      const waiting = this.waiting
+      this.waiting = null
+      for (const each of waiting) this.apply(each)
+      return
+    }
+    this.feedClock(message)
+    this.apply(message)
+  }
+
+  private feedClock(message: BpftraceMessage): void {
+    if (message.kind !== 'event' || !this.options.leads) return
+    const { clock } = this.layer
+    if (message.name === 'clock') clock.stamped(message.fields.t ?? 0)
+    if (message.name === 'tick') clock.tick(message.fields.t ?? 0)
+  }
+
+  private apply(message: BpftraceMessage): void {
+    if (message.kind === 'event') this.applyEvent(message.name, message.fields, message.text)
+    else if (message.kind === 'hist') this.rows.histogram(message.name, message.values)
+    else if (message.kind === 'map') {
+      if (message.name === 'stacks') this.stacks.take(monotonicNs(), message.values)
+      else if (message.name === 'emit') for (const [key, value] of message.values) this.printed.set(key, value)
+      else if (message.name === 'capped') for (const [key, value] of message.values) this.capped.set(key, value)
+      else this.rows.take(message.name, message.values)
+    }
+  }
+
+  private applyEvent(name: string, fields: Readonly<Record<string, number>>, text: string): void {
+    const bootNs = fields.t ?? 0
+    if (name === 'tick') this.lastTickBootNs = bootNs
+    else if (name === 'tock') this.tick()
+    else if (name === 'end') {
+      this.flushed = true
+      this.lastTickBootNs = bootNs
+    } else {
+      this.arrived.set(name, (this.arrived.get(name) ?? 0) + 1)
+      if (name === 'exec') this.rows.ran(fields.pid ?? 0)
+      if (this.options.isOurs(fields.pid ?? 0)) this.layer.event(name, fields, text)
+    }
+  }
+
+  /** Maps are read when a tick is worked off: where that is late, the counts are of then. */
+  private tick(): void {
+    const { clock, options } = this.layer
+    const nowNs = monotonicNs()
+    const tickNs = clock.toMonotonic(this.lastTickBootNs)
+    const lateNs = nowNs - tickNs
+    if (lateNs > LATE_TICKS * options.tickMs * 1e6) {
+      this.stalledNs ??= tickNs
+      this.rows.tick(nowNs, this.lastTickBootNs + lateNs)
+      return
+    }
+    if (this.stalledNs !== null) this.layer.gap(this.stalledNs, tickNs, STALLED)
+    this.stalledNs = null
+    this.rows.tick(tickNs, this.lastTickBootNs)
+  }
+
+  private ended(how: string, asked: boolean): void {
+    for (const message of this.waiting ?? []) this.apply(message)
+    const { sink, clock } = this.layer
+    if (this.stalledNs !== null) this.layer.gap(this.stalledNs, monotonicNs(), STALLED)
+    if (this.lastTickBootNs > 0) this.rows.tick(clock.toMonotonic(this.lastTickBootNs), this.lastTickBootNs)
+    const lost = [...this.printed].reduce(
+      (sum, [name, n]) => sum + (name === 'none' ? 0 : Math.max(0, n - (this.arrived.get(name) ?? 0))),
+      0,
+    )
+    const capped = [...this.capped].reduce((sum, [name, n]) => sum + (name === 'none' ? 0 : n), 0)
+    if (lost > 0) sink.lost(lost)
+    if (capped > 0) {
+      sink.lost(capped)
+      sink.note(`os: ${capped} events were left out, beyond ${this.layer.options.eventsPerSecond} a second`)
+    }
+    if (this.rows.full.size > 0) sink.note(`os: full, other keys are not counted: ${[...this.rows.full].join(', ')}`)
+    if (!asked && this.lastTickBootNs > 0) {
+      this.diedNs = clock.toMonotonic(this.lastTickBootNs)
+      this.how = how
+      sink.note(`os: bpftrace ${how} before the run did: what came after is missing`)
+    }
+    if (asked && !this.flushed) sink.note(`os: bpftrace ${how} without its last counts`)
+  }
+}
+
+function labelOf(keyName: string, text: string): string {
+  if (keyName === 'syscall') return syscallName(Number(text))
+  return keyName === 'device' ? deviceName(Number(text)) : text
+}
+
+/** A device number as the kernel keeps it: 12 bits of major, 20 of minor. */
+function deviceName(device: number): string {
+  return `${device >>> 20}:${device & 0xfffff}`
+}

@@ -1,0 +1,56 @@
+import { excerpt } from '../stream/answer-error.ts'
+import { errorMessage } from '../stream/answer-event.ts'
+
+const SSE_START = /^(\uFEFF)?(data|event|id|retry)?:/
+const MOST_SHOWN = 300
+
+/** A body that is read as one: an answer that is not streamed, or an error. What is past `most` bytes is not kept. */
+export class WholeBody {
+  bytes = 0
+  private readonly most: number
+  private readonly pieces: Buffer[] = []
+
+  constructor(most: number) {
+    this.most = most
+  }
+
+  push(bytes: Buffer, start: number, end: number): void {
+    const room = this.most - this.bytes
+    if (room > 0) this.pieces.push(Buffer.from(bytes.subarray(start, Math.min(end, start + room))))
+    this.bytes += end - start
+  }
+
+  get cut(): boolean {
+    return this.bytes > this.most
+  }
+
+  /** All that was kept, in one piece. */
+  joined(): Buffer {
+    if (this.pieces.length > 1) this.pieces.splice(0, this.pieces.length, Buffer.concat(this.pieces))
+    return this.pieces[0] ?? Buffer.alloc(0)
+  }
+
+  /** Whether it is an event stream in spite of its content-type; undefined while too little has come to say. */
+  looksLikeEvents(): boolean | undefined {
+    const start = this.joined().toString('utf8', 0, 16)
+    if (SSE_START.test(start)) return true
+    return start.length >= 9 || /[\s{<[]/.test(start) ? false : undefined
+  }
+
+  /** The body as JSON; undefined where it is none. */
+  json(): unknown {
+    try {
+      return JSON.parse(this.joined().toString('utf8'))
+    } catch {
+      return undefined
+    }
+  }
+
+  /** The server's own message in an error body, shortened; empty where the body is. */
+  message(): string {
+    const json = this.json()
+    const own = typeof json === 'object' && json !== null ? errorMessage(json as Record<string, unknown>) : null
+    if (own !== null) return own.length > MOST_SHOWN ? `${own.slice(0, MOST_SHOWN)}…` : own
+    return this.bytes === 0 ? '' : excerpt(this.joined(), 0, Math.min(this.bytes, this.most), 200)
+  }
+}

@@ -1,0 +1,127 @@
+import { z } from 'zod'
+import { LayerlineError } from '../../base/errors.ts'
+import { askServer, rootPath, type ServerAnswer } from './ask-server.ts'
+import { type Redact, redactor } from './secrets.ts'
+import { excerpt } from './stream/answer-error.ts'
+import type { Target } from './target.ts'
+
+export type ServerKind = 'vllm' | 'layerline' | 'sglang' | 'llama.cpp' | 'openai' | 'unknown'
+
+export interface ServedModel {
+  id: string
+  max_model_len: number | null
+  /** Where the server loaded it from. */
+  root?: string
+}
+
+/** What a server says of itself. */
+export interface ServerInfo {
+  /** Empty where it has no list of models. */
+  models: ServedModel[]
+  server: ServerKind
+  version: string | null
+  /** The address that answered, and all that the connection tells of its two ends. */
+  address: string
+  remote: ServerAnswer['remote']
+}
+
+const modelsSchema = z.object({
+  data: z.array(
+    z.object({
+      id: z.string(),
+      owned_by: z.string().nullish(),
+      max_model_len: z.number().int().positive().nullish(),
+      root: z.string().nullish(),
+      meta: z.object({ n_ctx_train: z.number().nullish(), n_ctx: z.number().nullish() }).nullish(),
+    }),
+  ),
+})
+
+/**
+ * Asks a server who it is: GET `<base>/models`, and vLLM's `/version`. Throws LayerlineError: unreachable/* where nothing
+ * answers, input/* where what answers does not let us in or is not such a server. A server without a list of models
+ * (404) is taken, when `model` names one.
+ */
+export async function probeServer(target: Target, model?: string): Promise<ServerInfo> {
+  const redact = redactor(target.apiKey, target.headers)
+  const answer = await askServer(target, `${target.basePath}/models`)
+  const none = { models: [], server: serverOf(answer, []), version: null, ...endsOf(target, answer) }
+  if (answer.status === 404 && model !== undefined) return none
+  if (answer.status !== 200) throw refusal(answer, redact)
+  const parsed = modelsSchema.safeParse(answer.body.json())
+  if (!parsed.success) {
+    const type = answer.headers['content-type'] ?? '(none)'
+    const got = `content-type ${type}, starting with ${excerpt(answer.body.joined())}`
+    throw new LayerlineError(
+      'input/not-openai',
+      redact(`${answer.url}: expected a list of models as JSON, got ${got}`),
+      {
+        hint: 'is --url the base of an OpenAI-compatible server, for example http://127.0.0.1:8000?',
+      },
+    )
+  }
+  const owners = parsed.data.data.map((entry) => entry.owned_by ?? '')
+  const server = serverOf(answer, owners)
+  return {
+    ...none,
+    models: parsed.data.data.map((entry) => ({
+      id: entry.id,
+      max_model_len: entry.max_model_len ?? entry.meta?.n_ctx ?? entry.meta?.n_ctx_train ?? null,
+      ...(entry.root == null ? {} : { root: entry.root }),
+    })),
+    server,
+    version: await versionOf(target, server, answer),
+  }
+}
+
+function refusal(answer: ServerAnswer, redact: Redact): LayerlineError {
+  const { status, url } = answer
+  const said = answer.body.message()
+  const message = redact(`${url}: HTTP ${status}${said === '' ? '' : `: ${said}`}`)
+  if (status === 401 || status === 403) {
+    return new LayerlineError('input/unauthorized', message, {
+      hint: 'give the API key by the environment or a file; see --help',
+    })
+  }
+  if (status === 404) {
+    return new LayerlineError('input/no-models', message, {
+      hint: 'this server lists no models there: look at the path of --url, or name one with --model',
+    })
+  }
+  if (status >= 300 && status < 400) {
+    const to = redact(String(answer.headers.location ?? 'nowhere'))
+    return new LayerlineError('input/redirect', `${url}: HTTP ${status} to ${to}; redirects are not followed`, {
+      hint: 'use the address it names as --url',
+    })
+  }
+  return new LayerlineError('unreachable/server-error', message, { hint: 'the server answers, but is not ready' })
+}
+
+/** The maker: by the owner of its models, else by what the answer's headers say. */
+function serverOf(answer: ServerAnswer, owners: readonly string[]): ServerKind {
+  const said = [...owners, String(answer.headers.server ?? '')].map((name) => name.toLowerCase())
+  const named = (word: string) => said.some((name) => name.includes(word))
+  if (named('layerline')) return 'layerline'
+  if (named('vllm')) return 'vllm'
+  if (named('sglang')) return 'sglang'
+  if (named('llamacpp') || named('llama.cpp')) return 'llama.cpp'
+  if (owners.some((owner) => owner === 'openai' || owner === 'system')) return 'openai'
+  return 'unknown'
+}
+
+async function versionOf(target: Target, server: ServerKind, answer: ServerAnswer): Promise<string | null> {
+  const product = /^layerline[^/]*\/(\S+)/i.exec(String(answer.headers.server ?? ''))
+  if (product !== null) return product[1] ?? null
+  if (server !== 'vllm') return null
+  try {
+    const { status, body } = await askServer(target, `${rootPath(target)}/version`)
+    const parsed = z.object({ version: z.string() }).safeParse(body.json())
+    return status === 200 && parsed.success ? parsed.data.version : null
+  } catch {
+    return null
+  }
+}
+
+function endsOf(target: Target, answer: ServerAnswer): Pick<ServerInfo, 'address' | 'remote'> {
+  return { address: answer.remote?.address ?? target.host, remote: answer.remote }
+}

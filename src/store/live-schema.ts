@@ -1,0 +1,55 @@
+import { baseType, type ColumnSpec, sqlType, type TableDef } from '../trace/columns.ts'
+import { LIVE_TABLES, type LiveTableName, TABLES, type TableName } from '../trace/tables.ts'
+import { RUN_VIEWS } from './views/run-views.ts'
+
+/** A quoted SQL identifier. */
+export function ident(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** A quoted SQL string. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+/** Live rows lie in tables of this name; the name people query is a view with the codes spelt out. */
+export function liveName(table: LiveTableName): string {
+  return `live_${table}`
+}
+
+export function createLiveTable(table: LiveTableName): string {
+  return createTable(liveName(table), LIVE_TABLES[table])
+}
+
+/** Makes a table of a live shape: codes are numbers. */
+export function createTable(name: string, table: TableDef): string {
+  const columns = Object.entries<ColumnSpec>(table.columns)
+  return `CREATE TABLE IF NOT EXISTS ${ident(name)} (${columns.map(([column, spec]) => `${ident(column)} ${sqlType(spec, 'live')}`).join(', ')})`
+}
+
+/** The sealed shape of a live table as a select list: codes become their names. */
+export function decodedColumns(table: TableName): string {
+  return Object.entries<ColumnSpec>(TABLES[table].columns)
+    .map(([name, spec]) => (baseType(spec[0]) === 'code' ? `${decode(name, spec)} AS ${ident(name)}` : ident(name)))
+    .join(', ')
+}
+
+function decode(name: string, spec: ColumnSpec): string {
+  const names = (spec[2] ?? []).map(literal).join(', ')
+  return `list_extract([${names}], ${ident(name)}::BIGINT + 1)`
+}
+
+/** An empty relation of a table's sealed shape, for runs that have no part of it. */
+export function emptyTable(table: TableDef): string {
+  const columns = Object.entries<ColumnSpec>(table.columns)
+  return `SELECT ${columns.map(([name, spec]) => `NULL::${sqlType(spec, 'sealed')} AS ${ident(name)}`).join(', ')} WHERE false`
+}
+
+/**
+ * Views beside the tables: `named_slices` joins the strings in, so that nobody has to; then those of docs/run-format.md.
+ */
+export const JOINED_VIEWS = [
+  'CREATE VIEW named_slices AS SELECT s.*, n.text AS name FROM slices s LEFT JOIN strings n ON n.id = s.name_id',
+  'CREATE VIEW named_counters AS SELECT c.*, t.layer, t.process, t.device, t.name, t.unit, t.attrs FROM counters c JOIN tracks t USING (track_id)',
+  ...RUN_VIEWS.map(({ name, select }) => `CREATE VIEW ${name} AS ${select}`),
+]

@@ -1,0 +1,176 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { LayerlineError } from '../../base/errors.ts'
+import { builtFile } from '../../base/worker-file.ts'
+import { LIVE_TABLES, type LiveTableName } from '../../trace/tables.ts'
+import { liveFile } from '../run-folder.ts'
+import { NativeTurn } from './native-turn.ts'
+import { type Columns, RowBuffer } from './row-buffer.ts'
+import type { FromStore, StoreThreadData, ToStore } from './store-messages.ts'
+
+/** Rows leave the client's thread at least this often. */
+const FLUSH_MS = 40
+/** Past this many rows on their way to the store, streamed events are dropped and counted: memory stays bounded. */
+const MAX_QUEUED_ROWS = 4_000_000
+const DROPPABLE: ReadonlySet<LiveTableName> = new Set(['chunks', 'counters', 'slices'])
+const SPARE_BATCHES = 32
+
+type Writers = { [K in LiveTableName]: RowBuffer<(typeof LIVE_TABLES)[K]> }
+
+export interface LiveTotals {
+  readonly rows: Partial<Record<LiveTableName, number>>
+  readonly dropped: Partial<Record<LiveTableName, number>>
+  readonly commits: number
+  readonly longestCommitMs: number
+}
+
+/**
+ * The live store as the client's thread sees it: a typed writer a table. Rows go to a thread of their own, which
+ * commits them every 150 ms; nothing here waits for a disk.
+ */
+export class LiveStore {
+  readonly writers: Writers
+  private readonly worker: Worker
+  private readonly turn: NativeTurn
+  private readonly spare = new Map<LiveTableName, Columns[]>()
+  private readonly dropped: Partial<Record<LiveTableName, number>> = {}
+  private readonly timer: NodeJS.Timeout
+  private queuedRows = 0
+  private nextCommit = 1
+  private readonly waiting = new Map<number, () => void>()
+  private failure: LayerlineError | null = null
+  private readonly failed: (error: LayerlineError) => void
+
+  private constructor(worker: Worker, turn: NativeTurn, failed: (error: LayerlineError) => void) {
+    this.worker = worker
+    this.turn = turn
+    this.failed = failed
+    process.on('exit', turn.end)
+    const writers: Record<string, RowBuffer<never>> = {}
+    for (const name of Object.keys(LIVE_TABLES) as LiveTableName[]) {
+      writers[name] = new RowBuffer(LIVE_TABLES[name] as never, (columns, rows) => this.ship(name, columns, rows))
+    }
+    this.writers = writers as unknown as Writers
+    worker.on('message', (message: FromStore) => this.receive(message))
+    worker.on('error', (error) =>
+      this.fail(new LayerlineError('internal/store', `the store thread died: ${error.message}`, { cause: error })),
+    )
+    this.timer = setInterval(() => this.flush(), FLUSH_MS)
+  }
+
+  /** Opens `live-<shard>.duckdb` in the run's folder; `failed` is called once if the store cannot go on (disk full). */
+  static async open(
+    options: { folder: string; shard: number; socket: string | null },
+    failed: (error: LayerlineError) => void,
+  ): Promise<LiveStore> {
+    const turn = new NativeTurn()
+    const data: StoreThreadData = {
+      path: liveFile(options.folder, options.shard),
+      folder: options.folder,
+      socket: options.socket,
+      turn: turn.shared,
+    }
+    const worker = new Worker(builtFile(import.meta.url, 'store-thread'), { workerData: data, execArgv: [] })
+    const [first] = (await once(worker, 'message')) as [FromStore]
+    if (first.type === 'failed') throw storeError(first, data.path)
+    return new LiveStore(worker, turn, failed)
+  }
+
+  /** Rows handed over that the store has not taken yet. */
+  get queued(): number {
+    return this.queuedRows
+  }
+
+  /** Hands over what is buffered; the thread commits it at its next tick. */
+  flush(): void {
+    for (const writer of Object.values(this.writers)) writer.flush()
+  }
+
+  /** Resolves when everything written so far can be read and survives `kill -9`. */
+  commit(): Promise<void> {
+    this.flush()
+    if (this.failure !== null) return Promise.resolve()
+    const id = this.nextCommit++
+    return new Promise((resolve) => {
+      this.waiting.set(id, resolve)
+      this.post({ type: 'commit', id })
+    })
+  }
+
+  /** Commits the rest and closes the file; the run can then be sealed. */
+  async close(): Promise<LiveTotals> {
+    clearInterval(this.timer)
+    this.flush()
+    const closed = new Promise<Extract<FromStore, { type: 'closed' }> | null>((resolve) => {
+      this.worker.on('message', (message: FromStore) => {
+        if (message.type === 'closed') resolve(message)
+      })
+      this.worker.once('exit', () => resolve(null))
+    })
+    this.post({ type: 'close' })
+    const totals = await closed
+    await this.worker.terminate()
+    process.off('exit', this.turn.end)
+    return {
+      rows: totals?.rows ?? {},
+      dropped: this.dropped,
+      commits: totals?.commits ?? 0,
+      longestCommitMs: totals?.longestCommitMs ?? 0,
+    }
+  }
+
+  private ship(table: LiveTableName, columns: Columns, rows: number): Columns | undefined {
+    if (this.failure !== null || (this.queuedRows > MAX_QUEUED_ROWS && DROPPABLE.has(table))) {
+      this.dropped[table] = (this.dropped[table] ?? 0) + rows
+      return columns
+    }
+    this.queuedRows += rows
+    // Texts are copied on their way in any case. Few rows have any, so the rest is copied too, and nothing comes back.
+    const copies = Object.values(columns).some((column) => Array.isArray(column))
+    const buffers: ArrayBuffer[] = []
+    const sent: Columns = {}
+    for (const [name, column] of Object.entries(columns)) {
+      const own = copies ? column.slice(0, rows) : column
+      sent[name] = own
+      if (!Array.isArray(own)) buffers.push(own.buffer as ArrayBuffer)
+    }
+    this.worker.postMessage({ type: 'rows', table, columns: sent, rows } satisfies ToStore, buffers)
+    return copies ? columns : this.spare.get(table)?.pop()
+  }
+
+  private receive(message: FromStore): void {
+    if (message.type === 'recycle') {
+      this.queuedRows -= message.rows
+      if (message.columns === null) return
+      const spare = this.spare.get(message.table) ?? []
+      if (spare.length < SPARE_BATCHES) spare.push(message.columns)
+      this.spare.set(message.table, spare)
+    } else if (message.type === 'committed') {
+      this.waiting.get(message.id)?.()
+      this.waiting.delete(message.id)
+    } else if (message.type === 'failed') {
+      this.fail(storeError(message, 'the live store'))
+    }
+  }
+
+  private fail(error: LayerlineError): void {
+    if (this.failure !== null) return
+    this.failure = error
+    for (const resolve of this.waiting.values()) resolve()
+    this.waiting.clear()
+    this.failed(error)
+  }
+
+  private post(message: ToStore): void {
+    this.worker.postMessage(message)
+  }
+}
+
+function storeError(message: Extract<FromStore, { type: 'failed' }>, path: string): LayerlineError {
+  if (message.diskFull) {
+    return new LayerlineError('missing/disk-space', `${path}: no space left on the disk`, {
+      hint: 'free some space, then `layerline recover RUN` seals what was recorded',
+    })
+  }
+  return new LayerlineError('internal/store', `${path}: ${message.message}`)
+}

@@ -1,0 +1,94 @@
+import {
+  type ArraysOf,
+  baseType,
+  type ColumnSpec,
+  isNullable,
+  NULL_OF,
+  type RowInput,
+  type TableDef,
+} from '../../trace/columns.ts'
+import type { RowWriter } from '../../trace/row-writer.ts'
+
+/** Columns of one batch of rows on their way to the store. */
+export type Columns = Record<string, Float64Array | Uint32Array | Uint16Array | Uint8Array | (string | null)[]>
+
+/** The database's vector size: a batch of a table without strings is shipped at the first settle past it. */
+export const VECTOR_ROWS = 2048
+
+const ARRAYS = {
+  f64: Float64Array,
+  u32: Uint32Array,
+  u16: Uint16Array,
+  u8: Uint8Array,
+  bool: Uint8Array,
+  code: Uint8Array,
+}
+
+/** Empty columns for `rows` rows of a table. */
+export function allocateColumns(table: TableDef, rows: number): Columns {
+  const columns: Columns = {}
+  for (const [name, spec] of Object.entries(table.columns)) {
+    const type = baseType(spec[0])
+    columns[name] = type === 'text' ? new Array<string | null>(rows).fill(null) : new ARRAYS[type](rows)
+  }
+  return columns
+}
+
+/**
+ * A table's rows in typed arrays, handed to `ship` in batches. `ship` takes the columns over and returns
+ * empty ones to go on with (recycled where it can), or undefined to have new ones made.
+ */
+export class RowBuffer<T extends TableDef> implements RowWriter<T> {
+  readonly table: T
+  columns: ArraysOf<T>
+  /** Four times what is shipped at once: room for what one socket read can add before the next settle. */
+  readonly capacity: number
+  private rows = 0
+  private readonly names: readonly [name: string, spec: ColumnSpec][]
+  private readonly ship: (columns: Columns, rows: number) => Columns | undefined
+
+  constructor(table: T, ship: (columns: Columns, rows: number) => Columns | undefined) {
+    this.table = table
+    this.ship = ship
+    this.names = Object.entries(table.columns)
+    const hasText = this.names.some(([, spec]) => baseType(spec[0]) === 'text')
+    this.capacity = hasText ? 512 : 4 * VECTOR_ROWS
+    this.columns = allocateColumns(table, this.capacity) as unknown as ArraysOf<T>
+  }
+
+  next(): number {
+    if (this.rows === this.capacity) this.flush()
+    return this.rows++
+  }
+
+  append(row: RowInput<T>): void {
+    const at = this.next()
+    const columns = this.columns as unknown as Columns
+    const values = row as Record<string, string | number | boolean | null | undefined>
+    for (const [name, spec] of this.names) {
+      const value = values[name]
+      const column = columns[name] as unknown as number[]
+      const type = baseType(spec[0])
+      if (value === null || value === undefined) {
+        if (!isNullable(spec[0])) throw new TypeError(`${this.table.name}.${name} must not be NULL`)
+        column[at] = (type === 'text' ? null : NULL_OF[type]) as number
+      } else {
+        column[at] = (typeof value === 'boolean' ? Number(value) : value) as number
+      }
+    }
+    this.settle()
+  }
+
+  settle(): void {
+    if (this.rows * 4 >= this.capacity) this.flush()
+  }
+
+  /** Ships what is there, however little. */
+  flush(): void {
+    if (this.rows === 0) return
+    const rows = this.rows
+    this.rows = 0
+    const fresh = this.ship(this.columns as unknown as Columns, rows)
+    this.columns = (fresh ?? allocateColumns(this.table, this.capacity)) as unknown as ArraysOf<T>
+  }
+}

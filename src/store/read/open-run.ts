@@ -1,0 +1,87 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { LayerlineError } from '../../base/errors.ts'
+import { isSameProcessAlive } from '../../base/process-identity.ts'
+import type { RunJson } from '../../trace/run-json.ts'
+import { TABLES, type TableName } from '../../trace/tables.ts'
+import { emptyTable, ident, JOINED_VIEWS, literal } from '../live-schema.ts'
+import { readRunJson } from '../run-folder.ts'
+import { partsSelect } from './part-columns.ts'
+import { openLiveRun } from './recorder-client.ts'
+import type { StreamingReader } from './run-reader.ts'
+import { collectRows, streamSelect } from './sql-rows.ts'
+
+/**
+ * Opens a run for reading: a sealed one from its parts, one still being recorded through its recorder. One that a
+ * crash left open says so.
+ */
+export async function openRun(folderAsGiven: string): Promise<StreamingReader> {
+  const folder = resolve(folderAsGiven)
+  const run = readRunJson(folder)
+  if (run.state === 'sealed') return openSealed(folder, run)
+  const alive = run.shards.filter(({ pid, pid_start }) => isSameProcessAlive(pid, pid_start))
+  if (alive.length === 0) {
+    throw new LayerlineError('input/run-open', `${folder}: its recorder is gone and the run was never sealed`, {
+      hint: `layerline recover ${folderAsGiven}`,
+    })
+  }
+  const socket = alive.find((shard) => shard.socket !== null && existsSync(shard.socket))?.socket
+  const pid = alive[0]?.pid
+  if (socket === null || socket === undefined) throw stillRecording(folder, pid)
+  const reader = await openLiveRun(folder, socket)
+  if (reader === null) throw stillRecording(folder, pid)
+  return reader
+}
+
+function stillRecording(folder: string, pid: number | undefined): LayerlineError {
+  return new LayerlineError('input/still-recording', `${folder}: still recording, pid ${pid}`, {
+    hint: 'it can be read when that process ends; or stop it with Ctrl-C: what it has recorded is kept',
+  })
+}
+
+async function openSealed(folder: string, run: RunJson): Promise<StreamingReader> {
+  // Made by the database when a query spills, and removed by it.
+  const scratch = join(tmpdir(), `layerline-sql-${process.pid}`)
+  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '2GB', temp_directory: scratch })
+  const connection = await instance.connect()
+  const parts = await sealedViews(connection, folder)
+  await connection.run(`SET allowed_paths = [${parts.map(literal).join(', ')}]`)
+  await connection.run('SET enable_external_access = false')
+  await connection.run('SET lock_configuration = true')
+  const stream = (sql: string) => streamSelect(connection, sql)
+  return {
+    folder,
+    run,
+    stream,
+    query: async (sql) => collectRows(await stream(sql)),
+    async close() {
+      connection.closeSync()
+      instance.closeSync()
+      rmSync(scratch, { recursive: true, force: true })
+    },
+  }
+}
+
+function partsOf(folder: string, table: TableName): string[] {
+  const inside = join(folder, table)
+  if (!existsSync(inside)) return []
+  return readdirSync(inside)
+    .filter((name) => /^part-\d+-\d+\.parquet$/.test(name))
+    .sort()
+    .map((name) => join(inside, name))
+}
+
+/** Makes a view of every table over a sealed run's parts, and the joined views; returns the parts read. */
+export async function sealedViews(connection: DuckDBConnection, folder: string): Promise<string[]> {
+  const files: string[] = []
+  for (const table of Object.keys(TABLES) as TableName[]) {
+    const parts = partsOf(folder, table)
+    const select = parts.length === 0 ? emptyTable(TABLES[table]) : await partsSelect(connection, table, parts)
+    await connection.run(`CREATE VIEW ${ident(table)} AS ${select}`)
+    files.push(...parts)
+  }
+  for (const view of JOINED_VIEWS) await connection.run(view)
+  return files
+}

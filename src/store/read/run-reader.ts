@@ -1,0 +1,27 @@
+import type { RunJson } from '../../trace/run-json.ts'
+
+export type SqlValue = string | number | boolean | null
+export type SqlRow = Record<string, SqlValue>
+
+/** Column names of a result and its rows, a batch at a time. */
+export interface RowStream {
+  readonly columns: readonly string[]
+  batches(): AsyncGenerator<SqlValue[][]>
+}
+
+/**
+ * A run that can be asked. Every table of the format is there as a view, empty where the run has none, codes as
+ * their names; a live run answers through its recorder. Whole numbers beyond 2^53 come as strings.
+ */
+export interface RunReader {
+  readonly folder: string
+  readonly run: RunJson
+  /** All rows of one SELECT: for results that fit in memory. */
+  query(sql: string): Promise<SqlRow[]>
+  close(): Promise<void>
+}
+
+/** A reader that can also stream: memory does not grow with the result. */
+export interface StreamingReader extends RunReader {
+  stream(sql: string): Promise<RowStream>
+}

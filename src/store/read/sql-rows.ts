@@ -1,0 +1,49 @@
+import type { DuckDBConnection, DuckDBResult, DuckDBValue } from '@duckdb/node-api'
+import type { RowStream, SqlRow, SqlValue } from './run-reader.ts'
+import { prepareSelect, sqlError } from './sql-lock.ts'
+
+/** Runs one locked SELECT and streams it: memory does not grow with the result. */
+export async function streamSelect(connection: DuckDBConnection, sql: string): Promise<RowStream> {
+  const statement = await prepareSelect(connection, sql)
+  let result: DuckDBResult
+  try {
+    result = await statement.stream()
+  } catch (error) {
+    throw sqlError(error)
+  }
+  return { columns: result.deduplicatedColumnNames(), batches: () => batchesOf(result) }
+}
+
+async function* batchesOf(result: DuckDBResult): AsyncGenerator<SqlValue[][]> {
+  for (;;) {
+    let rows: DuckDBValue[][]
+    try {
+      const chunk = await result.fetchChunk()
+      if (chunk === null || chunk.rowCount === 0) return
+      rows = chunk.getRows()
+    } catch (error) {
+      throw sqlError(error)
+    }
+    yield rows.map((row) => row.map(plain))
+  }
+}
+
+/** Collects a stream into objects. */
+export async function collectRows(stream: RowStream): Promise<SqlRow[]> {
+  const rows: SqlRow[] = []
+  for await (const batch of stream.batches()) {
+    for (const row of batch) rows.push(Object.fromEntries(stream.columns.map((name, i) => [name, row[i] as SqlValue])))
+  }
+  return rows
+}
+
+/** A value as JSON can hold it: whole numbers beyond 2^53, and everything without a JSON form, as text. */
+function plain(value: DuckDBValue): SqlValue {
+  if (typeof value === 'bigint') {
+    const number = Number(value)
+    return Number.isSafeInteger(number) ? number : value.toString()
+  }
+  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+    return value
+  return value.toString()
+}

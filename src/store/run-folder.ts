@@ -1,0 +1,159 @@
+import { randomBytes } from 'node:crypto'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statfsSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+import { errorCode, errorText, LayerlineError } from '../base/errors.ts'
+import { compactStamp } from '../base/time.ts'
+import { parseRunJson, type RunJson } from '../trace/run-json.ts'
+
+/** A run that starts with less than this cannot be expected to end well. */
+const MIN_FREE_BYTES = 64 * 2 ** 20
+/** The kernel's limit on the path of a Unix socket, with its final NUL. */
+const MAX_SOCKET_PATH = 107
+
+export function liveFile(folder: string, shard: number): string {
+  return join(folder, `live-${shard}.duckdb`)
+}
+
+export function runJsonFile(folder: string): string {
+  return join(folder, 'run.json')
+}
+
+/**
+ * Makes the folder of a new run: `out` as it is, else `<parent>/<stamp>-<command>-<4 hex>`. What would stop the run
+ * later is an error now: a folder that exists, one that cannot be written, a disk that is full.
+ */
+export function createRunFolder(command: string, out: string | undefined, parent = 'runs'): string {
+  const folder = resolve(
+    out ?? join(parent, `${compactStamp(new Date())}-${command}-${randomBytes(2).toString('hex')}`),
+  )
+  if (existsSync(folder)) {
+    throw new LayerlineError('input/out-exists', `--out ${folder}: exists already; expected a folder to be made`, {
+      hint: 'a run is never overwritten: name another folder, or remove that one',
+    })
+  }
+  try {
+    makeFolder(folder)
+    closeSync(openSync(join(folder, '.probe'), 'w'))
+    unlinkSync(join(folder, '.probe'))
+  } catch (error) {
+    const code = errorCode(error)
+    const why =
+      code === 'ENOSPC'
+        ? 'no space left on the disk'
+        : code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
+          ? 'not writable'
+          : errorText(error)
+    throw new LayerlineError('input/out-unwritable', `${folder}: cannot make the run's folder: ${why}`, {
+      hint: 'name a folder that you may write to with --out',
+      cause: error,
+    })
+  }
+  const { bavail, bsize } = statfsSync(folder)
+  if (bavail * bsize < MIN_FREE_BYTES) {
+    throw new LayerlineError(
+      'missing/disk-space',
+      `${folder}: only ${Math.round((bavail * bsize) / 2 ** 20)} MiB free on its disk`,
+      {
+        hint: 'free some space, or name a folder on another disk with --out',
+      },
+    )
+  }
+  return folder
+}
+
+/** As `mkdir -p`; Node's own spins for ever where a folder may hold no folders, as in /proc. */
+export function makeFolder(folder: string): void {
+  if (!existsSync(dirname(folder))) makeFolder(dirname(folder))
+  try {
+    mkdirSync(folder)
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error
+  }
+}
+
+export function runIdOf(folder: string): string {
+  return basename(folder)
+}
+
+/** Where a recorder of this run listens: in its folder, or, where that path is too long for a socket, in the temporary folder. */
+export function socketPath(folder: string, shard: number): string {
+  const inFolder = join(folder, `recorder-${shard}.sock`)
+  if (Buffer.byteLength(inFolder) <= MAX_SOCKET_PATH) return inFolder
+  return join(tmpdir(), `layerline-${process.pid}-${randomBytes(4).toString('hex')}.sock`)
+}
+
+/** Writes a file so that a reader sees the old one or the new one, whole, also after a power cut. */
+export function writeFileAtomic(path: string, text: string): void {
+  const tmp = `${path}.tmp`
+  const fd = openSync(tmp, 'w', 0o644)
+  try {
+    // Goes on after a short write, as on a disk that is nearly full; writeSync does not.
+    writeFileSync(fd, text)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  renameSync(tmp, path)
+  fsyncFolder(dirname(path))
+}
+
+/** Has a finished file's bytes on the disk. */
+export function syncFile(path: string): void {
+  const fd = openSync(path, 'r+')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+export function fsyncFolder(folder: string): void {
+  const fd = openSync(folder, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+export function writeRunJson(folder: string, run: RunJson): void {
+  writeFileAtomic(runJsonFile(folder), `${JSON.stringify(run, null, 2)}\n`)
+}
+
+/** Reads run.json; a folder that is no run, or is not there, gets its sentence. */
+export function readRunJson(folder: string): RunJson {
+  const path = runJsonFile(folder)
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    const what = !existsSync(folder) ? 'no such folder' : 'no run.json in it; this is not a Layerline run'
+    throw new LayerlineError('input/run', `${folder}: ${what}`, {
+      hint: runsIn(folder) ?? 'expected the folder that a command printed as its run',
+      cause,
+    })
+  }
+  return parseRunJson(text, path)
+}
+
+/** What to do with a folder that holds runs, as a plan's does; null where it holds none. */
+function runsIn(folder: string): string | null {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) return null
+  const runs = readdirSync(folder).filter((name) => existsSync(runJsonFile(join(folder, name))))
+  const more = runs.length > 5 ? ` and ${runs.length - 5} more` : ''
+  return runs.length === 0 ? null : `it holds runs; name one of them: ${runs.slice(0, 5).join(', ')}${more}`
+}

@@ -1,0 +1,77 @@
+import { type Doubt, type EngineStep, endOf, type InferredLink } from './model.ts'
+import type { Replayed } from './replay.ts'
+
+/** An event that comes longer than this after a step's end is not of that step. */
+const MOST_DELIVERY_NS = 50_000_000
+
+/** Ties each event to the steps of its tokens; where these are in doubt, to the last step that had ended when it came. */
+export function tokenLinks(steps: readonly EngineStep[], replayed: readonly Replayed[]): InferredLink[] {
+  markLate(steps, replayed)
+  return replayed.flatMap((each) => linksOf(steps, each))
+}
+
+function linksOf(steps: readonly EngineStep[], { request, arrivals, stepOf, doubt, lostBy }: Replayed): InferredLink[] {
+  const links: InferredLink[] = []
+  let token = 0
+  for (const { index, tNs, tokens } of request.events) {
+    const count = tokens ?? 1
+    const made = stepOf.subarray(token, token + count)
+    token += count
+    if (count === 0) continue
+    const known = arrivals !== null && doubt === null && made.length === count && !made.includes(-1)
+    if (known) {
+      const shares = new Map<number, number>()
+      for (const step of made) shares.set(step, (shares.get(step) ?? 0) + 1 / count)
+      for (const [step, share] of shares) {
+        links.push({ requestId: request.id, index, stepId: (steps[step] as EngineStep).id, share, doubt: null })
+      }
+    } else {
+      const step = lastEnded(steps, tNs)
+      if (step === null || tNs - endOf(step) > MOST_DELIVERY_NS) continue
+      const why: Doubt = arrivals === null ? 'uncounted' : (doubt ?? lostBy ?? 'unseen')
+      links.push({ requestId: request.id, index, stepId: step.id, share: 1, doubt: why })
+    }
+  }
+  return links
+}
+
+/** The last step that had ended by then, of steps one behind the other. */
+function lastEnded(steps: readonly EngineStep[], tNs: number): EngineStep | null {
+  let [low, high] = [0, steps.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (endOf(steps[middle] as EngineStep) <= tNs) low = middle + 1
+    else high = middle
+  }
+  return steps[low - 1] ?? null
+}
+
+/**
+ * A request most of whose tokens come later than others' by half a step or more was taken for one that ran earlier than it
+ * did: the replay had the wrong one, or steps of somebody else.
+ */
+function markLate(steps: readonly EngineStep[], replayed: readonly Replayed[]): void {
+  const delays = replayed.map((each) => delaysOf(steps, each))
+  const all = delays.flatMap((each) => each.map(({ delay }) => delay)).sort((a, b) => a - b)
+  const usual = all[all.length >> 1] ?? 0
+  for (const [k, each] of replayed.entries()) {
+    const of = delays[k] ?? []
+    const late = of.filter(({ delay, step }) => delay - usual >= step / 2)
+    if (late.length * 2 > of.length) each.doubt ??= 'late'
+  }
+}
+
+/** Of the last token of each event: how long after its step's end it came, and how long it is to the end of the next step. */
+function delaysOf(steps: readonly EngineStep[], { request, arrivals, stepOf }: Replayed) {
+  if (arrivals === null) return []
+  const delays: { delay: number; step: number }[] = []
+  let token = -1
+  for (const { tNs, tokens } of request.events) {
+    token += tokens ?? 1
+    const made = stepOf[token] ?? -1
+    const [step, next] = [steps[made], steps[made + 1]]
+    if (tokens === 0 || step === undefined || next === undefined) continue
+    delays.push({ delay: tNs - endOf(step), step: endOf(next) - endOf(step) })
+  }
+  return delays
+}

@@ -1,0 +1,153 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { errorText, LayerlineError } from '../../base/errors.ts'
+import type { RunJson } from '../../trace/run-json.ts'
+import { LIVE_TABLES, type LiveTableName, TABLES, type TableName } from '../../trace/tables.ts'
+import { createLiveTable, decodedColumns, liveName } from '../live-schema.ts'
+import { liveFile, readRunJson, writeRunJson } from '../run-folder.ts'
+import { writeInferredLinks } from './inferred-links.ts'
+import { allRequests } from './interrupted-requests.ts'
+import { countersMips, slicesMips } from './mips.ts'
+import { writeStepLinks } from './step-links.ts'
+import { sortKey, writeSelect } from './write-part.ts'
+
+export interface SealProgress {
+  table: TableName
+  done: number
+  total: number
+}
+
+const MEMORY_LIMIT = '1GB'
+
+/**
+ * Seals a run whose recorder has gone: live rows become sorted Parquet parts (written aside, synced, renamed),
+ * run.json becomes `sealed`, and only then the live files go. Can be cut off and repeated at any point.
+ * Requests without an end become `interrupted`. Returns the run as sealed.
+ */
+export async function sealRun(
+  folder: string,
+  change: (run: RunJson) => RunJson = (run) => run,
+  onProgress: (progress: SealProgress) => void = () => {},
+): Promise<RunJson> {
+  let run = readRunJson(folder)
+  if (run.state !== 'sealed') {
+    const rows: Partial<Record<TableName, number>> = {}
+    for (const shard of liveShards(folder)) {
+      await sealShard(folder, shard, run, rows, onProgress)
+    }
+    const links = (await writeStepLinks(folder, MEMORY_LIMIT)) + (await writeInferredLinks(folder, MEMORY_LIMIT))
+    if (links > 0) rows.links = (rows.links ?? 0) + links
+    // Nobody answers on a sealed run's sockets, and its folder may move.
+    const shards = run.shards.map((shard) => ({ ...shard, socket: null }))
+    run = change({
+      ...run,
+      shards,
+      layers: withRows(run, rows),
+      state: 'sealed',
+      ended: run.ended ?? new Date().toISOString(),
+    })
+    writeRunJson(folder, run)
+  }
+  removeLive(folder)
+  return run
+}
+
+/** By what lies there, not by what run.json says: no live file is removed unsealed. */
+function liveShards(folder: string): number[] {
+  return readdirSync(folder).flatMap((name) => {
+    const shard = /^live-(\d+)\.duckdb$/.exec(name)?.[1]
+    return shard === undefined ? [] : [Number(shard)]
+  })
+}
+
+async function sealShard(
+  folder: string,
+  shard: number,
+  run: RunJson,
+  rows: Partial<Record<TableName, number>>,
+  onProgress: (progress: SealProgress) => void,
+): Promise<void> {
+  const scratch = join(folder, '.tmp')
+  const instance = await openLive(folder, shard, scratch)
+  const connection = await instance.connect()
+  try {
+    // A recorder killed as it began has made only some of them.
+    for (const table of Object.keys(LIVE_TABLES) as LiveTableName[]) await connection.run(createLiveTable(table))
+    const tables = Object.keys(TABLES) as TableName[]
+    for (const [index, table] of tables.entries()) {
+      onProgress({ table, done: index, total: tables.length })
+      const count = await writePart(connection, folder, shard, table, run)
+      rows[table] = (rows[table] ?? 0) + count
+    }
+  } finally {
+    connection.closeSync()
+    instance.closeSync()
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+async function openLive(folder: string, shard: number, scratch: string): Promise<DuckDBInstance> {
+  const path = liveFile(folder, shard)
+  try {
+    return await DuckDBInstance.create(path, { memory_limit: MEMORY_LIMIT, temp_directory: scratch })
+  } catch (error) {
+    const text = errorText(error)
+    if (/lock/i.test(text)) {
+      throw new LayerlineError(
+        'input/still-recording',
+        `${path}: another process holds this file; the run is still being recorded`,
+        {
+          hint: 'stop that process first, or wait for it',
+          cause: error,
+        },
+      )
+    }
+    throw new LayerlineError('input/live-store', `${path}: ${text}`, { hint: 'the live file is damaged', cause: error })
+  }
+}
+
+/** Writes one table of one shard if it has rows; returns how many. */
+async function writePart(
+  connection: DuckDBConnection,
+  folder: string,
+  shard: number,
+  table: TableName,
+  run: RunJson,
+): Promise<number> {
+  const select = selectFor(table, run)
+  const counted = await connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM (${select})`)
+  const count = Number(counted.getRows()[0]?.[0] ?? 0)
+  if (count === 0) return 0
+  await writeSelect(connection, folder, table, `part-${shard}-0.parquet`, `${select} ORDER BY ${sortKey(table)}`)
+  return count
+}
+
+function selectFor(table: TableName, run: RunJson): string {
+  if (table === 'requests') return `SELECT ${decodedColumns(table)} FROM (${allRequests(run.profiled)})`
+  if (table === 'mips') return `${countersMips(liveName('counters'))} UNION ALL ${slicesMips(liveName('slices'))}`
+  return `SELECT ${decodedColumns(table)} FROM ${liveName(table)}`
+}
+
+function withRows(run: RunJson, rows: Partial<Record<TableName, number>>): RunJson['layers'] {
+  const layers = { ...run.layers }
+  for (const [table, count] of Object.entries(rows)) {
+    if (count > 0 || layers[table] !== undefined)
+      layers[table] = { dropped: layers[table]?.dropped ?? 0, lost: layers[table]?.lost ?? 0, rows: count }
+  }
+  return layers
+}
+
+/** Everything of the live store; a part left half written is overwritten or goes with it. */
+function removeLive(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (/^live-\d+\.duckdb(\.wal)?$|^recorder-\d+\.sock$|\.tmp$/.test(name))
+      rmSync(join(folder, name), { recursive: true, force: true })
+  }
+  for (const table of Object.keys(TABLES)) {
+    if (!existsSync(join(folder, table))) continue
+    for (const name of readdirSync(join(folder, table))) {
+      if (name.endsWith('.tmp')) rmSync(join(folder, table, name), { force: true })
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/** One request of a trace or of a synthetic load, before it has a prompt. */
+export interface Arrival {
+  /** Its index in the whole schedule, before any sharding: it becomes `request_id`. */
+  readonly index: number
+  /**
+   * us since the schedule's start (a trace's first arrival, the begin of synthetic load), never falling; speed-up is
+   * applied by who offers it. 0 for all where a closed loop decides.
+   */
+  readonly tUs: number
+  readonly inputTokens: number
+  /** null: the model ends when it likes. */
+  readonly outputTokens: number | null
+  /**
+   * The conversation it belongs to. `turn` counts from 0; `inputTokens` is the whole prompt, what was said before
+   * included. `thinkUs`: the pause after the answer before, where the schedule says it; else the times do.
+   */
+  readonly session: { readonly id: string; readonly turn: number; readonly thinkUs?: number } | null
+  /** Its prompt begins with these tokens of the shared prefix `id`, as far as `inputTokens` goes. Without `blocks`. */
+  readonly prefix?: { readonly id: number; readonly tokens: number }
+  /**
+   * What its prompt shares with others: equal ids at the same place are equal blocks of `blockTokens` tokens.
+   * The last block may be cut by `inputTokens`.
+   */
+  readonly blocks: { readonly ids: readonly number[]; readonly blockTokens: number } | null
+}
+
+/** What was left out or changed so far while a schedule was read, by reason (`failed_in_trace`, `overlong_skipped`, …). */
+export type ScheduleCounts = Readonly<Record<string, number>>
+
+/** A schedule that is read as it is offered: nothing of it is ever whole in memory. */
+export interface ArrivalSchedule {
+  /** What run.json keeps of it: format, file, selection, process and parameters. No secrets in it. */
+  readonly provenance: Readonly<Record<string, unknown>>
+  /** What the user should know before the first request, a sentence each: span, rate, units, quirks. */
+  readonly notes: readonly string[]
+  /** Requests in all, and the trace time they span, us; null where that is not known beforehand. */
+  readonly total: number | null
+  readonly spanUs: number | null
+  /** Grows while it is read; final once `batches` has ended. */
+  readonly counts: ScheduleCounts
+  /** Its arrivals in order of time, from the one with index `from` (0); each call reads afresh. */
+  batches(from?: number): AsyncGenerator<readonly Arrival[], void>
+  /** Lets go of what it holds, such as the sorted copy of an unsorted trace. It cannot be read afterwards. */
+  close?(): Promise<void>
+}
+
+/** The prompts of a schedule's arrivals. */
+export interface ArrivalPrompts {
+  /** What run.json keeps of it: where the tokens come from, whether the counts are exact. */
+  readonly provenance: Readonly<Record<string, unknown>>
+  /** What the user should know before the first request. */
+  readonly notes: readonly string[]
+  /** The same arrival gives the same prompt, in whichever process, whenever and however often it is asked for. */
+  promptOf(arrival: Arrival): string | TokenIdsText
+  /**
+   * Tokens at the prompt's begin that an earlier prompt of the schedule had too: what a prefix cache without limits would
+   * hold. Asked once for every arrival of the schedule, in its order: those too that another process sends.
+   */
+  intendedCachedTokens(arrival: Arrival): number
+}
+
+/** A prompt as token ids, already the text of a JSON array: writing thousands of numbers per request takes longer than sending them. */
+export interface TokenIdsText {
+  readonly tokenIdsJson: string
+}

@@ -1,0 +1,29 @@
+import { countOne, NOT_SAID, type RowCounts } from '../trace-rows/row-batch.ts'
+
+/** Conversations that are remembered; the longest unseen goes first. */
+const MAX_SESSIONS = 500_000
+
+/**
+ * Numbers the turns of each conversation that are offered, from 0 and without holes, so that whoever waits for the turn
+ * before waits for one that comes. The trace's own numbers only say whether they came in order.
+ */
+export class TurnCounter {
+  private readonly sessions = new Map<string, { next: number; own: number }>()
+  private readonly counts: RowCounts
+
+  constructor(counts: RowCounts) {
+    this.counts = counts
+  }
+
+  next(session: string, own: number): number {
+    const known = this.sessions.get(session)
+    if (known === undefined) {
+      this.sessions.set(session, { next: 1, own })
+      if (this.sessions.size > MAX_SESSIONS) this.sessions.delete(this.sessions.keys().next().value as string)
+      return 0
+    }
+    if (own !== NOT_SAID && known.own !== NOT_SAID && own < known.own) countOne(this.counts, 'turns_out_of_order')
+    known.own = own
+    return known.next++
+  }
+}

@@ -1,0 +1,32 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import type { Judged } from './injection/score.ts'
+import { CHECKOUT, cleanEnv } from './support/cli.ts'
+
+/** The short form of `npm run injection`: what needs no rights, a few injections each. The figures are in docs/late-tokens.md. */
+it('late tokens of a stopped engine and of a held-up network are told apart', { timeout: 300_000 }, async () => {
+  const child = spawn(
+    process.execPath,
+    [join(CHECKOUT, 'scripts/injection.mjs'), '--harms', 'sigstop,network', '--seconds', '14', '--skip-calm', '--json'],
+    { env: cleanEnv(), stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  const text = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (part: string) => {
+      text[name] += part
+    })
+  }
+  const [code] = await once(child, 'close')
+  expect(code, text.stderr).toBe(0)
+  const runs = JSON.parse(text.stdout) as { harm: { cause: string }; run: { injections: number; judged: Judged[] } }[]
+  expect(runs.map(({ harm }) => harm.cause)).toEqual(['stopped', 'delivery'])
+  const other = { stopped: 'delivery', delivery: 'stopped' } as Record<string, string>
+  for (const { harm, run } of runs) {
+    expect(run.injections).toBeGreaterThan(1)
+    const claims = run.judged.map(({ claimed }) => claimed)
+    expect(claims, harm.cause).toContain(harm.cause)
+    expect(claims, harm.cause).not.toContain(other[harm.cause])
+  }
+})

@@ -1,0 +1,149 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { explainLate } from '../../src/analysis/late-tokens/explain.ts'
+import { readGaps } from '../../src/analysis/late-tokens/read-gaps.ts'
+import { TIMED_GAPS } from '../../src/analysis/populations.ts'
+import type { Engine } from '../../src/engines/care/engine.ts'
+import { openRun } from '../../src/store/read/open-run.ts'
+import type { Harm, Injector } from './injectors/injector.ts'
+import type { Judged } from './score.ts'
+
+const LAYERLINE = fileURLToPath(new URL('../../../bin/layerline', import.meta.url))
+/** What the answers of the run itself are: short prompts, so that they hardly disturb one another. */
+const OUTPUT_TOKENS = 40
+const CONCURRENCY = 2
+/** Before the first injection, so that something is in time. */
+const CALM_MS = 4000
+/** Longest from the start of the command to its first token. */
+const START_LIMIT_MS = 60_000
+
+export interface HarmedRun {
+  readonly folder: string
+  readonly injections: number
+  /** ITL p99 of the run, ms. */
+  readonly p99Ms: number
+  /** Late tokens of the run in which the engine was harmed, and of other times. */
+  readonly judged: readonly Judged[]
+}
+
+/** Records a run for some seconds while an engine is harmed now and then (never, without a harm), and judges its late tokens. */
+export async function harmedRun(
+  engine: Engine,
+  harm: Harm | null,
+  options: { parent: string; seconds: number; random: () => number; traceOptions: readonly string[] },
+): Promise<HarmedRun> {
+  const injector = (await harm?.prepare(engine)) ?? null
+  const folder = join(options.parent, (harm?.name ?? 'nothing').replaceAll(' ', '-'))
+  const done: { fromNs: bigint; toNs: bigint }[] = []
+  try {
+    await recorded(engine, injector, folder, options, async (untilMs) => {
+      while (harm !== null && injector !== null && performance.now() < untilMs) {
+        const fromNs = process.hrtime.bigint()
+        await injector.begin()
+        await sleep(harm.leastMs * (1 + options.random()))
+        await injector.end()
+        done.push({ fromNs, toNs: process.hrtime.bigint() + BigInt(harm.tailMs) * 1_000_000n })
+        await sleep(harm.pauseMs * (1 + options.random()))
+      }
+      await sleep(Math.max(0, untilMs - performance.now()))
+    })
+  } finally {
+    await injector?.close()
+  }
+  return { folder, injections: done.length, ...(await judgedRun(folder, harm, done)) }
+}
+
+async function recorded(
+  engine: Engine,
+  injector: Injector | null,
+  folder: string,
+  options: { parent: string; seconds: number; traceOptions: readonly string[] },
+  harms: (untilMs: number) => Promise<void>,
+): Promise<void> {
+  const prompts = join(options.parent, 'prompts.csv')
+  writeFileSync(prompts, 'prompt\n"Tell a long story of the sea."\n"Tell a long story of a mountain."\n')
+  const child = spawn(
+    LAYERLINE,
+    [
+      ...['trace', '--prompts', prompts, '--url', injector?.url ?? engine.url, '--model', engine.model],
+      ...[
+        '--concurrency',
+        String(CONCURRENCY),
+        '--repeat',
+        '100000',
+        '--max-tokens',
+        String(OUTPUT_TOKENS),
+        '--ignore-eos',
+      ],
+      ...[
+        '--engine-metrics',
+        new URL('/metrics', engine.url).href,
+        '--out',
+        folder,
+        '--quiet',
+        ...options.traceOptions,
+      ],
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  )
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
+  const ended = once(child, 'close')
+  try {
+    await firstTokens(engine, () => child.exitCode !== null)
+    await sleep(CALM_MS)
+    await harms(performance.now() + options.seconds * 1000)
+  } finally {
+    child.kill('SIGINT')
+  }
+  const [code] = await ended
+  if (code !== 130) throw new Error(`layerline trace ended with ${code}: ${said}`)
+}
+
+/** The engine makes tokens: the command has begun. */
+async function firstTokens(engine: Engine, over: () => boolean): Promise<void> {
+  const made = async () => {
+    const text = await (await fetch(new URL('/metrics', engine.url))).text()
+    return Number(/^vllm:generation_tokens_total\{.*\} (\S+)$/m.exec(text)?.[1] ?? 0)
+  }
+  const before = await made()
+  const limit = performance.now() + START_LIMIT_MS
+  while ((await made()) <= before) {
+    if (over() || performance.now() > limit) return
+    await sleep(200)
+  }
+}
+
+/** What the report claims, beside what was done. */
+async function judgedRun(
+  folder: string,
+  harm: Harm | null,
+  done: readonly { fromNs: bigint; toNs: bigint }[],
+): Promise<Pick<HarmedRun, 'p99Ms' | 'judged'>> {
+  const reader = await openRun(folder)
+  try {
+    const base = BigInt(reader.run.clock_bases.run ?? '0')
+    const times = done.map(({ fromNs, toNs }) => ({ from: Number(fromNs - base), to: Number(toNs - base) }))
+    const gaps = await readGaps(reader)
+    const explained = gaps === null ? [] : explainLate(gaps)
+    const [row] = await reader.query(
+      `SELECT quantile_disc(gap_ns, 0.99) / 1e6 AS p99 FROM ${TIMED_GAPS} WHERE gap_ns IS NOT NULL`,
+    )
+    return {
+      p99Ms: Number(row?.p99),
+      judged: explained.map(({ gap, claimed }) => ({
+        injected:
+          harm !== null && times.some(({ from, to }) => from < gap.toNs && to > gap.fromNs) ? harm.cause : 'nothing',
+        claimed,
+      })),
+    }
+  } finally {
+    await reader.close()
+  }
+}

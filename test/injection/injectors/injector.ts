@@ -1,0 +1,28 @@
+import type { LateCause } from '../../../src/analysis/late-tokens/model.ts'
+import type { StartOptions } from '../../../src/engines/care/engine.ts'
+
+/** Does one harm to an engine, again and again. */
+export interface Injector {
+  /** Where the client is to go; the engine's own address where the harm is not on the way. */
+  readonly url: string
+  begin(): Promise<void> | void
+  end(): Promise<void> | void
+  /** Leaves the machine as it was. */
+  close(): Promise<void> | void
+}
+
+/** What can be injected, and how long at a time. */
+export interface Harm {
+  readonly name: string
+  readonly cause: LateCause
+  readonly engine: 'llamacpp' | 'vllm'
+  readonly engineOptions?: StartOptions
+  /** One injection lasts this long, and as much again by chance. */
+  readonly leastMs: number
+  /** From the end of one to the next, and as much again by chance. */
+  readonly pauseMs: number
+  /** Its effect goes on for so long after its end. */
+  readonly tailMs: number
+  /** Throws, with the reason, where this machine does not have what it takes. */
+  prepare(engine: { readonly pid: number; readonly url: string; readonly model: string }): Promise<Injector>
+}

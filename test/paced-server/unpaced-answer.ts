@@ -1,0 +1,104 @@
+import type { Completion } from './completion.ts'
+import type { Connection } from './connection.ts'
+import type { Framing } from './framing.ts'
+import { type Step, script } from './script.ts'
+import type { RequestTruth, TruthBook } from './truth.ts'
+import { PERIOD } from './words.ts'
+
+/** Answers that go as fast as their clients read: each gets one write a turn of the event loop. */
+export class UnpacedRing {
+  private active: UnpacedAnswer[] = []
+  private turning = false
+
+  add(answer: UnpacedAnswer): void {
+    this.active.push(answer)
+    if (this.turning) return
+    this.turning = true
+    setImmediate(() => this.turn())
+  }
+
+  private turn(): void {
+    const turn = this.active
+    this.active = []
+    for (const answer of turn) {
+      const more = answer.write()
+      if (more === 'now') this.active.push(answer)
+      else if (more === 'after_drain') answer.connection.socket.once('drain', () => this.add(answer))
+    }
+    this.turning = this.active.length > 0
+    if (this.turning) setImmediate(() => this.turn())
+  }
+}
+
+/** Texts repeat with a period: one period is framed once, and its bytes are written again and again. */
+export class UnpacedAnswer {
+  readonly connection: Connection
+  private readonly steps: Generator<Step>
+  private readonly eventsPerWrite: number
+  private readonly framing: Framing
+  private readonly truth: RequestTruth
+  private readonly book: TruthBook
+  private readonly done: () => void
+  private period: string[] = []
+  private block: Buffer | null = null
+  private repeats: number
+
+  constructor(
+    completion: Completion,
+    connection: Connection,
+    framing: Framing,
+    truth: RequestTruth,
+    book: TruthBook,
+    done: () => void,
+  ) {
+    this.connection = connection
+    this.framing = framing
+    this.truth = truth
+    this.book = book
+    this.done = done
+    this.eventsPerWrite = completion.behaviour.events_per_write || 64
+    this.repeats = repeatable(completion) ? Math.max(0, Math.floor((completion.tokens - PERIOD - 1) / PERIOD)) : 0
+    this.steps = script(completion, { from: PERIOD, to: PERIOD + this.repeats * PERIOD })
+  }
+
+  /** One write. */
+  write(): 'now' | 'after_drain' | 'never' {
+    if (this.connection.closed) return 'never'
+    if (this.repeats > 0 && this.period.length === PERIOD) this.repeat()
+    else if (!this.take()) return 'never'
+    return this.connection.socket.writableNeedDrain ? 'after_drain' : 'now'
+  }
+
+  private repeat(): void {
+    this.block ??= Buffer.from(this.framing.frame(this.period))
+    this.repeats--
+    this.book.tokens(this.truth, this.connection.now(), PERIOD)
+    this.connection.send(this.block)
+  }
+
+  private take(): boolean {
+    const texts: string[] = []
+    let tokens = 0
+    while (texts.length < this.eventsPerWrite && !(this.repeats > 0 && this.period.length === PERIOD)) {
+      const step = this.steps.next().value as Step | undefined
+      if (step === undefined) break
+      texts.push(step.text)
+      tokens += step.tokens
+      if (this.repeats > 0 && step.tokens > 0) this.period.push(step.text)
+    }
+    this.book.tokens(this.truth, this.connection.now(), tokens)
+    if (texts.length > 0) this.connection.send(this.framing.frame(texts))
+    if (texts.length > 0) return true
+    this.connection.send(this.framing.end())
+    this.connection.whenSent(this.done)
+    return false
+  }
+}
+
+/** Whether token events differ only by their word. */
+function repeatable(c: Completion): boolean {
+  const b = c.behaviour
+  const plainText =
+    b.tokens_per_event === 1 && b.reasoning_tokens === 0 && b.tool_tokens === 0 && b.huge_event_bytes === 0
+  return plainText && c.usage !== 'continuous' && !b.gzip && !b.comments && !b.fields && !b.bom
+}

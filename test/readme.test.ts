@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, symlinkSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { CHECKOUT, cleanEnv } from './support/cli.ts'
+import { useOwnCache } from './support/own-cache.ts'
+import { tempFolder } from './support/temp-folder.ts'
+
+const cache = useOwnCache()
+const run = promisify(execFile)
+
+/** The lines of the ```sh blocks, in order. */
+function commands(): string[] {
+  const text = readFileSync(join(CHECKOUT, 'README.md'), 'utf8')
+  return [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)]
+    .flatMap(([, block = '']) => block.split('\n'))
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const probe = createServer().listen(port, '127.0.0.1')
+  try {
+    await once(probe, 'listening')
+    return true
+  } catch {
+    return false
+  } finally {
+    probe.close()
+  }
+}
+
+test('every command of the README does what it says', { timeout: 300_000 }, async (context) => {
+  const lines = commands()
+  expect(lines.length).toBeGreaterThan(6)
+  expect(lines[0]).toBe('./bin/layerline demo')
+  for (const port of lines.join('\n').match(/(?<=127\.0\.0\.1:)\d+/g) ?? []) {
+    if (!(await isFree(Number(port)))) return context.skip(`port ${port}, which the README uses, is taken`)
+  }
+  const folder = tempFolder()
+  for (const name of ['bin', 'samples']) symlinkSync(join(CHECKOUT, name), join(folder, name))
+  const env = cleanEnv({ LAYERLINE_CACHE: cache.folder })
+  for (const line of lines) {
+    if (line.startsWith('npm ')) {
+      expectScript(line)
+      continue
+    }
+    const ended = await run('sh', ['-c', line], { cwd: folder, env, timeout: 120_000, maxBuffer: 1 << 26 }).then(
+      () => ({ code: 0, stderr: '' }),
+      ({ code, stderr }: { code: number; stderr: string }) => ({ code, stderr }),
+    )
+    expect(ended, line).toEqual({ code: 0, stderr: '' })
+  }
+  expect(cache.processes()).toEqual([])
+  expect(existsSync(join(folder, 'runs/first/run.json'))).toBe(true)
+  expect(existsSync(join(folder, 'runs/first-tables/requests.parquet'))).toBe(true)
+})
+
+/** `npm test` is what runs this; it must name a script whose file is there. */
+function expectScript(line: string): void {
+  const { scripts } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
+  const command = scripts[line.replace(/^npm (run )?/, '')]
+  expect(command, line).toMatch(/^node scripts\/[\w-]+\.mjs/)
+  const file = /scripts\/[\w-]+\.mjs/.exec(command ?? '')?.[0] ?? ''
+  expect(existsSync(join(CHECKOUT, file)), file).toBe(true)
+}
