@@ -1,0 +1,87 @@
+import { EXIT, type ExitCode } from '../../base/errors.ts'
+import { paintFor } from '../../dashboard/text/paint.ts'
+import { sweepText } from '../../dashboard/sweep-view.ts'
+import { runRequests } from '../../session/request-run.ts'
+import { StopSignal } from '../../session/stop-signal.ts'
+import { runSweep, type SweepArm } from '../../session/sweep/run-sweep.ts'
+import { createRunFolder } from '../../store/run-folder.ts'
+import { loadOffering } from './load-offering.ts'
+import { hasColor } from '../views/print-report.ts'
+import { checkSchedule, commonOf, probedContext, requestRunOf } from './schedule-run.ts'
+import { parseSweep, type SweepOptions, stepCommandLine, stepLength } from '../from-options/sweep-options.ts'
+import { sweepProgress } from '../views/sweep-progress.ts'
+
+const WIDTH = 100
+
+/** `load --sweep`: one run after another, and what they say together. */
+export async function loadSweep(text: string, options: SweepOptions): Promise<ExitCode> {
+  const { plan, target } = parseSweep(text, options)
+  const { axis } = plan
+  checkSchedule(options)
+  const lengthOf = (level: number) => stepLength(options, { axis, level, target })
+  // What is wrong with the load is said before anybody is asked anything.
+  const stepOf = (level: number) => {
+    const { requests, duration } = lengthOf(level)
+    return { ...options, [axis]: level, requests, duration }
+  }
+  loadOffering(stepOf(1))
+  const context = await probedContext(options)
+  const stop = new StopSignal().install()
+  const progress = sweepProgress(process.stderr, {
+    plan,
+    target,
+    slo: options.slo ?? null,
+    seed: context.seed,
+    expectedS: (level) => lengthOf(level).expectedS,
+    quiet: options.quiet,
+  })
+  try {
+    if (context.target.insecure) process.stderr.write('layerline: --insecure: the server certificate is not checked\n')
+    // Before the folder is made: a load that cannot be offered leaves none behind.
+    await (await loadOffering(stepOf(plan.levels?.[0] ?? plan.search?.from ?? 1))(context)).close?.()
+    const folder = createRunFolder('load', options.out, context.settings.get('traceDir'))
+    const record = async (arm: SweepArm, out: string) => {
+      // Prompts of its own: no step finds those of another in the server's cache.
+      const salt = `${options.salt ?? context.seed}-${arm.step}`
+      const step = { ...stepOf(arm.level), salt, out }
+      const made = await loadOffering(step)(context)
+      const offering = { ...made, config: { ...made.config, sweep: { axis, level: arm.level, step: arm.step } } }
+      try {
+        const common = await commonOf(step, context)
+        for (const note of [...offering.schedule.notes, ...common.prompts.notes]) progress.note(note)
+        const { requests, duration } = step
+        const commandLine = stepCommandLine(process.argv.slice(2), { [axis]: arm.level, requests, duration, salt })
+        const given = { command: 'load', options: step, context, offering, common, resumed: null, commandLine }
+        return await runRequests(await requestRunOf(given), stop, progress.view)
+      } finally {
+        await offering.close?.()
+      }
+    }
+    progress.introduces()
+    const { begins, done } = progress
+    const swept = await runSweep({
+      folder,
+      plan,
+      seed: context.seed,
+      slo: options.slo ?? null,
+      target,
+      stop,
+      record,
+      begins,
+      done,
+    })
+    progress.clear()
+    if (options.json) process.stdout.write(`${JSON.stringify(swept, null, 2)}\n`)
+    else if (!options.quiet) {
+      const width = process.stdout.columns ?? WIDTH
+      process.stdout.write(`\n${sweepText(swept, { width, paint: paintFor(hasColor()) })}`)
+    }
+    if (!options.quiet) process.stderr.write(`\nsweep: ${folder}\n`)
+    else if (!options.json) process.stdout.write(`${folder}\n`)
+    if (stop.stage !== 'running') return EXIT.interrupted
+    return swept.steps.every(({ ok }) => ok === 0) ? EXIT.badVerdict : EXIT.done
+  } finally {
+    progress.clear()
+    stop.release()
+  }
+}
