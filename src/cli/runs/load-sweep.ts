@@ -1,15 +1,15 @@
 import { EXIT, type ExitCode } from '../../base/errors.ts'
-import { paintFor } from '../../dashboard/text/paint.ts'
 import { sweepText } from '../../dashboard/sweep-view.ts'
+import { paintFor } from '../../dashboard/text/paint.ts'
 import { runRequests } from '../../session/request-run.ts'
 import { StopSignal } from '../../session/stop-signal.ts'
 import { runSweep, type SweepArm } from '../../session/sweep/run-sweep.ts'
 import { createRunFolder } from '../../store/run-folder.ts'
-import { loadOffering } from './load-offering.ts'
-import { hasColor } from '../views/print-report.ts'
-import { checkSchedule, commonOf, probedContext, requestRunOf } from './schedule-run.ts'
 import { parseSweep, type SweepOptions, stepCommandLine, stepLength } from '../from-options/sweep-options.ts'
+import { hasColor } from '../views/print-report.ts'
 import { sweepProgress } from '../views/sweep-progress.ts'
+import { loadOffering } from './load-offering.ts'
+import { checkSchedule, commonOf, probedContext, requestRunOf } from './schedule-run.ts'
 
 const WIDTH = 100
 

@@ -21,12 +21,12 @@ import type { RunPlan } from '../../trace/run-json.ts'
 import type { ArrivalSchedule } from '../../workload/arrivals/arrival.ts'
 import { HARDWARE_OPTIONS, PROFILE_OPTIONS, prepareSources } from '../from-options/hardware-options.ts'
 import { OS_OPTIONS } from '../from-options/os-options.ts'
-import { LIVE_OPTIONS, liveView } from '../views/live-view.ts'
-import type { OptionName, OptionValues } from '../options.ts'
-import { printReport } from '../views/print-report.ts'
 import { samplingFrom } from '../from-options/request-options.ts'
-import { scheduleView } from '../views/schedule-view.ts'
 import { TARGET_OPTIONS, targetFrom } from '../from-options/target-options.ts'
+import type { OptionName, OptionValues } from '../options.ts'
+import { LIVE_OPTIONS, liveView } from '../views/live-view.ts'
+import { printReport } from '../views/print-report.ts'
+import { scheduleView } from '../views/schedule-view.ts'
 
 /** The options of every command that offers a schedule. */
 export const SCHEDULE_OPTIONS = [
