@@ -67,10 +67,11 @@ function tokens(request_id: number, cause: LateCause | null, stalls: readonly St
   for (let index = 0; made < SPAN_NS; index++) {
     const stall = stalls.find(({ fromNs, toNs }) => made > fromNs && made <= toNs)
     const brought = stall === undefined ? made : stall.toNs
-    const late_ns = cause === 'client' && stall !== undefined ? stall.toNs - made : random.uniform() * 0.2 * MS
+    // The most that it can be: the client last looked when it began to stall.
+    const late_ns = cause === 'client' && stall !== undefined ? stall.toNs - stall.fromNs : random.uniform() * 0.2 * MS
     rows.push({ request_id, index, t_ns: brought + random.uniform() * 0.01 * MS, late_ns, bytes: 40, kind: 'content' })
-    // A token that is only brought late does not hold up the one after it.
-    const goesOn = cause === 'delivery' ? made : brought
+    // A token that is only brought or looked at late does not hold up the one after it.
+    const goesOn = cause === 'delivery' || cause === 'client' ? made : brought
     made = goesOn + ITL_NS * (0.85 + 0.3 * random.uniform())
   }
   return rows.sort((a, b) => a.t_ns - b.t_ns).map((row, index) => ({ ...row, index }))
@@ -119,7 +120,7 @@ function sampled(cause: LateCause | null, stalls: readonly Stall[], seed: number
     cause === 'storage' ? stalledNs(from, to) / (to - from) : 0.3 * random.uniform(),
   )
   add(
-    { name: 'run_queue_wait_ns' },
+    { name: 'run_queue_wait_any_ns' },
     (from, to) => (cause === 'cpu_wait' ? stalledNs(from, to) : 0) + 0.2 * random.uniform() * (to - from),
   )
   add({ name: 'cpu_cores', kind: 'mean' }, (from, to) => (1.5 * (to - from - stalledNs(from, to))) / (to - from))

@@ -43,8 +43,13 @@ export const EVIDENCE: readonly Evidence[] = [
     explains: ({ diskNs }) => diskNs ?? 0,
     least: 1,
   },
-  { cause: 'client', kind: 'time', measure: ({ stampLateNs }) => stampLateNs, least: LEAST_NS },
-  { cause: 'delivery', kind: 'time', measure: ({ caughtUpNs }) => caughtUpNs, least: LEAST_NS },
+  { cause: 'client', kind: 'time', measure: stampedLateNs, least: LEAST_NS },
+  {
+    cause: 'delivery',
+    kind: 'time',
+    measure: (gap) => Math.max(0, gap.caughtUpNs - stampedLateNs(gap)),
+    least: LEAST_NS,
+  },
   { cause: 'cpu_wait', kind: 'share', measure: ({ cpuWaitNs }) => cpuWaitNs, least: LEAST_NS },
   { cause: 'prefill', kind: 'time', measure: ({ promptStepsNs }) => promptStepsNs, least: LEAST_NS },
   {
@@ -56,6 +61,11 @@ export const EVIDENCE: readonly Evidence[] = [
     least: LEAST_PROMPT_TOKENS,
   },
 ]
+
+/** A stamp is late by less than the time since the client last looked where the events after it did not come sooner. */
+function stampedLateNs({ stampLateNs, caughtUpMostNs }: TokenGap): number {
+  return Math.min(stampLateNs, caughtUpMostNs)
+}
 
 function lengthOf(gap: TokenGap): number {
   return gap.toNs - gap.fromNs

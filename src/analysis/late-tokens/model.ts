@@ -25,8 +25,13 @@ export interface TokenGap {
   readonly beside: number
   /** The most that its stamp can be late. */
   readonly stampLateNs: number
-  /** By how much the events after it came sooner than usual, until one did not: made in time and brought late. */
+  /**
+   * By how much the events after it came sooner than usual, until one did not: made in time and brought late. All of the lateness,
+   * where they were the rest of the answer.
+   */
   readonly caughtUpNs: number
+  /** The most that it can have been stamped late, by the events after it: a token stamped late holds up none after it. */
+  readonly caughtUpMostNs: number
   /** Time in which other requests of this run waited for their first token, and the prompt tokens decoded for them in it. */
   readonly prefillNs: number
   readonly prefillTokens: number
@@ -46,7 +51,7 @@ export interface TokenGap {
   /** Page faults of the engine that storage had to serve, and the time in which the busiest disk worked. */
   readonly majorFaults: number | null
   readonly diskNs: number | null
-  /** Time for which threads of the engine were ready and had no CPU: of the one that waited longest, else of all. */
+  /** Time in which some thread of the engine was ready and had no CPU, as far as their waits do not depend on one another. */
   readonly cpuWaitNs: number | null
 }
 

@@ -19,6 +19,8 @@ const SHORT = 0.5
 const ON_TIME = 1.25
 /** A token in time this close to a late one shares its samples, and so its cause. */
 const APART_NS = 250e6
+/** So many events after it that come at once and end the answer are all there was to make: how early, nothing came after to tell. */
+const LEAST_LAST = 2
 /** With fewer tokens in time that are apart, the others have to do. */
 const LEAST_APART = 100
 
@@ -72,7 +74,10 @@ function chosenSql(medianNs: number, lateFromNs: number): string {
 /** `chosen`: a row a gap that is looked at. */
 export function chosenCtes(medianNs: number, lateFromNs: number): string {
   return `g AS MATERIALIZED (SELECT *, sum(CASE WHEN gap < ${SHORT * medianNs} THEN 0 ELSE 1 END) OVER (PARTITION BY request_id ORDER BY i) AS run FROM (${ALL_GAPS})),
-    caught AS (SELECT *, sum(CASE WHEN gap < ${SHORT * medianNs} THEN ${medianNs} - gap ELSE 0 END) OVER (PARTITION BY request_id, run) AS caught_ns FROM g),
+    followed AS (SELECT *, count(*) OVER each - 1 AS after, sum(CASE WHEN gap < ${SHORT * medianNs} THEN ${medianNs} - gap ELSE 0 END) OVER each AS short_ns,
+      run = max(run) OVER (PARTITION BY request_id) AS is_last FROM g WINDOW each AS (PARTITION BY request_id, run)),
+    caught AS (SELECT * EXCLUDE (after, short_ns, is_last), CASE WHEN is_last AND after >= ${LEAST_LAST} THEN greatest(short_ns, gap - ${medianNs}) ELSE short_ns END AS caught_ns,
+      CASE WHEN is_last THEN gap ELSE short_ns + ${SHORT * medianNs} END AS caught_most_ns FROM followed),
     late AS MATERIALIZED (SELECT *, TRUE AS late FROM caught WHERE gap > ${lateFromNs}),
     in_time AS (SELECT *, FALSE AS late FROM caught WHERE gap BETWEEN ${SHORT * medianNs} AND ${ON_TIME * medianNs} ORDER BY hash(request_id, i), request_id, i LIMIT ${10 * MOST_GAPS}),
     reaches AS (SELECT a, max(b) OVER (ORDER BY a ROWS UNBOUNDED PRECEDING) AS reach FROM late),
@@ -103,6 +108,7 @@ function gapOf(row: SqlRow): TokenGap {
     beside: countOf(row, 'beside'),
     stampLateNs: countOf(row, 'late_ns'),
     caughtUpNs: countOf(row, 'caught_ns'),
+    caughtUpMostNs: countOf(row, 'caught_most_ns'),
     prefillNs: countOf(row, 'prefill_ns'),
     prefillTokens: countOf(row, 'prefill_tokens'),
     ...(signals as Record<(typeof signalColumns)[number], number | null>),

@@ -18,8 +18,11 @@ const OS_SAMPLE_NS = 100e6
 const ROLE = "CASE WHEN json_valid(t.attrs) THEN json_extract_string(t.attrs, '$.role') END"
 const KIND = "CASE WHEN json_valid(t.attrs) THEN json_extract_string(t.attrs, '$.kind') END"
 
-/** Tracks by what they stand for. `whole`: what the source tells only once it is over, so that samples count in whole. */
-const SIGNALS: readonly { signal: string; where: string; whole?: boolean; over: 'max' | 'sum' }[] = [
+/**
+ * Tracks by what they stand for. `whole`: what the source tells only once it is over, so that samples count in whole. `any`: of several
+ * threads, the time of the gap in which one at least did it.
+ */
+const SIGNALS: readonly { signal: string; where: string; whole?: boolean; over: 'max' | 'sum' | 'any' }[] = [
   {
     signal: 'stoppedNs',
     where: `layer = 'host' AND name = 'stopped_processes' AND role = 'engine'`,
@@ -35,8 +38,12 @@ const SIGNALS: readonly { signal: string; where: string; whole?: boolean; over: 
     over: 'sum',
   },
   { signal: 'diskNs', where: `layer = 'host' AND name = 'disk_busy_ratio'`, whole: true, over: 'max' },
-  { signal: 'cpuWaitHost', where: `layer = 'host' AND name = 'run_queue_wait_ns' AND role = 'engine'`, over: 'max' },
-  { signal: 'cpuWaitOs', where: `layer = 'os' AND name = 'run_queue_wait_ns' AND thread IS NOT NULL`, over: 'max' },
+  {
+    signal: 'cpuWaitHost',
+    where: `layer = 'host' AND name = 'run_queue_wait_any_ns' AND role = 'engine'`,
+    over: 'max',
+  },
+  { signal: 'cpuWaitOs', where: `layer = 'os' AND name = 'run_queue_wait_ns' AND thread IS NOT NULL`, over: 'any' },
   {
     signal: 'countedPreemptions',
     where: `layer = 'engine' AND name = 'num_preemptions_total'`,
@@ -50,9 +57,11 @@ const SIGNALS: readonly { signal: string; where: string; whole?: boolean; over: 
  * the one before: what was added, or a level times that time.
  */
 export function signalCtes(gaps: string): string {
-  const columns = SIGNALS.map(
-    ({ signal, whole, over }) => `${over}(${whole ? 'around' : 'inside'}) FILTER (signal = '${signal}') AS ${signal}`,
-  )
+  const columns = SIGNALS.map(({ signal, whole, over }) => {
+    const of = `FILTER (signal = '${signal}')`
+    const total = over === 'any' ? anyInside(of) : `${over}(${whole ? 'around' : 'inside'}) ${of}`
+    return `${total} AS ${signal}`
+  })
   const zeros = SIGNALS.map(
     ({ signal }) =>
       `CASE WHEN EXISTS (SELECT 1 FROM wanted WHERE signal = '${signal}') THEN coalesce(m.${signal}, 0) END`,
@@ -62,11 +71,19 @@ export function signalCtes(gaps: string): string {
     wanted AS MATERIALIZED (SELECT track_id, layer, kind, CASE ${SIGNALS.map(({ signal, where }) => `WHEN ${where} THEN '${signal}'`).join(' ')} END AS signal
       FROM named WHERE ${SIGNALS.map(({ where }) => `(${where})`).join(' OR ')}),
     ${sampleCtes(gaps, 'signal')},
-    measured AS (SELECT gap_id, ${columns.join(', ')} FROM touched GROUP BY gap_id),
+    measured AS (SELECT gap_id, ${columns.join(', ')} FROM touched JOIN (SELECT gap_id, b - a AS length FROM ${gaps}) USING (gap_id) GROUP BY gap_id),
     ${stepCtes(gaps)},
     signals AS (SELECT c.gap_id, ${stopped} AS stoppedNs, ${throttled} AS throttledNs, ${stolen} AS stolenNs, ${faults} AS majorFaults, ${disk} AS diskNs,
         coalesce(${waitOs}, ${waitHost}) AS cpuWaitNs, ${preemptions} AS countedPreemptions, e.* EXCLUDE (gap_id)
       FROM ${gaps} c LEFT JOIN measured m USING (gap_id) JOIN of_steps e USING (gap_id))`
+}
+
+/**
+ * Of a gap, the time in which at least one track had its state, were they independent of one another: threads of an engine wait for one
+ * another at barriers, so that what one lacks all lack, and which thread does the work changes.
+ */
+function anyInside(filter: string): string {
+  return `any_value(length) * (1 - exp(sum(ln(greatest(1e-6, 1 - inside / length))) ${filter}))`
 }
 
 /** Gaps and samples meet by bins of half a second, in the first that both lie in: a join of ranges alone takes minutes. */

@@ -115,6 +115,29 @@ describe('a sampler over a made-up /proc', () => {
     expect(seen.specs.filter((spec) => spec.process?.startsWith('404'))).toEqual([])
   })
 
+  it("of the waits of an engine's threads it tells the time in which one at least waited, were they independent", () => {
+    const threads = (first: number, second: number) => {
+      process(5, 'engine', 0, 9000, '', first)
+      write('proc/5/task/51/schedstat', `1000 ${second} 5\n`)
+    }
+    const seen = new Collected()
+    const processes = [{ pid: 5, role: 'engine' }] as const
+    threads(1000, 1000)
+    const sampler = new SampledHost({ processes, serverPort: null, threadCpu: false }, seen, 50e9, proc)
+    sampler.sample(0)
+    threads(1000 + 50e6, 1000 + 50e6)
+    sampler.sample(100e6)
+    threads(1000 + 50e6, 1000 + 80e6)
+    sampler.sample(200e6)
+    threads(1000 + 50e6, 1000 + 200e6)
+    sampler.sample(300e6)
+    sampler.close()
+    rmSync(join(proc, '5'), { recursive: true })
+    expect(seen.of('run_queue_wait_ns', 'engine')).toEqual([100e6, 30e6, 120e6])
+    // Half of the time each: three quarters of it. No more than all of it, in the end.
+    expect(seen.of('run_queue_wait_any_ns', 'engine').map((ns) => Math.round(ns ?? -1))).toEqual([75e6, 30e6, 100e6])
+  })
+
   it('tells what the sampling thread itself took, over seconds', () => {
     process(5, 'client', 10, 9000)
     const seen = new Collected()

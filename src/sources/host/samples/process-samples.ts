@@ -44,6 +44,8 @@ export class ProcessSamples implements Sampled {
   /** Descendants that were named but could not be read. */
   private unread: number[] = []
   private threads = new Map<string, ThreadTimes>()
+  /** When the threads were looked at last. */
+  private threadsNs: number | null = null
   private samples = 0
   /** Samples until the next look at threads and for children. */
   private untilCloser = 0
@@ -95,6 +97,10 @@ export class ProcessSamples implements Sampled {
       majorFaults: track('major_faults', '1', 'stat majflt', 'delta'),
       stopped: track('stopped_processes', '1', 'stat state T or t', 'gauge'),
       wait: track('run_queue_wait_ns', 'ns', 'task/*/schedstat 2', 'delta', waits),
+      waitAny: track('run_queue_wait_any_ns', 'ns', 'task/*/schedstat 2', 'delta', {
+        ...waits,
+        estimate: 'of the waits of threads, were they independent',
+      }),
       switches: track('context_switches', '1', 'task/*/schedstat 3', 'delta', waits),
     }
   }
@@ -177,8 +183,21 @@ export class ProcessSamples implements Sampled {
             0,
           )
     this.tracks.wait.add(tNs, added('waitNs'))
+    if (this.root.role === 'engine') this.tracks.waitAny.add(tNs, this.waitedAny(tNs, now))
     this.tracks.switches.add(tNs, added('switches'))
     this.threads = now
+    this.threadsNs = tNs
+  }
+
+  /** Time since the last look in which some thread waited. Which waits coincided is not known: as many as of independent ones. */
+  private waitedAny(tNs: number, now: ReadonlyMap<string, ThreadTimes>): number | null {
+    if (this.threadsNs === null || now.size === 0) return null
+    const spanNs = tNs - this.threadsNs
+    let none = 1
+    for (const [tid, { waitNs }] of now) {
+      none *= 1 - Math.min(1, (growth(waitNs, this.threads.get(tid)?.waitNs ?? 0) ?? 0) / spanNs)
+    }
+    return spanNs * (1 - none)
   }
 
   /** The root and its descendants as they are now, the root first; empty once it has ended. */
