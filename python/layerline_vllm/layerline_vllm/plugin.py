@@ -11,7 +11,7 @@ import os
 from typing import Any
 
 from layerline_vllm.step_file import DEFAULT_MAX_BYTES, StepFile
-from layerline_vllm.step_log import StepLog, watch
+from layerline_vllm.step_log import StepLog, is_watched, watch
 
 FOLDER = "LAYERLINE_STEP_LOG"
 MAX_BYTES = "LAYERLINE_STEP_LOG_MAX_BYTES"
@@ -30,6 +30,8 @@ def register() -> None:
 
     def chosen(config: Any) -> type:
         scheduler_class = choose(config)
+        if is_watched(scheduler_class):
+            return scheduler_class
         facts = {
             "scheduler": f"{scheduler_class.__module__}.{scheduler_class.__qualname__}",
             "async_scheduling": bool(getattr(config, "async_scheduling", False)),
@@ -37,9 +39,9 @@ def register() -> None:
             "max_num_seqs": getattr(config, "max_num_seqs", None),
         }
         path = os.path.join(folder, f"steps-{os.getpid()}.jsonl")
-        file = StepFile(path, facts, int(os.environ.get(MAX_BYTES, DEFAULT_MAX_BYTES)))
-        atexit.register(file.close)
-        watch(scheduler_class, StepLog(file))
+        log = StepLog(StepFile(path, facts, int(os.environ.get(MAX_BYTES, DEFAULT_MAX_BYTES))))
+        atexit.register(log.close)
+        watch(scheduler_class, log)
         return scheduler_class
 
     chosen._layerline = True  # type: ignore[attr-defined]

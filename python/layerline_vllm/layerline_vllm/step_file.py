@@ -1,20 +1,14 @@
-"""The file of a step log: JSON lines, bounded, written by the engine's own thread.
+"""The file of a step log: JSON lines, bounded.
 
 The first line says what the rest is relative to::
 
-    {"layerline_step_log": 1, "pid": 7, "monotonic_ns": ..., "unix_ns": ..., ...}
+    {"layerline_step_log": 2, "pid": 7, "monotonic_ns": ..., "unix_ns": ..., ...}
 
-then a line when a step is scheduled and one when its tokens are out; ``n`` ties the two together::
-
-    {"n": 12, "a": 100, "b": 140, "new": [[3, "cmpl-x", 57, 16]], "r": [[3, 41, 16], [1, 1, 90]]}
-    {"e": 12, "a": 5100, "b": 5180, "o": [[3, 1], [1, 1]]}
-
-``a`` and ``b`` are ns since ``monotonic_ns``, before and after the call. ``new`` gives a number to a request seen for the
-first time: number, id, prompt tokens, tokens already computed (its prefix cache hit). ``r`` is what the step runs: number,
-tokens, tokens computed before. ``p`` lists requests preempted and ``f`` those finished since the last line, ``o`` the
-tokens that came out. Every 10 s a line says what the system's clock and the log's show at once::
+What the other lines say: step_lines.py. Every 10 s a line says what the system's clock and the log's show at once::
 
     {"m": 10000000100, "u": "1790000000000000000"}
+
+The last line of a log that had no room for all is ``{"dropped": lines}``, after ``{"full": true}`` where they begin.
 """
 
 from __future__ import annotations
@@ -22,19 +16,18 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import Any, TextIO
+from typing import Any, Iterable, TextIO
 
-VERSION = 1
+VERSION = 2
 DEFAULT_MAX_BYTES = 256 * 1024 * 1024
 CLOCK_EVERY_NS = 10_000_000_000
 
 
 class StepFile:
-    """Appends lines until `max_bytes`; what comes after is counted, and the count is the last line."""
+    """Appends lines until `max_bytes`; all that come after are counted, and the count is the last line."""
 
     def __init__(self, path: str, facts: dict[str, Any], max_bytes: int = DEFAULT_MAX_BYTES) -> None:
-        # Line buffered: a line costs one write, and a reader that follows the file sees it at once.
-        self._file: TextIO = open(path, "w", buffering=1, encoding="utf-8")
+        self._file: TextIO = open(path, "w", encoding="ascii")
         self._left = max_bytes
         self._dropped = 0
         self._clock_due_ns = CLOCK_EVERY_NS
@@ -46,28 +39,31 @@ class StepFile:
             "unix_ns": str(time.time_ns()),
             **facts,
         }
-        self.write(head)
+        self.write([json.dumps(head, separators=(",", ":")) + "\n"])
 
-    def now(self) -> int:
-        """ns since the base."""
-        return time.monotonic_ns() - self.base_ns
+    def write(self, lines: Iterable[str]) -> None:
+        """Lines that end with a newline, all at once: a reader that follows the file sees whole ones."""
+        kept: list[str] = []
+        for line in lines:
+            # A line says what changed since the one before: after one that is missing none can be read.
+            if self._dropped > 0 or self._left < len(line):
+                if self._dropped == 0:
+                    kept.append('{"full":true}\n')
+                self._dropped += 1
+                continue
+            self._left -= len(line)
+            kept.append(line)
+        if kept:
+            self._file.write("".join(kept))
+            self._file.flush()
 
-    def write(self, line: dict[str, Any]) -> None:
-        text = json.dumps(line, separators=(",", ":")) + "\n"
-        if self._left < len(text):
-            self._dropped += 1
-            if self._dropped == 1:
-                self._file.write('{"full":true}\n')
-            return
-        self._left -= len(text)
-        self._file.write(text)
-
-    def tell_clock(self, now_ns: int) -> None:
-        """Says what the system's clock shows, where that is due: it is set, and drifts, while the log's is not."""
+    def clock_line(self) -> str | None:
+        """What the system's clock shows, where that is due: it is set, and drifts, while the log's is not."""
+        now_ns = time.monotonic_ns() - self.base_ns
         if now_ns < self._clock_due_ns:
-            return
+            return None
         self._clock_due_ns = now_ns + CLOCK_EVERY_NS
-        self.write({"m": self.now(), "u": str(time.time_ns())})
+        return f'{{"m":{now_ns},"u":"{time.time_ns()}"}}\n'
 
     def close(self) -> None:
         if self._dropped > 0:

@@ -5,55 +5,13 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 import unittest
-from dataclasses import dataclass, field
 from typing import Any
 
 from layerline_vllm.step_file import StepFile
-from layerline_vllm.step_log import StepLog, watch
-
-
-@dataclass
-class Request:
-    request_id: str
-    num_prompt_tokens: int
-    num_computed_tokens: int = 0
-    num_preemptions: int = 0
-
-
-@dataclass
-class Output:
-    num_scheduled_tokens: dict[str, int]
-    finished_req_ids: set[str] = field(default_factory=set)
-
-
-@dataclass
-class CoreOutput:
-    request_id: str
-    new_token_ids: list[int]
-
-
-@dataclass
-class CoreOutputs:
-    outputs: list[CoreOutput]
-
-
-def scheduler_class() -> type:
-    class Scheduler:
-        def __init__(self) -> None:
-            self.requests: dict[str, Request] = {}
-            self.next: Output | None = None
-
-        def schedule(self, throttle_prefills: bool = False) -> Output:
-            assert self.next is not None
-            for request_id, tokens in self.next.num_scheduled_tokens.items():
-                self.requests[request_id].num_computed_tokens += tokens
-            return self.next
-
-        def update_from_output(self, scheduler_output: Output, model_output: Any) -> dict[int, CoreOutputs]:
-            return {0: CoreOutputs([CoreOutput(i, [1] * n) for i, n in model_output.items()])}
-
-    return Scheduler
+from layerline_vllm.step_log import MOST_NOTED, StepLog, watch
+from simulated import CachedRequests, NewRequest, Output, Simulation, read_back, scheduler_class
 
 
 class StepLogTest(unittest.TestCase):
@@ -66,84 +24,138 @@ class StepLogTest(unittest.TestCase):
         with open(self.path, encoding="utf-8") as file:
             return [json.loads(line) for line in file]
 
-    def start(self, max_bytes: int = 1 << 20) -> tuple[Any, StepFile]:
-        file = StepFile(self.path, {"scheduler": "s", "async_scheduling": False}, max_bytes)
+    def start(self, max_bytes: int = 1 << 20) -> tuple[Any, StepLog]:
+        self.file = StepFile(self.path, {"scheduler": "s", "async_scheduling": False}, max_bytes)
+        log = StepLog(self.file)
         cls = scheduler_class()
-        watch(cls, StepLog(file))
-        watch(cls, StepLog(file))
-        return cls(), file
+        watch(cls, log)
+        watch(cls, StepLog(StepFile(os.devnull, {})))
+        return cls(), log
 
-    def step(self, scheduler: Any, scheduled: dict[str, int], out: dict[str, int], finished: set[str] = set()) -> None:
-        scheduler.next = Output(scheduled, set(finished))
-        output = scheduler.schedule(throttle_prefills=False)
-        self.assertIs(output, scheduler.next)
-        scheduler.update_from_output(output, out)
+    def step(self, scheduler: Any, output: Output, emitted: dict[str, int]) -> None:
+        scheduler.next = output
+        self.assertIs(scheduler.schedule(throttle_prefills=False), output)
+        scheduler.update_from_output(output, emitted)
 
-    def test_steps_are_written_once_with_what_was_computed_before(self) -> None:
-        scheduler, file = self.start()
-        scheduler.requests["a"] = Request("a", 10, num_computed_tokens=4)
-        scheduler.requests["b"] = Request("b", 3)
-        self.step(scheduler, {"a": 6, "b": 2}, {"a": 1})
-        scheduler.requests["a"].num_preemptions = 1
-        self.step(scheduler, {"a": 1, "b": 1}, {"a": 1, "b": 2})
-        self.step(scheduler, {"b": 1}, {"b": 1}, finished={"a"})
-        file.close()
+    def test_steps_are_written_once_as_what_differs(self) -> None:
+        scheduler, log = self.start()
+        new = [NewRequest("a", [0] * 10, 4), NewRequest("b", [0] * 3)]
+        self.step(scheduler, Output({"a": 6, "b": 2}, scheduled_new_reqs=new), {"a": 1})
+        running = CachedRequests(["a", "b"], [10, 2])
+        self.step(scheduler, Output({"a": 1, "b": 1}, scheduled_cached_reqs=running), {"a": 1, "b": 2})
+        running = CachedRequests(["a", "b"], [11, 3])
+        self.step(scheduler, Output({"a": 1, "b": 1}, scheduled_cached_reqs=running), {"a": 1, "b": 1})
+        running = CachedRequests(["a"], [12])
+        self.step(scheduler, Output({"a": 1}, scheduled_cached_reqs=running, preempted_req_ids={"b"}), {"a": 1})
+        running = CachedRequests(["b"], [0], {"b"})
+        done = Output({"b": 6}, scheduled_cached_reqs=running, finished_req_ids={"a"})
+        self.step(scheduler, done, {"b": 1})
+        log.close()
         head, *lines = self.lines()
-        self.assertEqual(head["layerline_step_log"], 1)
+        self.assertEqual(head["layerline_step_log"], 2)
         bare = [{k: v for k, v in line.items() if k not in "ab"} for line in lines]
         self.assertEqual(
             bare,
             [
-                {"n": 0, "new": [[0, "a", 10, 4], [1, "b", 3, 0]], "r": [[0, 6, 4], [1, 2, 0]]},
-                {"e": 0, "o": [[0, 1]]},
-                {"n": 1, "p": [0], "r": [[0, 1, 10], [1, 1, 2]]},
-                {"e": 1, "o": [[0, 1], [1, 2]]},
-                {"n": 2, "f": [0], "r": [[1, 1, 3]]},
-                {"e": 2, "o": [[1, 1]]},
+                {"n": 0, "k": 1, "new": [[0, "a", 10, 4], [1, "b", 3, 0]], "r": [[0, 6, 4], [1, 2, 0]]},
+                {"e": 0, "o": [[1, 0]]},
+                {"n": 1, "r": [[0, 1, 10], [1, 1, 2]]},
+                {"e": 1, "o": [[1, 2]]},
+                {"n": 2},
+                {"e": 2},
+                {"n": 3, "p": [1], "g": [1]},
+                {"e": 3},
+                {"n": 4, "f": [0], "r": [[1, 6, 0]]},
+                {"e": 4},
             ],
         )
         times = [t for line in lines for t in (line["a"], line["b"])]
         self.assertEqual(times, sorted(times))
 
+    def test_what_is_read_back_is_what_was_done(self) -> None:
+        for seed in range(20):
+            scheduler, log = self.start()
+            simulation = Simulation(seed)
+            for _ in range(400):
+                self.step(scheduler, *simulation.step())
+            log.close()
+            _, *lines = self.lines()
+            truth = simulation.truth
+            self.assertEqual(read_back(lines), truth, seed)
+            # And from the middle on, as one reads who comes late.
+            late = read_back(lines, len(lines) // 2)
+            self.assertGreater(len(late), 80)
+            behind = truth[-len(late) :]
+            self.assertEqual([s["rows"] for s in late], [s["rows"] for s in behind], seed)
+            self.assertEqual([s["emitted"] for s in late], [s["emitted"] for s in behind], seed)
+
+    def test_a_step_is_in_the_file_soon_after_it_ended(self) -> None:
+        scheduler, log = self.start()
+        self.step(scheduler, Output({"a": 1}, scheduled_new_reqs=[NewRequest("a", [0])]), {"a": 1})
+        deadline = time.monotonic() + 30
+        while len(self.lines()) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertEqual(len(self.lines()), 3)
+        log.close()
+
+    def test_what_waits_to_be_written_is_bounded(self) -> None:
+        scheduler, log = self.start()
+        log._ended.set()
+        log._writer.join()
+        self.step(scheduler, Output({"a": 1}, scheduled_new_reqs=[NewRequest("a", [0])]), {"a": 1})
+        for i in range(MOST_NOTED):
+            self.step(scheduler, Output({"a": 1}, scheduled_cached_reqs=CachedRequests(["a"], [i + 1])), {"a": 1})
+            self.assertLessEqual(len(log._noted), MOST_NOTED)
+        log.close()
+        self.assertEqual(len(read_back(self.lines())), MOST_NOTED + 1)
+
     def test_it_tells_the_systems_clock_now_and_then(self) -> None:
-        scheduler, file = self.start()
-        scheduler.requests["a"] = Request("a", 1)
-        for due in (10_000_000_000, 0, 10_000_000_000):
-            file._clock_due_ns = due
-            self.step(scheduler, {"a": 1}, {"a": 1})
-        file.close()
+        scheduler, log = self.start()
+        for i, due in enumerate((10_000_000_000, 0, 10_000_000_000)):
+            self.file._clock_due_ns = due
+            new = [NewRequest("a", [0])] if i == 0 else []
+            cached = CachedRequests(["a"], [i]) if i > 0 else CachedRequests()
+            self.step(scheduler, Output({"a": 1}, new, cached), {"a": 1})
+            log.write()
+        log.close()
         told = [line for line in self.lines() if "u" in line]
         self.assertEqual(len(told), 1)
         shown = int(self.lines()[0]["unix_ns"]) + told[0]["m"]
         self.assertLess(abs(int(told[0]["u"]) - shown), 1_000_000_000)
 
     def test_a_step_without_tokens_is_none(self) -> None:
-        scheduler, file = self.start()
-        self.step(scheduler, {}, {})
-        file.close()
+        scheduler, log = self.start()
+        self.step(scheduler, Output({}), {})
+        log.close()
         self.assertEqual(len(self.lines()), 1)
 
     def test_its_size_is_bounded_and_what_is_left_out_counted(self) -> None:
-        scheduler, file = self.start(max_bytes=600)
-        scheduler.requests["a"] = Request("a", 1)
-        for _ in range(50):
-            self.step(scheduler, {"a": 1}, {"a": 1})
-        file.close()
+        scheduler, log = self.start(max_bytes=600)
+        self.step(scheduler, Output({"a": 1}, scheduled_new_reqs=[NewRequest("a", [0])]), {"a": 1})
+        for i in range(49):
+            self.step(scheduler, Output({"a": 1}, scheduled_cached_reqs=CachedRequests(["a"], [i + 1])), {"a": 1})
+        log.close()
         lines = self.lines()
         self.assertLess(os.path.getsize(self.path), 700)
-        self.assertIn({"full": True}, lines)
+        self.assertEqual(lines[-2], {"full": True})
         kept = sum("n" in line or "e" in line for line in lines)
         self.assertEqual(lines[-1], {"dropped": 100 - kept})
 
     def test_a_failure_of_ours_is_not_the_engines(self) -> None:
-        scheduler, file = self.start()
-        scheduler.requests["a"] = Request("a", 1)
-        del scheduler.requests["a"].num_prompt_tokens
+        scheduler, log = self.start()
         with self.assertLogs("vllm.layerline", "ERROR"):
-            self.step(scheduler, {"a": 1}, {"a": 1})
-        self.step(scheduler, {"a": 1}, {"a": 1})
-        file.close()
+            self.step(scheduler, Output({"a": 1}), {"a": 1})
+            log.write()
+        self.step(scheduler, Output({"a": 1}), {"a": 1})
+        log.close()
         self.assertEqual(len(self.lines()), 1)
+
+    def test_a_scheduler_of_another_shape_is_not_harmed(self) -> None:
+        scheduler, log = self.start()
+        scheduler.next = object()
+        with self.assertLogs("vllm.layerline", "ERROR"):
+            self.assertIs(scheduler.schedule(), scheduler.next)
+        log.close()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@ import { z } from 'zod'
 
 const count = z.number().int().min(0)
 const headSchema = z.looseObject({
-  layerline_step_log: z.number(),
+  /** The format's version. */
+  layerline_step_log: z.number().int().min(1).max(2),
   pid: count,
   monotonic_ns: z.string().regex(/^\d+$/),
   unix_ns: z.string().regex(/^\d+$/),
@@ -10,6 +11,9 @@ const headSchema = z.looseObject({
   async_scheduling: z.boolean(),
 })
 export type StepLogHead = z.infer<typeof headSchema>
+
+/** A number of a request, its tokens in a step, and how many were computed before. */
+const rowSchema = z.tuple([count, count, z.number().int()])
 
 const scheduledSchema = z.object({
   /** Number of the step. */
@@ -23,8 +27,12 @@ const scheduledSchema = z.object({
   p: z.array(count).default([]),
   /** Numbers of requests that finished; they are not named again. */
   f: z.array(count).default([]),
-  /** What it runs: request, tokens, tokens computed before. */
-  r: z.array(z.tuple([count, count, z.number().int()])),
+  /** Stands alone: `r` is all it runs. Of a log of version 1 each line does. */
+  k: z.literal(1).optional(),
+  /** Who ran in the step before and does not in this one. */
+  g: z.array(count).default([]),
+  /** What it runs, where that does not follow from the step before. */
+  r: z.array(rowSchema).default([]),
 })
 export type ScheduledLine = z.infer<typeof scheduledSchema>
 
@@ -33,8 +41,8 @@ const endedSchema = z.object({
   e: count,
   a: z.number(),
   b: z.number(),
-  /** Tokens that came out: request, tokens. */
-  o: z.array(z.tuple([count, count])),
+  /** Tokens that came out: request, tokens. What is said of a request that is not listed: `tokensUnlisted`. */
+  o: z.array(z.tuple([count, count])).default([]),
 })
 export type EndedLine = z.infer<typeof endedSchema>
 

@@ -2,6 +2,7 @@ import { codeOf } from '../../../trace/columns.ts'
 import { LAYERS } from '../../../trace/tables.ts'
 import type { SourceContext } from '../../source.ts'
 import type { EndedLine, ScheduledLine, StepLogHead } from './step-lines.ts'
+import { type StepRow, StepState, tokensUnlisted } from './step-state.ts'
 
 /** Steps that were scheduled and have not ended; with asynchronous scheduling there are a few, never many. */
 const MOST_OPEN = 1024
@@ -10,6 +11,12 @@ const MOST_OPEN = 1024
 export interface StepClock {
   readonly name: string
   runNs(sinceHeadNs: number): number
+}
+
+interface OpenStep {
+  /** ns since the head's monotonic_ns. */
+  readonly a: number
+  readonly rows: readonly StepRow[]
 }
 
 interface KnownRequest {
@@ -28,10 +35,12 @@ export class StepRows {
   private readonly requestIdOf: (serverId: string) => number | null
   private readonly clock: StepClock
   private readonly requests = new Map<number, KnownRequest>()
-  private readonly open = new Map<number, ScheduledLine>()
+  private readonly open = new Map<number, OpenStep>()
+  private readonly state: StepState
+  private readonly unlisted: number
   private readonly stepTrack: number
   private readonly requestTrack: number
-  /** Steps whose end never came, or that began before the run did. */
+  /** Steps whose end never came, that began before the run did, or that are not known. */
   skipped = 0
   preemptions = 0
 
@@ -45,6 +54,8 @@ export class StepRows {
     this.context = context
     this.requestIdOf = requestIdOf
     this.clock = clock
+    this.state = new StepState(head)
+    this.unlisted = tokensUnlisted(head)
     const { layerline_step_log: version, monotonic_ns: _, unix_ns: __, pid, ...facts } = head
     const attrs = JSON.stringify({ source: file, version, ...facts })
     const track = (name: string) => {
@@ -66,10 +77,6 @@ export class StepRows {
   }
 
   scheduled(line: ScheduledLine): void {
-    for (const number of line.f) this.requests.delete(number)
-    for (const [number, id, promptTokens] of line.new) {
-      this.requests.set(number, { requestId: this.requestIdOf(id), promptTokens })
-    }
     for (const number of line.p) {
       const request = this.requests.get(number)
       if (request === undefined || request.requestId === null) continue
@@ -79,7 +86,16 @@ export class StepRows {
         request_id: request.requestId,
       })
     }
-    this.open.set(line.n, line)
+    for (const number of line.f) this.requests.delete(number)
+    for (const [number, id, promptTokens] of line.new) {
+      this.requests.set(number, { requestId: this.requestIdOf(id), promptTokens })
+    }
+    const rows = this.state.next(line)
+    if (rows === null) {
+      this.skipped++
+      return
+    }
+    this.open.set(line.n, { a: line.a, rows })
     if (this.open.size > MOST_OPEN) {
       this.open.delete(this.open.keys().next().value as number)
       this.skipped++
@@ -94,8 +110,9 @@ export class StepRows {
       this.skipped++
       return
     }
+    const { rows } = step
     const out = new Map(line.o)
-    const parts = step.r.map(([number, tokens, computed]) => this.part(number, tokens, computed))
+    const parts = rows.map(([number, tokens, computed]) => this.part(number, tokens, computed))
     const prefills = parts.filter(({ name }) => name !== 'decode').length
     const name = prefills === 0 ? 'decode' : prefills === parts.length ? 'prefill' : 'mixed'
     const total = parts.reduce((sum, { tokens }) => sum + tokens, 0)
@@ -104,12 +121,12 @@ export class StepRows {
       startNs,
       endNs - startNs,
       name,
-      { category: 'step', tokens: total, ...this.crowd(step) },
+      { category: 'step', tokens: total, ...this.crowd(rows) },
       true,
     )
     for (const { number, request, name, tokens } of parts) {
       if (request === undefined || request.requestId === null) continue
-      const emitted = out.get(number) ?? 0
+      const emitted = out.get(number) ?? this.unlisted
       this.slice(this.requestTrack, startNs, endNs - startNs, name, {
         category: 'scheduled',
         step_id: stepId,
@@ -121,9 +138,9 @@ export class StepRows {
   }
 
   /** How many requests a step ran, where not all of them are of this run. */
-  private crowd({ r }: ScheduledLine): { args?: string } {
-    const own = r.every(([number]) => (this.requests.get(number)?.requestId ?? null) !== null)
-    return own ? {} : { args: JSON.stringify({ requests: r.length }) }
+  private crowd(rows: readonly StepRow[]): { args?: string } {
+    const own = rows.every(([number]) => (this.requests.get(number)?.requestId ?? null) !== null)
+    return own ? {} : { args: JSON.stringify({ requests: rows.length }) }
   }
 
   private part(number: number, tokens: number, computed: number) {
