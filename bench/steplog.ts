@@ -24,7 +24,7 @@ interface Block {
 
 /**
  * `node dist/bench/steplog.js [--quick] [--pairs N] [--requests N] [--seed N] [--model M] [--direct] [--json]`: what the step log costs vLLM, on a
- * CPU, with the small model of random weights if `--model` names no other (`smollm2`, a folder). Installs vLLM on first use; `--direct` measures the log's calls alone, without vLLM.
+ * CPU, with the small model of random weights or SmolLM2, `--model small`. Installs vLLM on first use; `--direct` measures the log's calls alone, without vLLM.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
     process.stdout.write(`${told}\n`)
     return
   }
-  const { engineFolder, modelPath } = await installVllm(values.model === 'smollm2' ? {} : { model: values.model })
+  const { engineFolder, modelPath } = await installVllm({ model: values.model === 'small' ? 'small' : 'tiny' })
   await installStepLog(cacheLayout(cacheFolder(process.env)), engineFolder, process.env)
   const pairs = values.pairs ?? (values.quick ? '8' : '60')
   const { requests, seed } = values
