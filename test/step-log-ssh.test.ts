@@ -76,25 +76,54 @@ describe.skipIf(noSshd !== null)(`the step log of another machine ${noSshd ?? ''
     expect(memory.hosts).toHaveLength(1)
   })
 
-  it('says when its connection is lost, and when there is none', async () => {
+  it('goes on where it was when its connection was lost', async () => {
+    const path = tempFolder()
+    const log = logIn(path, 0)
+    log.line({ n: 0, a: 0, b: 1, new: [[0, 'cmpl-run-4-0-a1b2c3d4', 3, 0]], r: [[0, 3, 0]] })
+    const source = await prepareRemoteStepLog(await remote(path))
+    const memory = memoryContext()
+    await source.start(memory.context)
+    const beganMs = Date.now() + 50
+    const step = (n: number) => {
+      const at = log.sinceHead(beganMs + n * 10)
+      log.line({ n, a: at, b: at + 1, r: [[0, 1, 2 + n]] })
+      log.line({ e: n, a: at + 4e6, b: at + 5e6, o: [[0, 1]] })
+    }
+    const steps = () => memory.gaps().filter(({ category }) => category === 'scheduled')
+    step(1)
+    expect(await until(() => steps().length === 1)).toBe(true)
+    host?.killSessions()
+    step(2)
+    expect(await until(() => memory.notes.length > 0)).toBe(true)
+    step(3)
+    expect(await until(() => steps().length === 3)).toBe(true)
+    step(4)
+    await source.stop()
+    expect(source.problem).toBeNull()
+    expect(memory.notes[0]).toMatch(/^step log: .*; connecting again in 0.5 s$/)
+    const places = steps().map(({ t_ns }) => Math.round((memory.unixS(t_ns) * 1000 - beganMs) / 10))
+    expect(places).toEqual([1, 2, 3, 4])
+    // Each connection measures the clock for itself, which is one.
+    expect(memory.clocks().length).toBeGreaterThanOrEqual(2)
+    expect(new Set(memory.clocks().map(({ clock }) => clock)).size).toBe(1)
+  })
+
+  it('says when its connection is lost for good, and when there is none', async () => {
     const path = tempFolder()
     logIn(path, 0)
     const folder = await remote(path)
     const source = await prepareRemoteStepLog(folder)
     const memory = memoryContext()
     await source.start(memory.context)
-    // Again and again: the one that follows may not have been there yet.
-    const lost = () => {
-      host?.killSessions()
-      return memory.notes.length > 0
-    }
-    expect(await until(lost)).toBe(true)
+    await host?.stop()
+    expect(await until(() => memory.notes.length > 1)).toBe(true)
     await source.stop()
-    expect(source.problem).toMatch(/^step log: /)
-    await expect(prepareRemoteStepLog({ ...folder, path: tempFolder() })).rejects.toMatchObject({
+    expect(source.problem).toMatch(/^step log: .*; later steps are missing$/)
+    const restarted = await remote(path)
+    await expect(prepareRemoteStepLog({ ...restarted, path: tempFolder() })).rejects.toMatchObject({
       code: 'input/step-log',
     })
-    await expect(prepareRemoteStepLog({ ...folder, path: '/no/such' })).rejects.toMatchObject({
+    await expect(prepareRemoteStepLog({ ...restarted, path: '/no/such' })).rejects.toMatchObject({
       code: 'input/ssh-folder',
     })
   })

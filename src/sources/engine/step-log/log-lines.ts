@@ -6,6 +6,8 @@ import { type StepClock, StepRows } from './step-rows.ts'
 /** One log's text, as it comes, made into rows line by line. */
 export class LogLines {
   problem: string | null = null
+  /** Whole lines that came. */
+  count = 0
   private readonly context: SourceContext
   private readonly file: string
   private readonly clockOf: (head: StepLogHead) => StepClock & { see?(line: ClockLine): void }
@@ -24,7 +26,13 @@ export class LogLines {
   push(text: string): void {
     const lines = (this.rest + text).split('\n')
     this.rest = lines.pop() ?? ''
+    this.count += lines.length
     for (const line of lines) this.take(line)
+  }
+
+  /** The text broke off; what is pushed next begins with the line that broke. */
+  cut(): void {
+    this.rest = ''
   }
 
   private take(text: string): void {

@@ -2,11 +2,12 @@ import { PassThrough, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorText, LayerlineError } from '../../../base/errors.ts'
-import type { ClockFix } from '../../gpu/host-clock.ts'
+import { Backoff } from '../../gpu/backoff.ts'
+
 import { remoteProvenance } from '../../gpu/ssh/remote-facts.ts'
 import { ANSWERER_METHODS, quoted } from '../../gpu/ssh/remote-script.ts'
-import { SshConnection } from '../../gpu/ssh/ssh-connection.ts'
-import { sshName } from '../../gpu/ssh/ssh-errors.ts'
+import { type RemoteFacts, SshConnection } from '../../gpu/ssh/ssh-connection.ts'
+import { mayPass, sshName } from '../../gpu/ssh/ssh-errors.ts'
 import { runOverSsh, type SshFolder } from '../../gpu/ssh/ssh-folder.ts'
 import type { PreparedSource, SourceContext } from '../../source.ts'
 import { LogLines } from './log-lines.ts'
@@ -21,64 +22,64 @@ const NOBODY = { output: () => undefined, samplerEnded: () => undefined }
 
 /**
  * The log of the steps of an engine on another machine, over ssh, while it grows; its times through that machine's Unix clock,
- * which is measured over the same kind of connection. Throws `input/step-log` where there is none, and the errors of ssh.
+ * which is measured over the same kind of connection. A connection that is lost is made again, and the log goes on where it
+ * was. Throws `input/step-log` where there is none, and the errors of ssh.
  */
 export async function prepareRemoteStepLog(folder: SshFolder): Promise<PreparedSource> {
   const { target, path } = folder
   const out = new PassThrough()
   const said = text(out)
-  await runOverSsh(target, `cd ${quoted(path)} || exit 66\nls\n`, out)
-  const files = (await said).split('\n').filter((name) => /^steps-\d+\.jsonl$/.test(name))
+  await runOverSsh(target, listScript(path), out)
+  const logs = [...(await said).matchAll(/^ *(\d+) (steps-\d+\.jsonl)$/gm)].map(([, lines, name = '']) => ({
+    name,
+    from: Math.max(2, Number(lines) - LINES_BEFORE),
+  }))
   const where = `ssh://${sshName(target)}${path}`
-  if (files.length === 0) {
+  if (logs.length === 0) {
     throw new LayerlineError('input/step-log', `${where}: no steps-<pid>.jsonl in it`, {
       hint: 'start vLLM there with the package layerline-vllm installed and LAYERLINE_STEP_LOG set to this folder',
     })
   }
-  return new RemoteStepLog(folder, files, where)
+  return new RemoteStepLog(folder, logs, where)
+}
+
+/** A log, and the line behind its head from which on it is read. */
+interface RemoteLog {
+  readonly name: string
+  readonly from: number
 }
 
 class RemoteStepLog implements PreparedSource {
-  problem: string | null = null
   private readonly folder: SshFolder
-  private readonly files: readonly string[]
+  private readonly logs: readonly RemoteLog[]
   private readonly where: string
-  private readonly ended = new AbortController()
-  private connection: SshConnection | null = null
-  private context: SourceContext | null = null
-  private timer: NodeJS.Timeout | undefined
-  private following: Promise<void>[] = []
+  private readonly backoff = new Backoff()
+  private lines: LogLines[] = []
+  private attempt = new AbortController()
+  private running: Promise<void> = Promise.resolve()
+  private connected = false
+  private outage: string | null = null
+  private told = false
+  private stopped = false
   private stopping: Promise<void> | null = null
 
-  constructor(folder: SshFolder, files: readonly string[], where: string) {
+  constructor(folder: SshFolder, logs: readonly RemoteLog[], where: string) {
     this.folder = folder
-    this.files = files
+    this.logs = logs
     this.where = where
   }
 
+  get problem(): string | null {
+    return this.outage ?? this.lines.find(({ problem }) => problem !== null)?.problem ?? null
+  }
+
   async start(context: SourceContext): Promise<void> {
-    this.context = context
-    try {
-      const { connection, facts } = await SshConnection.connect(this.folder.target)
-      this.connection = connection
-      await connection.run(null, NOBODY)
-      const clock = new RemoteClock(`ssh://${sshName(this.folder.target)} unix`, context.clock.epochUnixNs)
-      const method = `${ANSWERER_METHODS[facts.answerer] ?? facts.answerer} over ssh, fastest of a burst`
-      const align = async () => {
-        const fix = await connection.probeClock(context.clock)
-        if (fix === null) return false
-        clock.fix = fix
-        this.writeFix(context, clock.name, fix, method)
-        return true
-      }
-      if (!(await align())) throw new Error('it did not tell its time')
-      context.declareClock(clock.name)
-      context.declareHost(remoteProvenance(facts, null))
-      this.timer = setInterval(() => void align(), CLOCK_MS)
-      this.following = this.files.map((file) => this.follow(context, file, clock))
-    } catch (error) {
-      this.fail(error)
-    }
+    const clock = new RemoteClock(`ssh://${sshName(this.folder.target)} unix`, context.clock.epochUnixNs)
+    this.lines = this.logs.map(({ name }) => new LogLines(context, `${this.where}/${name}`, (head) => clock.of(head)))
+    context.declareClock(clock.name)
+    await new Promise<void>((begun) => {
+      this.running = this.follow(context, clock, begun).finally(begun)
+    })
   }
 
   stop(): Promise<void> {
@@ -87,52 +88,114 @@ class RemoteStepLog implements PreparedSource {
   }
 
   private async finish(): Promise<void> {
-    clearInterval(this.timer)
-    if (this.following.length > 0) await sleep(LAST_STEP_MS)
-    this.ended.abort()
-    await Promise.all(this.following)
-    await this.connection?.close()
+    if (this.connected) await sleep(LAST_STEP_MS)
+    this.stopped = true
+    this.backoff.cancel()
+    this.attempt.abort()
+    await this.running
   }
 
-  /** Until the run is over, or the connection is lost. */
-  private async follow(context: SourceContext, file: string, clock: RemoteClock): Promise<void> {
-    const lines = new LogLines(context, `${this.where}/${file}`, (head) => clock.of(head))
+  /** One connection's life: the clock and the logs, until it ends; then another attempt is due. */
+  private async follow(context: SourceContext, clock: RemoteClock, begun: () => void): Promise<void> {
+    const startedMs = performance.now()
+    const attempt = new AbortController()
+    this.attempt = attempt
+    const aborted = new Promise<void>((resolve) => attempt.signal.addEventListener('abort', () => resolve()))
+    let connection: SshConnection | null = null
+    let timer: NodeJS.Timeout | undefined
+    let following: Promise<void>[] = []
+    let reason: unknown = null
+    try {
+      const made = await SshConnection.connect(this.folder.target)
+      connection = made.connection
+      await connection.run(null, NOBODY)
+      await this.align(context, clock, made)
+      timer = setInterval(() => void this.align(context, clock, made).catch(() => undefined), CLOCK_MS)
+      following = this.logs.map((_, i) => this.followLog(context, i, attempt.signal))
+      this.connected = true
+      this.outage = null
+      begun()
+      const ended = connection.ended.then((error) => Promise.reject(error))
+      await Promise.race([aborted, ended, ...following])
+    } catch (error) {
+      reason = error
+    }
+    clearInterval(timer)
+    this.connected = false
+    attempt.abort()
+    await Promise.allSettled(following)
+    await connection?.close()
+    if (!this.stopped) this.lost(context, clock, reason, performance.now() - startedMs)
+  }
+
+  /** Rejects when its connection ends by itself. */
+  private async followLog(context: SourceContext, index: number, signal: AbortSignal): Promise<void> {
+    const lines = this.lines[index] as LogLines
+    const { name, from } = this.logs[index] as RemoteLog
+    // Of those that came, the first was the head.
+    const next = lines.count === 0 ? from : from + lines.count - 1
     const take = new Writable({
       write: (piece: Buffer, _, done) => {
         lines.push(piece.toString('latin1'))
-        if (lines.problem !== null) this.fail(new Error(lines.problem))
+        if (lines.problem !== null && !this.told) {
+          this.told = true
+          context.note(lines.problem)
+        }
         done()
       },
     })
     try {
-      await runOverSsh(this.folder.target, followScript(this.folder.path, file), take, this.ended.signal)
-      if (!this.ended.signal.aborted)
-        throw new Error(`step log: ${this.where}: its connection ended; later steps are missing`)
-    } catch (error) {
-      if (!this.ended.signal.aborted) this.fail(error)
+      await runOverSsh(this.folder.target, followScript(this.folder.path, name, next, lines.count === 0), take, signal)
+    } finally {
+      lines.cut()
     }
+    if (!signal.aborted) throw new LayerlineError('unreachable/ssh', `${this.where}: its connection ended`)
   }
 
-  private fail(error: unknown): void {
-    if (this.problem !== null) return
-    const said = errorText(error)
-    this.problem = said.startsWith('step log:') ? said : `step log: ${said}`
-    this.context?.note(this.problem)
+  private lost(context: SourceContext, clock: RemoteClock, error: unknown, ranMs: number): void {
+    const said = `step log: ${errorText(error)}`
+    this.outage = `${said}; later steps are missing`
+    if (!(error instanceof LayerlineError) || !mayPass(error)) {
+      context.note(`${this.outage}; not tried again`)
+      return
+    }
+    const waitMs = this.backoff.next(ranMs, () => {
+      if (!this.stopped) this.running = this.follow(context, clock, () => undefined)
+    })
+    context.note(`${said}; connecting again in ${waitMs / 1000} s`)
   }
 
-  private writeFix(context: SourceContext, clock: string, fix: ClockFix, method: string): void {
+  private async align(
+    context: SourceContext,
+    clock: RemoteClock,
+    { connection, facts }: { connection: SshConnection; facts: RemoteFacts },
+  ): Promise<void> {
+    const fix = await connection.probeClock(context.clock)
+    if (fix === null) throw new LayerlineError('unreachable/ssh-silent', `${this.where}: it did not tell its time`)
+    if (clock.fix === null) context.declareHost(remoteProvenance(facts, null))
+    clock.fix = fix
     const { tNs, offsetNs, uncertaintyNs, rttNs } = fix
+    const method = `${ANSWERER_METHODS[facts.answerer] ?? facts.answerer} over ssh, fastest of a burst`
     context.writers.clocks.append({
-      ...{ clock, t_ns: tNs, offset_ns: offsetNs, uncertainty_ns: uncertaintyNs, rtt_ns: rttNs, method },
+      ...{ clock: clock.name, t_ns: tNs, offset_ns: offsetNs, uncertainty_ns: uncertaintyNs, rtt_ns: rttNs, method },
     })
   }
 }
 
-/** The head, the last lines, and what comes, until our end of the connection closes. */
-function followScript(path: string, file: string): string {
+function listScript(path: string): string {
+  return `cd ${quoted(path)} || exit 66
+for log in steps-*.jsonl; do
+[ -e "$log" ] && wc -l "$log"
+done
+exit 0
+`
+}
+
+/** The log from a line on, its head before that if asked for, and what comes, until our end of the connection closes. */
+function followScript(path: string, file: string, from: number, head: boolean): string {
   return `{ cd ${quoted(path)} || exit 66
-head -n 1 ./${file}
-tail -n ${LINES_BEFORE} -f ./${file} & tail=$!
+${head ? `head -n 1 ./${file}` : ':'}
+tail -n +${from} -f ./${file} & tail=$!
 trap 'kill "$tail" 2>/dev/null' EXIT
 cat >/dev/null
 exit 0
