@@ -11,12 +11,14 @@ const NAMES = [
   'softmax',
   'execute_context_1(6)_generation_1(1)',
   'preempted',
+  'llm_request',
+  'queue',
 ]
 const named = (text: string) => NAMES.indexOf(text)
 
 /**
  * Request 3 is prefilled in two pieces, the second beside somebody else's decode, then decodes alone. The second step was
- * profiled: two kernels, the later launched only when the first had ended.
+ * profiled: two kernels, the later launched only when the first had ended. Its server says by OTLP how long its parts were.
  */
 const SLICES: Record<string, SqlValue>[] = [
   { slice_id: 1, name_id: named('prefill'), category: 'step', t_ns: 30 * ms, dur_ns: 10 * ms, tokens: 4 },
@@ -71,6 +73,13 @@ const SLICES: Record<string, SqlValue>[] = [
     tokens: 7,
     track_id: 2,
   },
+  ...[
+    { slice_id: 40, name_id: named('queue'), t_ns: 14 * ms, dur_ns: 15 * ms },
+    { slice_id: 41, name_id: named('llm_request'), t_ns: 13 * ms, dur_ns: 75 * ms, tokens: 2 },
+    { slice_id: 42, name_id: named('prefill'), t_ns: 29 * ms, dur_ns: 36 * ms },
+    { slice_id: 43, name_id: named('decode'), t_ns: 65 * ms, dur_ns: 22 * ms },
+  ].map((span): Record<string, SqlValue> => ({ category: 'otlp', request_id: 3, tokens: null, ...span })),
+  { slice_id: 44, name_id: named('llm_request'), category: 'otlp', request_id: 2, t_ns: 13 * ms, dur_ns: 20 * ms },
   { slice_id: 21, category: 'cuda_runtime', t_ns: 46 * ms, dur_ns: 0.1 * ms, correlation: 1 },
   { slice_id: 22, category: 'cuda_runtime', t_ns: 54 * ms, dur_ns: 0.1 * ms, correlation: 2 },
   {

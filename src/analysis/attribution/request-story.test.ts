@@ -29,6 +29,16 @@ describe('the story of a request', () => {
     expect(preemptions).toBe(1)
   })
 
+  it("has what its server's spans say of it: the span, then its parts, since it was sent", async () => {
+    const { server_spans } = await requestStory(reader, { requestId: 3, split: 'tokens' })
+    expect(server_spans).toEqual([
+      { name: 'llm_request', at_ms: 1, ms: 75, tokens: 2 },
+      { name: 'queue', at_ms: 2, ms: 15, tokens: null },
+      { name: 'prefill', at_ms: 17, ms: 36, tokens: null },
+      { name: 'decode', at_ms: 53, ms: 22, tokens: null },
+    ])
+  })
+
   it('tells a token: its step, its share of it by the model, the kernels, and the launch gap between them', async () => {
     const { token, work } = await requestStory(reader, { requestId: 3, token: 1, split: 'equal' })
     expect(work).toBe('kernels')

@@ -31,6 +31,8 @@ export interface RequestStory {
   steps: StoryStep[]
   /** Every token event, in order; an event of several steps is there once a step. */
   tokens: StoryToken[]
+  /** What the server's own spans (OTLP) say of it, in order; empty where none came. */
+  server_spans: ServerSpan[]
   /** The token that was asked for. */
   token: TokenStory | null
   /** What cost most in the run; null without a profile. */
@@ -38,6 +40,16 @@ export interface RequestStory {
 }
 
 export type StoryPart = 'due_to_sent' | 'queue' | 'prefill' | 'to_client' | 'first_token' | 'decode' | 'end'
+
+export interface ServerSpan {
+  /** `queue`, `prefill`, `decode`; else the span itself, `llm_request` in vLLM. */
+  name: string
+  /** Since the request was sent. */
+  at_ms: number
+  ms: number
+  /** Tokens that the server says it gave out; of the span itself. */
+  tokens: number | null
+}
 
 export interface StoryStep {
   step_id: number
@@ -116,6 +128,7 @@ export async function requestStory(reader: RunReader, options: StoryOptions): Pr
     preemptions: countOf(preempted, 'n'),
     steps,
     tokens,
+    server_spans: await serverSpans(reader, requestId, sentNs),
     token:
       options.token === undefined ? null : await tokenStory(reader, options.token, { sentNs, steps, tokens, source }),
     costs: source === null ? null : await runCosts(reader, source, split),
@@ -132,6 +145,19 @@ async function noSuchRequest(reader: RunReader, requestId: number): Promise<Laye
       ? 'this run has no requests'
       : `its requests go from ${row.low} to ${row.high}: layerline report RUN lists them`
   return new LayerlineError('input/request', `${reader.folder}: no request ${requestId} in this run`, { hint })
+}
+
+async function serverSpans(reader: RunReader, requestId: number, sentNs: number): Promise<ServerSpan[]> {
+  const rows = await reader.query(
+    `SELECT name, t_ns, dur_ns, tokens FROM named_slices WHERE category = 'otlp' AND request_id = ${requestId}
+      ORDER BY name IN ('queue', 'prefill', 'decode'), t_ns, slice_id`,
+  )
+  return rows.map((row) => ({
+    name: String(row.name),
+    at_ms: (countOf(row, 't_ns') - sentNs) / 1e6,
+    ms: countOf(row, 'dur_ns') / 1e6,
+    tokens: numberOf(row, 'tokens'),
+  }))
 }
 
 async function stepsOf(reader: RunReader, requestId: number, split: SplitModel, sentNs: number): Promise<StoryStep[]> {

@@ -11,5 +11,15 @@ it.each([60, 80, 110])('fits %i columns, and a prompt that steers terminals does
   const text = storyText(story, { width, color: false })
   for (const line of text.split('\n')) expect(textWidth(line), line).toBeLessThanOrEqual(width)
   expect(text).not.toContain('\u001b')
-  for (const words of ['3.00 ms', 'launch gap', 'softmax', 'chunked', 'modelled']) expect(text).toContain(words)
+  for (const words of [
+    '3.00 ms',
+    'launch gap',
+    'softmax',
+    'chunked',
+    'modelled',
+    'what its server says (OTLP)',
+    'llm_request',
+    '36.0 ms',
+  ])
+    expect(text).toContain(words)
 })

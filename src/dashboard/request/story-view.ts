@@ -7,6 +7,7 @@ import { type Paint, paintFor } from '../text/paint.ts'
 import { bar, sparkline } from '../text/sparkline.ts'
 import { table } from '../text/table.ts'
 import { clip, printable, wrap } from '../text/text.ts'
+import { spanLines } from './span-lines.ts'
 import { type StackPart, stackedBar } from './stacked-bar.ts'
 
 const TOKENS_SHOWN = 8
@@ -30,6 +31,7 @@ export function storyText(story: RequestStory, { width: asked, color }: ReportTe
   const paint = paintFor(color)
   const sections: [string, string[]][] = [
     ['where its time went', partLines(story, width, paint)],
+    ['what its server says (OTLP)', spanLines(story.server_spans, paint)],
     [`its tokens, by the steps that made them`, tokenLines(story, width, paint)],
     ...(story.token === null ? [] : [tokenSection(story, story.token, width, paint)]),
     ...(story.costs?.parts ?? []).map((part): [string, string[]] => [
@@ -262,6 +264,9 @@ function knownLines(story: RequestStory, width: number, paint: Paint): string[] 
     steps.length === 0
       ? "steps: not known; the engine's log of its steps tells them: docs/steps.md"
       : `token to step: ${how || 'unresolved'}, ${tied.length} of ${many('event', tokens.length)}`,
+    ...(story.server_spans.length === 0
+      ? []
+      : ["the server's spans: how long each was is the server's word; where its parts lie is good to some ms"]),
     ...(steps.length === 0
       ? []
       : [
