@@ -18,7 +18,7 @@ Each request of a step gave out one token but for those in ``o``: number, tokens
 from __future__ import annotations
 
 import json
-from typing import Any, Collection, Iterable
+from typing import Any, Collection
 
 KEY_EVERY_STEPS = 100
 # So many of a list are faster looked for one by one.
@@ -43,11 +43,14 @@ class StepLines:
         # By identity; the object is kept so that its identity stays its own.
         self._open: dict[int, tuple[int, Any, dict[str, int]]] = {}
 
-    def scheduled(self, output: Any, tokens: dict[str, int], a: int, b: int) -> str | None:
-        """A step was put together: `tokens` of each request."""
+    def scheduled(self, output: Any, a: int, b: int) -> str | None:
+        """A step was put together."""
+        tokens = output.num_scheduled_tokens
         self._leave(output)
         if not tokens:
             return None
+        # A copy: workers in this process may cut tokens off later.
+        tokens = tokens.copy()
         step = self._next_step
         self._next_step += 1
         self._open[id(output)] = (step, output, tokens)
@@ -84,14 +87,16 @@ class StepLines:
         parts.append("}\n")
         return "".join(parts)
 
-    def ended(self, output: Any, ids: Iterable[str], counts: list[int], a: int, b: int) -> str | None:
-        """A step's tokens are known: so many of each of these requests."""
+    def ended(self, output: Any, engine_outputs: dict[int, Any], a: int, b: int) -> str | None:
+        """A step's tokens are known."""
         opened = self._open.pop(id(output), None)
         if opened is None:
             return None
         step, _, tokens = opened
+        counts = [len(each.new_token_ids) for of_client in engine_outputs.values() for each in of_client.outputs]
         if len(counts) == len(tokens) == counts.count(1):
             return f'{{"e":{step},"a":{a},"b":{b}}}\n'
+        ids = (each.request_id for of_client in engine_outputs.values() for each in of_client.outputs)
         emitted = dict(zip(ids, counts))
         numbers = self._numbers
         odd = [[numbers[i], n] for i in tokens if (n := emitted.get(i, 0)) != 1 and i in numbers]

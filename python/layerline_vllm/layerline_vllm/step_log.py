@@ -1,8 +1,9 @@
 """Watches a scheduler: wraps `schedule` and `update_from_output` of its class, in place.
 
 Not a subclass: vLLM turns async scheduling off for a scheduler class that it does not know. Nothing of ours may reach the
-engine: what fails in here is logged once and the log ends, the engine goes on. The engine's thread notes what it was told and
-nothing more; a thread of ours makes lines of it, twenty times a second, mostly while the engine waits for its model.
+engine: what fails in here is logged once and the log ends, the engine goes on. The engine's thread makes the lines, which say little;
+a thread of ours writes them, twenty times a second, mostly while the engine waits for its model. (It was tried to make them
+there, too: what the engine made then lives longer and is freed elsewhere, which costs more than the lines.)
 """
 
 from __future__ import annotations
@@ -20,8 +21,6 @@ from layerline_vllm.step_lines import StepLines
 logger = logging.getLogger("vllm.layerline")
 _WATCHED = "_layerline_watched"
 WRITE_EVERY_S = 0.05
-# What waits to be written keeps what the engine made: with this much the engine's thread writes itself.
-MOST_NOTED = 1000
 
 
 class StepLog:
@@ -29,8 +28,9 @@ class StepLog:
 
     def __init__(self, file: StepFile) -> None:
         self._file = file
+        self._base_ns = file.base_ns
         self._lines = StepLines()
-        self._noted: deque[tuple[Any, ...]] = deque()
+        self._waiting: deque[str] = deque()
         self._writing = threading.Lock()
         self._broken = False
         self._ended = threading.Event()
@@ -42,8 +42,10 @@ class StepLog:
         if self._broken:
             return
         try:
-            # A copy: workers in this process may cut tokens off later.
-            self._note((True, output, output.num_scheduled_tokens.copy(), before_ns, monotonic_ns()))
+            base_ns = self._base_ns
+            line = self._lines.scheduled(output, before_ns - base_ns, monotonic_ns() - base_ns)
+            if line is not None:
+                self._waiting.append(line)
         except Exception:
             self._give_up("schedule")
 
@@ -52,9 +54,10 @@ class StepLog:
         if self._broken:
             return
         try:
-            outputs = [of_client.outputs for of_client in engine_outputs.values()]
-            counts = [len(each.new_token_ids) for of_client in outputs for each in of_client]
-            self._note((False, output, outputs, counts, before_ns, monotonic_ns()))
+            base_ns = self._base_ns
+            line = self._lines.ended(output, engine_outputs, before_ns - base_ns, monotonic_ns() - base_ns)
+            if line is not None:
+                self._waiting.append(line)
         except Exception:
             self._give_up("update_from_output")
 
@@ -66,39 +69,20 @@ class StepLog:
         self._file.close()
 
     def write(self) -> None:
-        """Writes what was noted."""
+        """Writes the lines that wait."""
         with self._writing:
-            if self._broken:
-                self._noted.clear()
-                return
+            # The engine's thread may add some meanwhile.
+            waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            clock = self._file.clock_line()
             try:
-                self._file.write(self._new_lines())
+                self._file.write(waiting if clock is None else [*waiting, clock])
             except Exception:
                 self._give_up("a step was written")
 
-    def _note(self, noted: tuple[Any, ...]) -> None:
-        self._noted.append(noted)
-        if len(self._noted) > MOST_NOTED:
-            self.write()
-
     def _write_on(self) -> None:
         while not self._ended.wait(WRITE_EVERY_S):
-            if self._noted:
+            if self._waiting:
                 self.write()
-
-    def _new_lines(self) -> list[str]:
-        base = self._file.base_ns
-        lines = [self._file.clock_line()]
-        while self._noted:
-            is_scheduled, output, *told, before_ns, after_ns = self._noted.popleft()
-            a, b = before_ns - base, after_ns - base
-            if is_scheduled:
-                lines.append(self._lines.scheduled(output, *told, a, b))
-            else:
-                outputs, counts = told
-                ids = (each.request_id for of_client in outputs for each in of_client)
-                lines.append(self._lines.ended(output, ids, counts, a, b))
-        return [line for line in lines if line is not None]
 
     def _give_up(self, where: str) -> None:
         self._broken = True

@@ -10,7 +10,7 @@ import unittest
 from typing import Any
 
 from layerline_vllm.step_file import StepFile
-from layerline_vllm.step_log import MOST_NOTED, StepLog, watch
+from layerline_vllm.step_log import StepLog, watch
 from simulated import CachedRequests, NewRequest, Output, Simulation, read_back, scheduler_class
 
 
@@ -97,17 +97,6 @@ class StepLogTest(unittest.TestCase):
             time.sleep(0.01)
         self.assertEqual(len(self.lines()), 3)
         log.close()
-
-    def test_what_waits_to_be_written_is_bounded(self) -> None:
-        scheduler, log = self.start()
-        log._ended.set()
-        log._writer.join()
-        self.step(scheduler, Output({"a": 1}, scheduled_new_reqs=[NewRequest("a", [0])]), {"a": 1})
-        for i in range(MOST_NOTED):
-            self.step(scheduler, Output({"a": 1}, scheduled_cached_reqs=CachedRequests(["a"], [i + 1])), {"a": 1})
-            self.assertLessEqual(len(log._noted), MOST_NOTED)
-        log.close()
-        self.assertEqual(len(read_back(self.lines())), MOST_NOTED + 1)
 
     def test_it_tells_the_systems_clock_now_and_then(self) -> None:
         scheduler, log = self.start()
