@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import type { Judged } from './injection/score.ts'
+import type { Results } from './injection/results.ts'
 import { CHECKOUT, cleanEnv } from './support/cli.ts'
 
 /** The short form of `npm run injection`: what needs no rights, a few injections each. The figures are in docs/late-tokens.md. */
@@ -20,13 +20,16 @@ it('late tokens of a stopped engine and of a held-up network are told apart', { 
   }
   const [code] = await once(child, 'close')
   expect(code, text.stderr).toBe(0)
-  const runs = JSON.parse(text.stdout) as { harm: { cause: string }; run: { injections: number; judged: Judged[] } }[]
-  expect(runs.map(({ harm }) => harm.cause)).toEqual(['stopped', 'delivery'])
+  const { harmed } = JSON.parse(text.stdout) as Results
+  expect(harmed.map(({ cause, not_done }) => ({ cause, not_done }))).toEqual([
+    { cause: 'stopped', not_done: null },
+    { cause: 'delivery', not_done: null },
+  ])
   const other = { stopped: 'delivery', delivery: 'stopped' } as Record<string, string>
-  for (const { harm, run } of runs) {
-    expect(run.injections).toBeGreaterThan(1)
-    const claims = run.judged.map(({ claimed }) => claimed)
-    expect(claims, harm.cause).toContain(harm.cause)
-    expect(claims, harm.cause).not.toContain(other[harm.cause])
+  for (const { cause, injections, judged } of harmed) {
+    expect(injections).toBeGreaterThan(1)
+    const claims = judged.map(({ claimed }) => claimed)
+    expect(claims, cause ?? '').toContain(cause)
+    expect(claims, cause ?? '').not.toContain(other[cause ?? ''])
   }
 })

@@ -7,45 +7,64 @@ import { fileURLToPath } from 'node:url'
 import { explainLate } from '../../src/analysis/late-tokens/explain.ts'
 import { readGaps } from '../../src/analysis/late-tokens/read-gaps.ts'
 import { TIMED_GAPS } from '../../src/analysis/populations.ts'
+import { errorText } from '../../src/base/errors.ts'
 import type { Engine } from '../../src/engines/care/engine.ts'
 import { openRun } from '../../src/store/read/open-run.ts'
 import type { Harm, Injector } from './injectors/injector.ts'
-import type { Judged } from './score.ts'
+import { type Judged, summed } from './score.ts'
 
 const LAYERLINE = fileURLToPath(new URL('../../../bin/layerline', import.meta.url))
 /** What the answers of the run itself are: short prompts, so that they hardly disturb one another. */
-const OUTPUT_TOKENS = 40
+const OUTPUT_TOKENS = 120
 const CONCURRENCY = 2
+/** The first requests are slow for reasons of their own. */
+const WARMUP = 4
 /** Before the first injection, so that something is in time. */
 const CALM_MS = 4000
 /** Longest from the start of the command to its first token. */
 const START_LIMIT_MS = 60_000
 
+export interface RunOptions {
+  /** Folder for runs. */
+  readonly parent: string
+  readonly seconds: number
+  readonly random: () => number
+  readonly traceOptions: readonly string[]
+}
+
 export interface HarmedRun {
-  readonly folder: string
   readonly injections: number
+  /** What went wrong in single injections, each text once. */
+  readonly failures: string[]
   /** ITL p99 of the run, ms. */
   readonly p99Ms: number
   /** Late tokens of the run in which the engine was harmed, and of other times. */
-  readonly judged: readonly Judged[]
+  readonly judged: Judged[]
 }
 
-/** Records a run for some seconds while an engine is harmed now and then (never, without a harm), and judges its late tokens. */
-export async function harmedRun(
-  engine: Engine,
-  harm: Harm | null,
-  options: { parent: string; seconds: number; random: () => number; traceOptions: readonly string[] },
-): Promise<HarmedRun> {
+/**
+ * Records a run for some seconds while an engine is harmed now and then (never, without a harm), and judges its late tokens. An
+ * injection that fails is told and counts as done for as long as it took: something may have come of it.
+ */
+export async function harmedRun(engine: Engine, harm: Harm | null, options: RunOptions): Promise<HarmedRun> {
   const injector = (await harm?.prepare(engine)) ?? null
   const folder = join(options.parent, (harm?.name ?? 'nothing').replaceAll(' ', '-'))
   const done: { fromNs: bigint; toNs: bigint }[] = []
+  const failures = new Set<string>()
+  const tried = async (step: () => Promise<void> | void) => {
+    try {
+      await step()
+    } catch (error) {
+      failures.add(errorText(error))
+    }
+  }
   try {
     await recorded(engine, injector, folder, options, async (untilMs) => {
       while (harm !== null && injector !== null && performance.now() < untilMs) {
         const fromNs = process.hrtime.bigint()
-        await injector.begin()
+        await tried(injector.begin)
         await sleep(harm.leastMs * (1 + options.random()))
-        await injector.end()
+        await tried(injector.end)
         done.push({ fromNs, toNs: process.hrtime.bigint() + BigInt(harm.tailMs) * 1_000_000n })
         await sleep(harm.pauseMs * (1 + options.random()))
       }
@@ -54,14 +73,14 @@ export async function harmedRun(
   } finally {
     await injector?.close()
   }
-  return { folder, injections: done.length, ...(await judgedRun(folder, harm, done)) }
+  return { injections: done.length, failures: [...failures], ...(await judgedRun(folder, harm, done)) }
 }
 
 async function recorded(
   engine: Engine,
   injector: Injector | null,
   folder: string,
-  options: { parent: string; seconds: number; traceOptions: readonly string[] },
+  options: RunOptions,
   harms: (untilMs: number) => Promise<void>,
 ): Promise<void> {
   const prompts = join(options.parent, 'prompts.csv')
@@ -85,6 +104,8 @@ async function recorded(
         '--out',
         folder,
         '--quiet',
+        ...['--warmup', String(WARMUP), '--temperature', '0', '--endpoint', 'completions'],
+        ...(engine.stepLog === null ? [] : ['--step-log', engine.stepLog]),
         ...options.traceOptions,
       ],
     ],
@@ -109,8 +130,8 @@ async function recorded(
 /** The engine makes tokens: the command has begun. */
 async function firstTokens(engine: Engine, over: () => boolean): Promise<void> {
   const made = async () => {
-    const text = await (await fetch(new URL('/metrics', engine.url))).text()
-    return Number(/^vllm:generation_tokens_total\{.*\} (\S+)$/m.exec(text)?.[1] ?? 0)
+    const answer = await fetch(new URL('/metrics', engine.url)).catch(() => null)
+    return Number(/^vllm:generation_tokens_total\{.*\} (\S+)$/m.exec((await answer?.text()) ?? '')?.[1] ?? 0)
   }
   const before = await made()
   const limit = performance.now() + START_LIMIT_MS
@@ -137,11 +158,14 @@ async function judgedRun(
     )
     return {
       p99Ms: Number(row?.p99),
-      judged: explained.map(({ gap, claimed }) => ({
-        injected:
-          harm !== null && times.some(({ from, to }) => from < gap.toNs && to > gap.fromNs) ? harm.cause : 'nothing',
-        claimed,
-      })),
+      judged: summed(
+        explained.map(({ gap, claimed }) => ({
+          injected:
+            harm !== null && times.some(({ from, to }) => from < gap.toNs && to > gap.fromNs) ? harm.cause : 'nothing',
+          claimed,
+          tokens: 1,
+        })),
+      ),
     }
   } finally {
     await reader.close()

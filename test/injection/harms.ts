@@ -1,6 +1,7 @@
 import { cpuHog } from './injectors/cpu-hog.ts'
 import { cpuQuota } from './injectors/cpu-quota.ts'
 import type { Harm } from './injectors/injector.ts'
+import { lostPackets } from './injectors/lost-packets.ts'
 import { fullCache, longPrefill } from './injectors/other-requests.ts'
 import { slowNetwork } from './injectors/slow-network.ts'
 import { stopSignal } from './injectors/stop-signal.ts'
@@ -11,6 +12,7 @@ export const HARMS: readonly { readonly key: string; readonly harm: Harm }[] = [
   { key: 'sigstop', harm: stopSignal },
   { key: 'quota', harm: cpuQuota },
   { key: 'network', harm: slowNetwork },
+  { key: 'netem', harm: lostPackets },
   { key: 'prefill', harm: longPrefill },
   { key: 'kv-cache', harm: fullCache },
 ]

@@ -72,12 +72,12 @@ describe('late tokens', () => {
     expect(report?.threads).toEqual([])
   })
 
-  it('the threads that the kernel saw are told one by one, and the one that waited longest explains', async () => {
+  it('without the host layer the threads that the kernel saw explain, whichever of them waited', async () => {
     const { tables, stalls } = lateRun(null, 6)
-    const tracks = tables.tracks ?? []
+    const tracks = (tables.tracks ?? []).filter(({ name }) => name !== 'run_queue_wait_any_ns')
     const counters = tables.counters ?? []
     const thread = (name: string, text: string, value: (from: number, to: number) => number) => {
-      const track_id = tracks.length + 1
+      const track_id = 100 + tracks.length
       tracks.push({ track_id, layer: 'os', name, process: '7 engine', thread: text })
       for (let t = 100e6; t < 25e9; t += 100e6) {
         const added = value(t - 100e6, t)
@@ -89,10 +89,12 @@ describe('late tokens', () => {
     thread('on_cpu_ns', '7 main', () => 50e6)
     thread('blocked_ns', '8 worker', (from, to) => 100e6 - stalled(from, to))
     thread('run_queue_wait_ns', '8 worker', stalled)
+    // Who waits next to it changes nothing.
+    thread('run_queue_wait_ns', '9 other', (from, to) => stalled(from, to) / 2)
     const report = await lateTokens(await runOf({ ...tables, tracks, counters }))
     expect(report?.causes[0]).toMatchObject({ cause: 'cpu_wait' })
     expect(report?.causes[0]?.tokens).toBeGreaterThanOrEqual(0.9 * (report?.looked_at ?? 0))
-    expect(report?.threads.map((each) => each.thread)).toEqual(['7 main', '8 worker'])
+    expect(report?.threads.map((each) => each.thread)).toEqual(['7 main', '8 worker', '9 other'])
     const worker = report?.threads[1]
     expect(worker?.late.on_cpu).toBeNull()
     // Blocked or waiting is all that it does: the one is what the other is not, but for the last, unsampled moment of the run.

@@ -74,7 +74,7 @@ export function signalCtes(gaps: string): string {
     measured AS (SELECT gap_id, ${columns.join(', ')} FROM touched JOIN (SELECT gap_id, b - a AS length FROM ${gaps}) USING (gap_id) GROUP BY gap_id),
     ${stepCtes(gaps)},
     signals AS (SELECT c.gap_id, ${stopped} AS stoppedNs, ${throttled} AS throttledNs, ${stolen} AS stolenNs, ${faults} AS majorFaults, ${disk} AS diskNs,
-        coalesce(${waitOs}, ${waitHost}) AS cpuWaitNs, ${preemptions} AS countedPreemptions, e.* EXCLUDE (gap_id)
+        coalesce(${waitHost}, ${waitOs}) AS cpuWaitNs, ${preemptions} AS countedPreemptions, e.* EXCLUDE (gap_id)
       FROM ${gaps} c LEFT JOIN measured m USING (gap_id) JOIN of_steps e USING (gap_id))`
 }
 

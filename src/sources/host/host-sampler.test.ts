@@ -115,6 +115,16 @@ describe('a sampler over a made-up /proc', () => {
     expect(seen.specs.filter((spec) => spec.process?.startsWith('404'))).toEqual([])
   })
 
+  it('a late sample and one right after it put off the look at threads by no more than one', () => {
+    const seen = new Collected()
+    const processes = [{ pid: 5, role: 'engine' }] as const
+    process(5, 'engine', 0, 9000)
+    const sampler = new SampledHost({ processes, serverPort: null, threadCpu: false }, seen, 50e9, proc)
+    for (const ms of [0, 100, 298, 300, 400, 500, 600]) sampler.sample(ms * 1e6)
+    sampler.close()
+    expect(seen.of('run_queue_wait_ns', 'engine').length).toBeGreaterThanOrEqual(5)
+  })
+
   it("of the waits of an engine's threads it tells the time in which one at least waited, were they independent", () => {
     const threads = (first: number, second: number) => {
       process(5, 'engine', 0, 9000, '', first)

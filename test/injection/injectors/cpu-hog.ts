@@ -11,7 +11,7 @@ export const cpuHog: Harm = {
   cause: 'cpu_wait',
   engine: 'llamacpp',
   leastMs: 600,
-  pauseMs: 1500,
+  pauseMs: 1000,
   tailMs: 30,
   async prepare({ url }) {
     const loops = Array.from({ length: LOOPS * availableParallelism() }, () =>

@@ -13,7 +13,7 @@ export const cpuQuota: Harm = {
   cause: 'throttled',
   engine: 'llamacpp',
   leastMs: 400,
-  pauseMs: 1200,
+  pauseMs: 1000,
   tailMs: PERIOD_US / 1000,
   async prepare({ pid, url }) {
     const { root, limit } = cpuController()

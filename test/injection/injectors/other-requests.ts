@@ -10,7 +10,7 @@ async function others(url: string, model: string, asks: () => readonly Asked[]):
   let cut: AbortController | null = null
   let ended: Promise<unknown> = Promise.resolve()
   const ask = async ({ prompt, tokens }: Asked, signal: AbortSignal) => {
-    const body = JSON.stringify({ model, prompt, max_tokens: tokens, ignore_eos: true, stream: true })
+    const body = JSON.stringify({ model, prompt, max_tokens: tokens, ignore_eos: true, temperature: 0, stream: true })
     const response = await fetch(`${url}/completions`, {
       ...{ method: 'POST', headers: { 'content-type': 'application/json' }, body, signal },
     })
@@ -45,15 +45,23 @@ const words = (count: number) =>
     i === 0 ? `${++asked} number` : `${(asked * 7919 + i * 104729) % 1000}`,
   ).join(' ')
 
-/** A prompt of some thousand tokens, decoded beside. */
+/** Room for 24 blocks of 128 tokens: a little more than one request may ask for. */
+const SMALL_CACHE = {
+  model: 'tiny',
+  contextTokens: 2048,
+  extraArguments: ['--num-gpu-blocks-override', '24', '--no-enable-prefix-caching'],
+}
+
+/** A prompt of more than a thousand tokens, decoded beside. */
 export const longPrefill: Harm = {
   name: 'long prefill beside',
   cause: 'prefill',
   engine: 'vllm',
+  engineOptions: SMALL_CACHE,
   leastMs: 0,
-  pauseMs: 2000,
+  pauseMs: 500,
   tailMs: 0,
-  prepare: ({ url, model }) => others(url, model, () => [{ prompt: words(900), tokens: 1 }]),
+  prepare: ({ url, model }) => others(url, model, () => [{ prompt: words(600), tokens: 1 }]),
 }
 
 /** Many answers at once, more than the KV cache has room for. */
@@ -61,11 +69,10 @@ export const fullCache: Harm = {
   name: 'KV cache exhausted',
   cause: 'preempted',
   engine: 'vllm',
-  // Ten blocks of 128 tokens: hardly more than one request may ask for.
-  engineOptions: { contextTokens: 1024, extraArguments: ['--num-gpu-blocks-override', '10'] },
+  engineOptions: SMALL_CACHE,
   leastMs: 0,
   pauseMs: 2000,
   tailMs: 0,
   prepare: ({ url, model }) =>
-    others(url, model, () => Array.from({ length: 6 }, () => ({ prompt: words(30), tokens: 300 }))),
+    others(url, model, () => Array.from({ length: 6 }, () => ({ prompt: words(30), tokens: 600 }))),
 }

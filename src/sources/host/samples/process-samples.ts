@@ -17,10 +17,10 @@ export interface ProcessRoot {
   role: Exclude<Role, 'machine'>
 }
 
-/** Past this many threads they are looked at, and children looked for, at every tenth sample only … */
-const MANY_THREADS = 64
-/** … and of fewer this often: it is most of what a sample costs, and finer than the kernel hands out time it tells little. */
+/** Threads are looked at, and children looked for, this often: most of what a sample costs, and finer it tells little … */
 const CLOSER_NS = 100e6
+/** … and past so many threads ten times more seldom. */
+const MANY_THREADS = 64
 
 interface ThreadTimes {
   waitNs: number
@@ -47,8 +47,9 @@ export class ProcessSamples implements Sampled {
   /** When the threads were looked at last. */
   private threadsNs: number | null = null
   private samples = 0
-  /** Samples until the next look at threads and for children. */
-  private untilCloser = 0
+  /** When threads were looked at last, and children looked for; whether the next sample does. */
+  private closerNs = 0
+  private isCloser = true
 
   /** Null where there is no such process. `uptime` is the text of /proc/uptime at run time `nowNs`. */
   static of(
@@ -107,10 +108,13 @@ export class ProcessSamples implements Sampled {
 
   sample(tNs: number, dtNs: number | null): void {
     const threadCount = [...this.processes.values()].reduce((sum, stat) => sum + stat.threads, 0)
-    const looksCloser = this.untilCloser === 0
     const first = this.samples++ === 0
-    const lessOften = threadCount > MANY_THREADS ? 10 : Math.round(CLOSER_NS / (dtNs ?? CLOSER_NS))
-    this.untilCloser = looksCloser ? Math.max(1, lessOften) - 1 : this.untilCloser - 1
+    const looksCloser = this.isCloser
+    if (looksCloser) this.closerNs = tNs
+    // By when the next one will come, or half a period later: whoever brings the texts must know what it reads. A late sample
+    // and the one right after it tell nothing of the period, and put off a look by one sample at most.
+    const nextNs = tNs + 1.5 * (dtNs ?? CLOSER_NS)
+    this.isCloser = nextNs - this.closerNs >= CLOSER_NS * (threadCount > MANY_THREADS ? 10 : 1)
     const now = looksCloser ? this.walk() : this.reread()
     this.members = [...now.keys()]
     const sum = (
@@ -152,7 +156,7 @@ export class ProcessSamples implements Sampled {
 
   /** What the next sample reads, `*` for all of a folder: for whoever has to bring the texts. */
   get paths(): string[] {
-    const closer = this.untilCloser === 0
+    const closer = this.isCloser
     // The first look is at all there is: what belongs to the root is not known yet.
     const pids = this.samples === 0 ? ['[0-9]*'] : [...this.members, ...this.unread].map(String)
     return pids.flatMap((pid) => [
