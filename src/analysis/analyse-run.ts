@@ -1,5 +1,6 @@
 import type { RunReader } from '../store/read/run-reader.ts'
 import type { RunJson } from '../trace/run-json.ts'
+import { certificate } from './certify/certificate.ts'
 import { type DefinitionsName, definedFigures } from './definitions/defined-figures.ts'
 import { hardwareFigures } from './hardware/hardware.ts'
 import { kernelFigures } from './kernels/kernels.ts'
@@ -71,6 +72,7 @@ export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}
     spans: await spanFigures(reader),
     late_tokens: await lateTokens(reader, options.lateLines),
     kernel_clock: await kernelClock(reader),
+    certificate: await certificate(reader),
     machine: await machineFigures(reader, span),
     hardware: await hardwareFigures(reader, span, options.requestLines),
     os: await osFigures(reader, span),

@@ -27,7 +27,7 @@ export const IS_TOKEN_EVENT = "kind IN ('content', 'reasoning', 'tool')"
 export const TOKEN_EVENTS = `(SELECT c.* FROM chunks c SEMI JOIN ${ANSWERED} a ON c.request_id = a.request_id WHERE ${IS_TOKEN_EVENT})`
 
 /** One row a token event: `gap_ns` since the request's token event before it, NULL at its first. */
-export const GAPS = `(SELECT request_id, t_ns - lag(t_ns) OVER (PARTITION BY request_id ORDER BY "index") AS gap_ns FROM ${TOKEN_EVENTS})`
+export const GAPS = `(SELECT request_id, t_ns, t_ns - lag(t_ns) OVER (PARTITION BY request_id ORDER BY "index") AS gap_ns FROM ${TOKEN_EVENTS})`
 
 /** The same of requests that no profiler slowed. */
 export const TIMED_GAPS = `(SELECT g.* FROM ${GAPS} g SEMI JOIN ${TIMED} t ON g.request_id = t.request_id)`

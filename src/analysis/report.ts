@@ -1,5 +1,6 @@
 import type { RunJson, VerdictLine } from '../trace/run-json.ts'
 import type { PHASES, Status, TOKEN_SOURCES } from '../trace/tables.ts'
+import type { Certificate } from './certify/certificate.ts'
 import type { DefinedFigures } from './definitions/defined-figures.ts'
 import type { Hardware } from './hardware/hardware.ts'
 import type { HtaKernels, Kernels } from './kernels/kernels.ts'
@@ -48,6 +49,8 @@ export interface Report {
   late_tokens: LateTokens | null
   /** The client's stamps against the kernel's own; null where its segments were not recorded. */
   kernel_clock: KernelClock | null
+  /** What each layer cost the run; null for a run without `--certify`. */
+  certificate: Certificate | null
   machine: Machine
   hardware: Hardware
   /** Null where the kernel's view was not recorded. */

@@ -194,6 +194,13 @@ export const OPTIONS = {
     doc: 'sets of probes: load, token, memory, sched, io, futex, gpu, cuda, net, arrivals, cpu, syscalls, or mmap, mlock, gpu-access alone',
     default: 'all but arrivals, cpu and syscalls',
   },
+  certify: {
+    kind: 'seconds',
+    value: 'S',
+    preset: '2',
+    min: 0.1,
+    doc: 'measure what watching costs: each layer is taken out and put back, in blocks of S seconds in random order, and `report` says what it adds to latency (docs/certify.md). S is 2 if left out',
+  },
   'otlp-listen': {
     kind: 'integer',
     value: 'PORT',

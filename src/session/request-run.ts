@@ -13,6 +13,7 @@ import type { PreparedSource } from '../sources/source.ts'
 import { openRun } from '../store/read/open-run.ts'
 import type { SealProgress } from '../store/seal/seal.ts'
 import type { EngineProvenance, RunPlan } from '../trace/run-json.ts'
+import { Certifier } from './certify/certifier.ts'
 import { type ClientSideView, startClientSide } from './client-side.ts'
 import { type LatestCounter, LatestCounters } from './live/latest-counters.ts'
 import { OfferGate } from './live/offer-gate.ts'
@@ -47,6 +48,8 @@ export interface RequestRunOptions {
   sources?: readonly PreparedSource[]
   /** Limits that the report holds the requests against. */
   slo?: readonly SloLimit[]
+  /** Each layer is taken out and put back in blocks of so many seconds, to see what it costs; null or absent: none is. */
+  certify?: number | null
   /** Requests of the whole schedule; null where the answers decide. */
   plannedRequests: number | null
 }
@@ -162,10 +165,16 @@ async function recordRequests(options: RequestRunOptions, stop: StopSignal, view
     view,
   )
   let failure: unknown = null
+  let certifier: Certifier | null = null
   try {
     const context = { ...sourceContext(recording, (text) => view.note?.(text)), writers }
     await Promise.all((options.sources ?? []).map((source) => source.start(context)))
     for (const { problem } of options.sources ?? []) if (problem !== null) view.note?.(problem)
+    if (options.certify != null) {
+      const layers = [sampler, ...(options.sources ?? [])]
+      const toggles = layers.flatMap(({ toggle }) => toggle ?? [])
+      certifier = new Certifier(context, toggles, { seed, blockS: options.certify })
+    }
     const { offerer } = options
     view.running?.({
       now: clock.now,
@@ -185,6 +194,7 @@ async function recordRequests(options: RequestRunOptions, stop: StopSignal, view
   } catch (error) {
     failure = error
   } finally {
+    await certifier?.stop()
     await side.close()
     await sampler.stop()
     await stopAll(options.sources)

@@ -42,12 +42,26 @@ export interface CapturedProfile {
   discard(): void
 }
 
+/** A layer that can be taken out of a run and put back while it goes on, to see what it costs. */
+export interface Toggle {
+  /** `host`, `gpu`, `engine metrics`, `os`. */
+  readonly name: string
+  /** What being off is: it pauses, or what it had attached is detached. */
+  readonly off: 'paused' | 'detached'
+  /** Resolves once it does nothing any more; rejects where it has ended. */
+  pause(): Promise<void>
+  /** Resolves once it works as before; rejects where it cannot. */
+  resume(): Promise<void>
+}
+
 /** A source that was found to work before the run began, or is off and says so in `problem`. */
 export interface PreparedSource {
   /** Why nothing, or nothing more, comes; null while all is well. */
   readonly problem: string | null
   /** Traces to be read into the run; known once it has stopped. */
   readonly captured?: CapturedProfile | null
+  /** Where it can be taken out for a while, once it has started; `stop` ends it in either state. */
+  readonly toggle?: Toggle
   /** Resolves once it samples; never rejects. */
   start(context: SourceContext): Promise<void>
   /** Ends it, started or not, and everything it began. */

@@ -121,6 +121,7 @@ export const fine: Figures = {
   spans: null,
   late_tokens: null,
   kernel_clock: null,
+  certificate: null,
   machine: {
     tracks: [
       track('client', 'event_loop_delay_p99_ns', 1e6),

@@ -8,11 +8,15 @@ import { type Limits, levelOf } from './rule.ts'
 export const GPU_MISSING_SHARE: Limits = { warn: 0.01, bad: 0.1 }
 
 /** GPU samples that are missing, and energy that cannot be told. Nothing of machines on which nothing was sampled. */
-export function hardwareLines({ hardware, offered }: Figures): VerdictLine[] {
-  return [...missingSamples(hardware), ...(offered.ok === 0 ? [] : hardware.energy.flatMap(refusedEnergy))]
+export function hardwareLines({ hardware, offered, certificate }: Figures): VerdictLine[] {
+  const onPurpose = certificate?.layers.some(({ layer }) => layer === 'gpu') ?? false
+  return [...missingSamples(hardware, onPurpose), ...(offered.ok === 0 ? [] : hardware.energy.flatMap(refusedEnergy))]
 }
 
-function missingSamples({ gpu_covered_share: share, gpus_silent: silent }: Figures['hardware']): VerdictLine[] {
+function missingSamples(
+  { gpu_covered_share: share, gpus_silent: silent }: Figures['hardware'],
+  onPurpose: boolean,
+): VerdictLine[] {
   if (silent.length > 0)
     return [
       {
@@ -25,9 +29,9 @@ function missingSamples({ gpu_covered_share: share, gpus_silent: silent }: Figur
   if (share === null || level === null) return []
   return [
     {
-      level,
+      level: onPurpose ? 'note' : level,
       what: 'gpu_samples',
-      text: `GPU samples are missing for ${percent(1 - share)} of the time: nothing is said of it`,
+      text: `GPU samples are missing for ${percent(1 - share)} of the time${onPurpose ? ', most of it taken out by --certify' : ''}: nothing is said of it`,
     },
   ]
 }

@@ -13,6 +13,7 @@ import type { Rule } from './rule.ts'
 import { startLag, unsentRequests } from './schedule.ts'
 import { sameHost } from './server.ts'
 import { countedEvents, lostRows, tokenDrift, uncheckedTls } from './trust.ts'
+import { watchingLines } from './watching.ts'
 
 const one = (rule: Rule) => (figures: Figures) => rule(figures) ?? []
 
@@ -41,6 +42,7 @@ const THEMES: readonly ((figures: Figures) => VerdictLine | VerdictLine[])[] = [
   one(busyMachine),
   hardwareLines,
   osLines,
+  watchingLines,
   one(tokenDrift),
   one(countedEvents),
   one(uncheckedTls),

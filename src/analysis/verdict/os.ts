@@ -1,3 +1,4 @@
+import { CERTIFY_GAP } from '../../trace/certify.ts'
 import type { VerdictLine } from '../../trace/run-json.ts'
 import { duration, percent } from '../quantity.ts'
 import type { Figures } from '../report.ts'
@@ -11,7 +12,7 @@ const BUSY_S = 0.1
 export function osLines({ os }: Figures): VerdictLine[] {
   if (os === null) return []
   const lines: VerdictLine[] = os.gaps.map(({ why, s }) => ({
-    level: 'warn',
+    level: why === CERTIFY_GAP ? 'note' : 'warn',
     what: 'os_gap',
     text: `The kernel's view is missing or inexact for ${duration(s * 1e3)}: ${why}`,
   }))

@@ -53,6 +53,7 @@ export const SCHEDULE_OPTIONS = [
   ...HARDWARE_OPTIONS,
   ...PROFILE_OPTIONS,
   ...OS_OPTIONS,
+  'certify',
   ...LIVE_OPTIONS,
   'slo',
   'env-file',
@@ -223,6 +224,7 @@ export async function requestRunOf(given: OfferedSchedule): Promise<RequestRunOp
       settings: withoutSecrets(settings),
       stream: !options['no-stream'],
       texts: options.texts,
+      ...(options.certify === undefined ? {} : { certify_block_s: options.certify }),
       ...offering.config,
     },
     sampling: { ...common.sampling, seed: `${seed} + request_id` },
@@ -251,6 +253,7 @@ export async function requestRunOf(given: OfferedSchedule): Promise<RequestRunOp
     },
     ...(options.slo === undefined ? {} : { slo: parseSlo(options.slo) }),
     sources: await prepareSources(settings),
+    certify: options.certify ?? null,
   }
 }
 

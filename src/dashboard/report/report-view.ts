@@ -3,6 +3,7 @@ import type { Report } from '../../analysis/report.ts'
 import type { VerdictLine } from '../../trace/run-json.ts'
 import { type Paint, paintFor } from '../text/paint.ts'
 import { clip, pad, printable, textWidth, wrap } from '../text/text.ts'
+import { certificateLines } from './certificate-view.ts'
 import { definitionLines } from './definitions-view.ts'
 import { energyLines, speedPlot, stageLines } from './hardware-view.ts'
 import { kernelLines } from './kernels-view.ts'
@@ -51,6 +52,7 @@ export function reportText(report: Report, { width: asked, color }: ReportTextOp
       timeLines(report, width, paint),
     ],
     ["the client's clock", wrapped(kernelClockLines(report))],
+    ['what watching costs, with 95 % intervals', certificateLines(report, paint)],
     ['late tokens', lateLines(report, width, paint)],
     ['steps of the engine', stepLines(report, paint)],
     ['as the server says of its requests', spanLines(report, paint)],

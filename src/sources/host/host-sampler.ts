@@ -7,7 +7,8 @@ import { builtFile } from '../../base/worker-file.ts'
 import { codeOf } from '../../trace/columns.ts'
 import type { RowWriter } from '../../trace/row-writer.ts'
 import { type counters, LAYERS, type tracks } from '../../trace/tables.ts'
-import type { SamplerBatch, SamplerThreadData } from './sampler-messages.ts'
+import type { Toggle } from '../source.ts'
+import type { SamplerBatch, SamplerRequest, SamplerThreadData } from './sampler-messages.ts'
 import type { ProcessRoot } from './samples/process-samples.ts'
 
 /** A thread that does not end within this is ended. */
@@ -32,6 +33,7 @@ export interface HostSamplerOptions {
 export interface HostSamplerHandle {
   /** Why nothing, or nothing more, is sampled, in a sentence; null while all is well. */
   readonly problem: string | null
+  readonly toggle?: Toggle
   /** Takes a last sample, hands over what is left and ends the thread. */
   stop(): Promise<void>
 }
@@ -75,14 +77,28 @@ export async function startHostSampler(options: HostSamplerOptions, sinks: Count
   })
   worker.unref()
   await Promise.race([first, exit])
+  const ask = (request: SamplerRequest): void => worker.postMessage(request)
+  /** It answers either with what it has. */
+  const switched = async (request: 'pause' | 'resume'): Promise<void> => {
+    if (ended) throw new Error('it has stopped')
+    const answer = new Promise<void>((resolve) => worker.once('message', () => resolve()))
+    ask(request)
+    await Promise.race([answer, exit])
+  }
   return {
+    toggle: {
+      name: 'host',
+      off: 'paused',
+      pause: () => switched('pause'),
+      resume: () => switched('resume'),
+    },
     get problem() {
       return problem
     },
     async stop() {
       if (ended) return
       worker.ref()
-      worker.postMessage('stop')
+      ask('stop')
       const late = setTimeout(() => void worker.terminate(), STOP_MS)
       await exit
       clearTimeout(late)

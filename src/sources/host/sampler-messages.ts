@@ -12,3 +12,6 @@ export interface SamplerBatch {
   tracks: [id: number, spec: TrackSpec][]
   samples: Float64Array<ArrayBuffer>
 }
+
+/** What the thread is asked: to end, to sample nothing for a while, or to go on. */
+export type SamplerRequest = 'stop' | 'pause' | 'resume'

@@ -1,13 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { createRunClock } from '../../base/time.ts'
 import { SampledHost } from './sampled-host.ts'
-import type { SamplerBatch, SamplerThreadData } from './sampler-messages.ts'
+import type { SamplerBatch, SamplerRequest, SamplerThreadData } from './sampler-messages.ts'
 import type { SampleSink, TrackSpec } from './samples/samples.ts'
 
 /** Batches are small, but each wakes the client's thread. */
 const POST_EVERY_MS = 200
 
-/** The thread's whole life: samples on a grid of `periodMs`, until any message comes. */
+/** The thread's whole life: samples on a grid of `periodMs`, until it is asked to stop. */
 function run(port: NonNullable<typeof parentPort>, data: SamplerThreadData): void {
   const clock = createRunClock(data.clock)
   let tracks: [number, TrackSpec][] = []
@@ -46,8 +46,15 @@ function run(port: NonNullable<typeof parentPort>, data: SamplerThreadData): voi
     while (next <= now) next += data.periodMs
     timer = setTimeout(tick, next - now)
   }
-  port.once('message', () => {
+  port.on('message', (request: SamplerRequest) => {
     clearTimeout(timer)
+    if (request !== 'stop') {
+      post()
+      // The first sample after a pause speaks for all of it.
+      next = performance.now() + data.periodMs
+      if (request === 'resume') timer = setTimeout(tick, data.periodMs)
+      return
+    }
     // The kernel counts CPU time in ticks: over a window of a few ms a share would be noise.
     if (next - performance.now() < data.periodMs / 2) sampler.sample(clock.now())
     sampler.close()

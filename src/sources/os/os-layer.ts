@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { LayerlineError } from '../../base/errors.ts'
+import { CERTIFY_GAP } from '../../trace/certify.ts'
 import { BootClock, monotonicNs } from './clock/boot-clock.ts'
 import { librariesFor } from './libraries.ts'
 import type { OsCount, OsOptions, OsSink, OsTrack } from './os-messages.ts'
@@ -29,7 +30,10 @@ export class OsLayer {
   readonly options: OsOptions
   readonly sink: OsSink
   readonly processes = new Processes()
-  private readonly programs: Program[] = []
+  private programs: Program[] = []
+  /** Files that were attached at any time, and what programs that have ended counted. */
+  private readonly attachedFiles = new Set<string>()
+  private readonly pastCounts = new Map<string, OsCount>()
   readonly clock: BootClock
   private readonly load: LoadStory
   private readonly starts = new Map<number, number | null>()
@@ -44,6 +48,9 @@ export class OsLayer {
   private segments: number | null = null
   private beganNs = 0
   private stopped = false
+  /** Since when its probes are off; null while they are on. */
+  private pausedNs: number | null = null
+  private detaching = false
   private otherPids = false
   private gaps: number | null = null
   private readonly onCpuTracks = new Map<number, number>()
@@ -62,13 +69,18 @@ export class OsLayer {
 
   /** Resolves when all probes that work here are attached; throws where none of the kernel's own does. */
   async start(): Promise<void> {
-    const { target } = this.options
+    const { target, files } = this.options
     this.beganNs = monotonicNs()
+    this.libraryFiles.push(...files.map(readProbeFile).filter(({ libraries }) => libraries.length > 0))
+    await this.attachAll(target.kind === 'processes' ? target.pids : [])
+  }
+
+  private async attachAll(roots: readonly number[]): Promise<void> {
     const files = this.options.files.map(readProbeFile)
-    this.libraryFiles.push(...files.filter(({ libraries }) => libraries.length > 0))
-    const pids = target.kind === 'processes' ? withDescendants(target.pids) : []
+    const pids = withDescendants(roots)
     for (const pid of pids) this.meet(pid)
-    const kernel = [readProbeFile('follow'), ...files.filter(({ libraries }) => libraries.length === 0)]
+    const works = (file: ProbeFile) => !this.missing.some((each) => each.file === file.name)
+    const kernel = [readProbeFile('follow'), ...files.filter((file) => file.libraries.length === 0 && works(file))]
     const found = [...this.options.libraries, ...pids.flatMap(mappedFiles)]
     await Promise.all([this.attachKernel(kernel, pids), this.attachLibraries([...new Set(found)], pids)])
     this.clock.look()
@@ -76,22 +88,52 @@ export class OsLayer {
     this.libraryTimer = setInterval(() => this.lookForLibraries(), LIBRARY_LOOK_MS)
   }
 
+  /** Takes all probes off until `resume`: what is counted goes on where it was. */
+  async pause(): Promise<void> {
+    if (this.stopped || this.pausedNs !== null) return
+    this.pausedNs = monotonicNs()
+    await this.detachAll()
+    this.attachedLibraries.clear()
+  }
+
+  /** Puts the probes back, on what lives of the target and its children; throws where none can be attached. */
+  async resume(): Promise<void> {
+    if (this.stopped || this.pausedNs === null) return
+    const sinceNs = this.pausedNs
+    await this.attachAll([...this.known].filter((pid) => existsSync(`/proc/${pid}`)))
+    this.pausedNs = null
+    this.gap(sinceNs, monotonicNs(), CERTIFY_GAP)
+  }
+
+  private async detachAll(): Promise<void> {
+    clearInterval(this.clockTimer)
+    clearInterval(this.libraryTimer)
+    this.detaching = true
+    await Promise.all(this.programs.map((program) => program.stop()))
+    this.detaching = false
+    for (const program of this.programs) addCounts(this.pastCounts, program.counts())
+    this.programs = []
+  }
+
   /** Reads the last counts and ends every bpftrace. */
   async stop(): Promise<void> {
     if (this.stopped) return
     this.stopped = true
-    clearInterval(this.clockTimer)
-    clearInterval(this.libraryTimer)
-    await Promise.all(this.programs.map((program) => program.stop()))
+    await this.detachAll()
+    if (this.pausedNs !== null) this.gap(this.pausedNs, monotonicNs(), CERTIFY_GAP)
     this.load.end()
-    if (this.programs.length > 0) this.tellProbes()
+    if (this.attachedFiles.size > 0) this.tellProbes()
     if (this.load.cutPaths > 0)
       this.sink.note(`os: ${this.load.cutPaths} paths were longer than a probe can hold and are cut off`)
   }
 
   /** Counts by process and name of the thread, so far. */
   counts(): OsCount[] {
-    return this.programs.flatMap((program) => program.counts())
+    const now = this.programs.flatMap((program) => program.counts())
+    if (this.pastCounts.size === 0) return now
+    const all = new Map(this.pastCounts)
+    addCounts(all, now)
+    return [...all.values()]
   }
 
   private meet(pid: number): void {
@@ -161,7 +203,10 @@ export class OsLayer {
     this.programs.push(program)
     try {
       await program.ready
+      for (const { name } of files) this.attachedFiles.add(name)
     } catch (error) {
+      // Taken off before it was on.
+      if (this.detaching) return
       this.programs.splice(this.programs.indexOf(program), 1)
       throw error
     }
@@ -205,8 +250,7 @@ export class OsLayer {
   /** A track without rows that says which probes looked, and which could not. */
   private tellProbes(): void {
     const missing = this.missing.map(({ file, error }) => ({ file, why: error.message }))
-    const attached = this.programs.flatMap((program) => program.fileNames)
-    this.machineTrack('probes', { source: 'bpftrace', kind: 'instants', attached: [...new Set(attached)], missing })
+    this.machineTrack('probes', { source: 'bpftrace', kind: 'instants', attached: [...this.attachedFiles], missing })
   }
 
   private machineTrack(name: string, attrs: OsTrack['attrs']): number {
@@ -272,6 +316,13 @@ export class OsLayer {
       this.known.delete(pid)
       tell('exit')
     }
+  }
+}
+
+function addCounts(all: Map<string, OsCount>, counts: readonly OsCount[]): void {
+  for (const each of counts) {
+    const key = `${each.name} ${each.pid} ${each.comm}`
+    all.set(key, { ...each, value: each.value + (all.get(key)?.value ?? 0) })
   }
 }
 

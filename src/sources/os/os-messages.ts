@@ -105,6 +105,9 @@ interface Problem {
   readonly hint: string | null
 }
 
+/** What the thread is asked: to end, to take its probes off for a while, or to put them back. */
+export type OsThreadRequest = 'stop' | 'pause' | 'resume'
+
 export type OsThreadMessage =
   | {
       readonly kind: 'ready'
@@ -113,4 +116,6 @@ export type OsThreadMessage =
       readonly missing: readonly (Problem & { readonly file: string })[]
     }
   | ({ readonly kind: 'failed' } & Problem)
+  /** The last pause or resume is done; or why it could not be. */
+  | { readonly kind: 'switched'; readonly problem: Problem | null }
   | ({ readonly kind: 'batch' } & OsBatch)

@@ -4,7 +4,7 @@ import { errorText, LayerlineError } from '../../base/errors.ts'
 import { builtFile } from '../../base/worker-file.ts'
 import { codeOf } from '../../trace/columns.ts'
 import { LAYERS } from '../../trace/tables.ts'
-import type { PreparedSource, SourceContext } from '../source.ts'
+import type { PreparedSource, SourceContext, Toggle } from '../source.ts'
 import {
   OS_DEFAULTS,
   type OsBatch,
@@ -13,6 +13,7 @@ import {
   type OsOptions,
   type OsTarget,
   type OsThreadMessage,
+  type OsThreadRequest,
 } from './os-messages.ts'
 import { DEFAULT_PROBES, probeSet } from './probe-sets.ts'
 
@@ -47,6 +48,8 @@ export interface OsTotal {
 export interface OsSource extends PreparedSource {
   /** What of the probes does not work here, in a sentence each. */
   readonly missing: readonly string[]
+  /** Whether probes count; else /proc is read, which shows no calls. */
+  readonly probed: boolean
   /** Counts by process and name, as last told. */
   counts(): readonly OsCount[]
   /** What was added under each name of a track, by process. */
@@ -84,9 +87,11 @@ export async function prepareOs(options: OsSourceOptions): Promise<OsSource> {
 
 class ThreadSource implements OsSource {
   problem: string | null = null
+  probed = true
   missing: readonly string[] = []
   onEvent: ((event: OsEvent) => void) | null = null
   readonly ready: Promise<void>
+  private onSwitched: (problem: { message: string; hint: string | null } | null) => void = () => undefined
   private readonly worker: Worker
   private readonly exit: Promise<void>
   private ended = false
@@ -111,9 +116,11 @@ class ThreadSource implements OsSource {
         else if (message.kind === 'ready') {
           const { without, missing } = message
           this.missing = missing.map((each) => `os: ${each.file}: ${problemText(each)}`)
+          this.probed = without === null
           if (without !== null) this.problem = `os: from /proc alone: ${problemText(without)}`
           resolve()
-        } else {
+        } else if (message.kind === 'switched') this.onSwitched(message.problem)
+        else {
           const { message: why, hint } = message
           reject(new LayerlineError('missing/os', `os: ${why}`, hint === null ? {} : { hint }))
         }
@@ -138,10 +145,36 @@ class ThreadSource implements OsSource {
     this.kept = []
   }
 
+  /** bpftrace ends and is started anew: probes that only looked away would still cost most of what they do. */
+  get toggle(): Toggle {
+    return {
+      name: 'os',
+      off: this.probed ? 'detached' : 'paused',
+      pause: () => this.switched('pause'),
+      resume: () => this.switched('resume'),
+    }
+  }
+
+  private async switched(request: 'pause' | 'resume'): Promise<void> {
+    if (this.ended) throw new Error('it has stopped')
+    const answer = new Promise<void>((resolve, reject) => {
+      this.onSwitched = (problem) => {
+        if (problem === null) resolve()
+        else reject(new Error(problemText(problem)))
+      }
+    })
+    this.ask(request)
+    await Promise.race([answer, this.exit])
+  }
+
+  private ask(request: OsThreadRequest): void {
+    this.worker.postMessage(request)
+  }
+
   async stop(): Promise<void> {
     if (this.ended) return
     this.worker.ref()
-    this.worker.postMessage('stop')
+    this.ask('stop')
     const late = setTimeout(() => void this.worker.terminate(), STOP_MS)
     await this.exit
     clearTimeout(late)

@@ -1,19 +1,25 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { errorText, LayerlineError } from '../../base/errors.ts'
 import { OsLayer } from './os-layer.ts'
-import type { OsBatch, OsOptions, OsSink, OsThreadMessage } from './os-messages.ts'
+import type { OsBatch, OsOptions, OsSink, OsThreadMessage, OsThreadRequest } from './os-messages.ts'
 import { ProcView } from './proc/proc-view.ts'
 
 /** Batches are small, but each wakes the client's thread. */
 const POST_EVERY_MS = 200
 
-/** The thread's whole life: attaches, tells that it has, sends what it sees, and ends when any message comes. */
+/** The thread's whole life: attaches, tells that it has, sends what it sees, and ends when it is asked to. */
 async function run(port: NonNullable<typeof parentPort>, options: OsOptions): Promise<void> {
   const post = (message: OsThreadMessage): void => port.postMessage(message)
   const outbox = new Outbox()
   const probes = new OsLayer(options, outbox)
-  const told = new Promise<void>((resolve) => port.once('message', () => resolve()))
   let without: ReturnType<typeof problemOf> | null = null
+  let work: Promise<void> = Promise.resolve()
+  const told = new Promise<void>((resolve) =>
+    port.on('message', (request: OsThreadRequest) => {
+      if (request === 'stop') resolve()
+      else work = work.then(() => switchTo(request))
+    }),
+  )
   try {
     await probes.start()
   } catch (error) {
@@ -29,12 +35,32 @@ async function run(port: NonNullable<typeof parentPort>, options: OsOptions): Pr
   view.start()
   const missing = probes.missing.map(({ file, error }) => ({ file, ...problemOf(error) }))
   post({ kind: 'ready', without, missing })
-  const timer = setInterval(() => post({ kind: 'batch', ...outbox.take(probes.counts()) }), POST_EVERY_MS)
+  const postBatch = (): void => post({ kind: 'batch', ...outbox.take(probes.counts()) })
+  let timer = setInterval(postBatch, POST_EVERY_MS)
+  async function switchTo(request: 'pause' | 'resume'): Promise<void> {
+    let problem: ReturnType<typeof problemOf> | null = null
+    try {
+      if (request === 'pause') {
+        view.pause()
+        if (without === null) await probes.pause()
+        clearInterval(timer)
+        postBatch()
+      } else {
+        if (without === null) await probes.resume()
+        view.resume()
+        timer = setInterval(postBatch, POST_EVERY_MS)
+      }
+    } catch (error) {
+      problem = problemOf(error)
+    }
+    post({ kind: 'switched', problem })
+  }
   await told
+  await work
   clearInterval(timer)
   view.stop()
   await probes.stop()
-  post({ kind: 'batch', ...outbox.take(probes.counts()) })
+  postBatch()
   port.close()
 }
 
@@ -47,9 +73,15 @@ class Outbox implements OsSink {
   private batch = emptyBatch()
   private samples: number[] = []
   private tracks = 0
+  /** Probes that are put back count on where they were. */
+  private readonly counted = new Map<string, number>()
 
   track(track: Parameters<OsSink['track']>[0]): number {
+    const key = track.attrs.kind === 'delta' ? JSON.stringify(track) : null
+    const known = key === null ? undefined : this.counted.get(key)
+    if (known !== undefined) return known
     this.batch.tracks.push([this.tracks, track])
+    if (key !== null) this.counted.set(key, this.tracks)
     return this.tracks++
   }
 

@@ -47,10 +47,11 @@ export class Program {
   private flushed = false
   /** Since when counts come too late to tell when they were counted. */
   private stalledNs: number | null = null
+  /** It takes its probes off, and reads nothing meanwhile. */
+  private stopping = false
   private readonly stacks = new Stacks()
   private diedNs: number | null = null
   private how = ''
-  readonly fileNames: readonly string[]
 
   /** Resolves when its probes are attached. */
   readonly ready: Promise<void>
@@ -58,7 +59,6 @@ export class Program {
   constructor(layer: ProgramHost, options: ProgramOptions) {
     this.layer = layer
     this.options = options
-    this.fileNames = options.files.map(({ name }) => name)
     const { mapKeys } = layer.options
     this.rows = new CountRows({
       maps: options.files.flatMap((file) => file.maps.map((spec) => ({ spec, file: file.name }))),
@@ -79,6 +79,7 @@ export class Program {
   }
 
   async stop(): Promise<void> {
+    this.stopping = true
     await this.bpftrace.stop()
     this.stacks.tell(this.layer.sink, this.layer.processes, (pid) => this.layer.startOf(pid))
     if (this.diedNs !== null) this.layer.gap(this.diedNs, monotonicNs(), `bpftrace ${this.how}`)
@@ -142,7 +143,7 @@ export class Program {
     const tickNs = clock.toMonotonic(this.lastTickBootNs)
     const lateNs = nowNs - tickNs
     if (lateNs > LATE_TICKS * options.tickMs * 1e6) {
-      this.stalledNs ??= tickNs
+      if (!this.stopping) this.stalledNs ??= tickNs
       this.rows.tick(nowNs, this.lastTickBootNs + lateNs)
       return
     }

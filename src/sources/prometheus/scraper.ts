@@ -1,6 +1,7 @@
 import { errorText } from '../../base/errors.ts'
+import { CERTIFY_GAP } from '../../trace/certify.ts'
 import { GapTrack } from '../gap-track.ts'
-import type { PreparedSource, SourceContext } from '../source.ts'
+import type { PreparedSource, SourceContext, Toggle } from '../source.ts'
 import { fetchMetrics, type MetricsSource } from './metrics-page.ts'
 
 export interface ScraperOptions extends MetricsSource {
@@ -38,6 +39,7 @@ export class MetricsScraper implements PreparedSource {
   private same = 0
   private down = false
   private stopped = false
+  private paused = false
 
   constructor(options: ScraperOptions) {
     this.options = options
@@ -52,6 +54,25 @@ export class MetricsScraper implements PreparedSource {
     await this.scrape()
     this.dueMs = performance.now()
     this.schedule()
+  }
+
+  get toggle(): Toggle {
+    const { label: name } = this.options
+    return {
+      name,
+      off: 'paused',
+      pause: async () => {
+        this.paused = true
+        clearTimeout(this.timer)
+        await this.scraping
+        this.gaps?.outage(CERTIFY_GAP)
+      },
+      resume: async () => {
+        this.paused = false
+        this.dueMs = performance.now()
+        this.schedule()
+      },
+    }
   }
 
   /** Takes a last page, so that totals cover the whole run. */
@@ -74,7 +95,7 @@ export class MetricsScraper implements PreparedSource {
     while (this.dueMs <= now) this.dueMs += waitMs
     this.timer = setTimeout(() => {
       this.scraping = this.scrape().then(() => {
-        if (!this.stopped) this.schedule()
+        if (!this.stopped && !this.paused) this.schedule()
       })
     }, this.dueMs - now)
     this.timer.unref()

@@ -49,6 +49,24 @@ describe("this machine's nvidia-smi (a fake)", () => {
     expect(run.outages()).toEqual([])
   })
 
+  it('stands still while it is paused, which is a gap, goes on, and is ended in either state', async () => {
+    const { source, run } = await started(20)
+    await source.toggle?.pause()
+    const count = () => run.of('pstate', '0 ').length
+    // What it had said already comes.
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    const before = count()
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    expect(count()).toBe(before)
+    await source.toggle?.resume()
+    expect(await until(() => count() > before + 5)).toBe(true)
+    expect(run.outages()).toMatchObject([{ name: 'taken out by --certify' }])
+    expect(run.outages()[0]?.dur_ns).toBeGreaterThan(0.6e9)
+    await source.toggle?.pause()
+    await source.stop()
+    expect(run.notes).toEqual([])
+  })
+
   it('of an old driver is asked what it has', async () => {
     process.env.FAKE_SMI_DRIVER = 'old'
     const { source, run } = await started(50)

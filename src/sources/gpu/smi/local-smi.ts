@@ -1,9 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { hostname } from 'node:os'
 import { errorCode, LayerlineError } from '../../../base/errors.ts'
+import { CERTIFY_GAP } from '../../../trace/certify.ts'
 import { GapTrack } from '../../gap-track.ts'
 import { hostProvenance } from '../../host/provenance.ts'
-import type { PreparedSource, SourceContext } from '../../source.ts'
+import type { PreparedSource, SourceContext, Toggle } from '../../source.ts'
 import { Backoff } from '../backoff.ts'
 import { BatchedPipe } from '../batched-pipe.ts'
 import { smiError } from './smi-errors.ts'
@@ -70,6 +71,7 @@ class LocalSmi implements PreparedSource {
   private clockTimer: NodeJS.Timeout | undefined
   private lastWords = ''
   private stopped = false
+  private paused = false
 
   constructor(inventory: SmiInventory, options: SmiSourceOptions, pipe: BatchedPipe) {
     this.inventory = inventory
@@ -106,6 +108,21 @@ class LocalSmi implements PreparedSource {
     }
   }
 
+  /** nvidia-smi stands still: starting it anew would wake the driver each time. */
+  readonly toggle: Toggle = {
+    name: 'gpu',
+    off: 'paused',
+    pause: async () => {
+      this.paused = true
+      this.child?.kill('SIGSTOP')
+      this.gaps?.outage(CERTIFY_GAP)
+    },
+    resume: async () => {
+      this.paused = false
+      this.child?.kill('SIGCONT')
+    },
+  }
+
   async stop(): Promise<void> {
     if (this.stopped) return
     this.stopped = true
@@ -114,6 +131,7 @@ class LocalSmi implements PreparedSource {
     const { child } = this
     if (child !== null) {
       child.kill('SIGTERM')
+      child.kill('SIGCONT')
       const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
       await this.exited
       clearTimeout(late)
@@ -132,6 +150,7 @@ class LocalSmi implements PreparedSource {
     const { writeFd } = this.pipe
     const child = spawn(SMI, args, { stdio: ['ignore', writeFd, writeFd] })
     this.child = child
+    if (this.paused) child.kill('SIGSTOP')
     child.on('error', (error) => {
       this.lastWords = error.message
     })

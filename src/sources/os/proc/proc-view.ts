@@ -56,6 +56,16 @@ export class ProcView {
       this.others = new Set(withDescendants([target.childrenOf]))
     }
     this.tick()
+    this.resume()
+  }
+
+  /** Looks at nothing until `resume`; the first look after it speaks for all of the pause. */
+  pause(): void {
+    clearInterval(this.timer)
+  }
+
+  resume(): void {
+    clearInterval(this.timer)
     this.timer = setInterval(() => this.tick(), this.options.tickMs)
   }
 
