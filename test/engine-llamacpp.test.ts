@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isSameProcessAlive, processStart } from '../src/base/process-identity.ts'
 import { builtFile } from '../src/base/worker-file.ts'
 import type { Engine } from '../src/engines/care/engine.ts'
-import { stopEngine } from '../src/engines/care/running-engines.ts'
+import { stopEngine } from '../src/engines/care/process/running-engines.ts'
 import { listEngines } from '../src/engines/engines.ts'
 import { startLlamacpp } from '../src/engines/llamacpp/control.ts'
 

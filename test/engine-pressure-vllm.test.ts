@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { freePort } from '../src/engines/care/port.ts'
+import { freePort } from '../src/engines/care/process/port.ts'
 import { openRun } from '../src/store/read/open-run.ts'
 import { layerline } from './support/cli.ts'
 import { tempFolder } from './support/temp-folder.ts'

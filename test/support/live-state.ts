@@ -1,4 +1,4 @@
-import { History } from '../../src/dashboard/live/history.ts'
+import { History } from '../../src/dashboard/live/chart/history.ts'
 import type { LiveState } from '../../src/dashboard/live/live-state.ts'
 import type { Latency, LiveFigures } from '../../src/session/live/live-figures.ts'
 

@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
-import { cacheFolder } from '../../src/engines/care/cache.ts'
-import { stopEngine } from '../../src/engines/care/running-engines.ts'
+import { cacheFolder } from '../../src/engines/care/install/cache.ts'
+import { stopEngine } from '../../src/engines/care/process/running-engines.ts'
 import { installLlamacpp } from '../../src/engines/llamacpp/install/install.ts'
 
 export interface OwnCache {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { cacheFolder } from '../../src/engines/care/cache.ts'
+import { cacheFolder } from '../../src/engines/care/install/cache.ts'
 
 const run = promisify(execFile)
 

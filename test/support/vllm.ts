@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
 import { errorText } from '../../src/base/errors.ts'
 import type { Engine, StartOptions } from '../../src/engines/care/engine.ts'
-import { pythonCommand } from '../../src/engines/care/python.ts'
+import { pythonCommand } from '../../src/engines/care/install/python.ts'
 import { startVllm } from '../../src/engines/vllm/control.ts'
 import { chooseBuild, PYTHON } from '../../src/engines/vllm/pins.ts'
 

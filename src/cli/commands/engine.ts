@@ -1,6 +1,6 @@
 import { EXIT, LayerlineError } from '../../base/errors.ts'
 import type { EngineStatus } from '../../engines/care/engine.ts'
-import { stopEngine } from '../../engines/care/running-engines.ts'
+import { stopEngine } from '../../engines/care/process/running-engines.ts'
 import { ENGINE_NAMES, ENGINES, type EngineName, listEngines } from '../../engines/engines.ts'
 import { defineCommand } from '../command.ts'
 import { engineProgress } from '../views/engine-progress.ts'

@@ -1,5 +1,5 @@
-import { cacheFolder, cacheLayout } from '../../engines/care/cache.ts'
-import { type RunningEngine, runningEngines } from '../../engines/care/running-engines.ts'
+import { cacheFolder, cacheLayout } from '../../engines/care/install/cache.ts'
+import { type RunningEngine, runningEngines } from '../../engines/care/process/running-engines.ts'
 
 /** The engine in our care behind a URL of this machine. */
 export function ownEngine(url: string | undefined): RunningEngine | undefined {

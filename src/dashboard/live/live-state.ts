@@ -1,5 +1,5 @@
 import type { LiveFigures } from '../../session/live/live-figures.ts'
-import type { History } from './history.ts'
+import type { History } from './chart/history.ts'
 
 export const VIEWS = ['load', 'latency', 'machine'] as const
 export type ViewName = (typeof VIEWS)[number]

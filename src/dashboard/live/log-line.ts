@@ -1,5 +1,5 @@
 import type { LiveFigures } from '../../session/live/live-figures.ts'
-import { clockTime, shortBytes, shortCount, shortDuration, shortNumber, shortShare } from './short.ts'
+import { clockTime, shortBytes, shortCount, shortDuration, shortNumber, shortShare } from './chart/short.ts'
 
 /** The figures in one line, for logs and pipes; latencies are of the last sample interval. */
 export function logLine(figures: LiveFigures): string {

@@ -1,5 +1,5 @@
+import type { RunningEngine } from './process/running-engines.ts'
 import type { OnProgress } from './progress.ts'
-import type { RunningEngine } from './running-engines.ts'
 
 export interface StartOptions {
   /** 0 or absent: any free one. */

@@ -1,4 +1,4 @@
-import type { CacheLayout } from './cache.ts'
+import type { CacheLayout } from './install/cache.ts'
 
 export interface Progress {
   /** Changes where another step begins. */

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import { cacheFolder, cacheLayout } from '../care/cache.ts'
-import { fileBytes, folderBytes } from '../care/checked-file.ts'
 import type { EngineStatus } from '../care/engine.ts'
-import { enginesNamed } from '../care/running-engines.ts'
-import { MODEL, modelReady, smallModelFile } from '../care/small-model.ts'
+import { cacheFolder, cacheLayout } from '../care/install/cache.ts'
+import { fileBytes, folderBytes } from '../care/install/checked-file.ts'
+import { MODEL, modelReady, smallModelFile } from '../care/install/small-model.ts'
+import { enginesNamed } from '../care/process/running-engines.ts'
 import { engineFolder, engineReady } from './install/install-engine.ts'
 import { ENGINE, platformPin, thisMachine } from './install/pins.ts'
 

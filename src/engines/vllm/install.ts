@@ -1,6 +1,6 @@
-import { cacheFolder, cacheLayout } from '../care/cache.ts'
 import type { InstalledEngine } from '../care/engine.ts'
-import { installOnce } from '../care/install-once.ts'
+import { cacheFolder, cacheLayout } from '../care/install/cache.ts'
+import { installOnce } from '../care/install/install-once.ts'
 import type { OnProgress } from '../care/progress.ts'
 import { environmentFolder, environmentReady, installEnvironment } from './environment.ts'
 import { type PreparedKind, preparedFolder, preparedReady, prepareModel } from './models.ts'

@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { LayerlineError } from '../../base/errors.ts'
-import type { CacheLayout } from '../care/cache.ts'
-import { fileDigest, hasStamp, writeStamp } from '../care/checked-file.ts'
+import type { CacheLayout } from '../care/install/cache.ts'
+import { fileDigest, hasStamp, writeStamp } from '../care/install/checked-file.ts'
+import { installModel, MODEL, modelReady, smallModelFile } from '../care/install/small-model.ts'
 import type { InstallStep } from '../care/progress.ts'
-import { installModel, MODEL, modelReady, smallModelFile } from '../care/small-model.ts'
 import { runTool } from '../care/tool.ts'
 import { environmentPython, pythonEnvironment } from './environment.ts'
 

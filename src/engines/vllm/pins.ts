@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { LayerlineError } from '../../base/errors.ts'
-import type { PythonRange } from '../care/python.ts'
+import type { PythonRange } from '../care/install/python.ts'
 
 /** The vLLM that we install. */
 export const VLLM = { name: 'vllm', version: '0.32.0' } as const

@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { LayerlineError } from '../../../base/errors.ts'
 import { processStart } from '../../../base/process-identity.ts'
-import { cacheFolder, cacheLayout, withCacheLock } from '../../care/cache.ts'
+import { cacheFolder, cacheLayout, withCacheLock } from '../../care/install/cache.ts'
 import { checkGguf } from './gguf.ts'
 import { installLlamacpp } from './install.ts'
 

@@ -1,13 +1,13 @@
-import { ApiError } from './api-error.ts'
 import type { EngineModel } from './engine-model.ts'
-import type { SamplingOptions } from './llama-library.ts'
+import { ApiError } from './http/api-error.ts'
 import {
   type ChatBody,
   type CompletionBody,
   type GenerationBody,
   parseChat,
   parseCompletion,
-} from './request-schema.ts'
+} from './http/request-schema.ts'
+import type { SamplingOptions } from './llama-library.ts'
 
 export type Endpoint = 'chat' | 'completions'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { ApiError } from './api-error.ts'
+import { ApiError } from './http/api-error.ts'
+import { Metrics } from './http/metrics.ts'
 import type { LlamaSequence } from './llama-library.ts'
-import { Metrics } from './metrics.ts'
 import { type Job, Scheduler } from './scheduler.ts'
 
 const SAMPLING = { temperature: 0, topP: null, topK: null, minP: null, seed: 1 }

@@ -1,6 +1,6 @@
-import { ApiError } from './api-error.ts'
+import { ApiError } from './http/api-error.ts'
+import type { FinishReason, Metrics } from './http/metrics.ts'
 import type { LlamaSequence, SamplingOptions } from './llama-library.ts'
-import type { FinishReason, Metrics } from './metrics.ts'
 
 /** One request as the scheduler sees it. */
 export interface Job {

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { usableCores } from '../../care/cores.ts'
+import { usableCores } from '../../care/process/cores.ts'
 
 /** What the engine's own process is started with. */
 export interface ServerArguments {

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { errorCode, errorText } from '../../../base/errors.ts'
 import { loadModel } from './engine-model.ts'
-import { createEngineServer } from './server.ts'
+import { createEngineServer } from './http/server.ts'
 import { parseServerArguments } from './server-arguments.ts'
 
 /** What the engine's process tells its parent, one JSON line each. */

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { cacheFolder, cacheLayout } from '../../../engines/care/cache.ts'
+import { cacheFolder, cacheLayout } from '../../../engines/care/install/cache.ts'
+import { pythonCommand } from '../../../engines/care/install/python.ts'
 import type { OnProgress } from '../../../engines/care/progress.ts'
-import { pythonCommand } from '../../../engines/care/python.ts'
 import {
   environmentFolder,
   environmentPython,

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { processStart } from '../../../base/process-identity.ts'
-import { endProcess } from '../../../engines/care/end-process.ts'
+import { endProcess } from '../../../engines/care/process/end-process.ts'
 
 /** A mark that all descendants of a worker bear in their environment, also those that left its process group. */
 export const TAG = 'LAYERLINE_WORKER'
