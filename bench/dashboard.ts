@@ -73,6 +73,7 @@ function shareOfCore(size: { columns: number; rows: number }, frames: number): n
     inFlight: () => 12,
     progress: () => null,
     counters: () => [],
+    os: null,
     gate: { paused: false, pausedNs: 0, pause() {}, resume() {} },
   })
   const history = new History()

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -6,6 +5,7 @@ import { parseLabels, parseMetrics } from '../src/sources/prometheus/parse-metri
 import type { RunJson } from '../src/trace/run-json.ts'
 import { type RunningPacedServer, startPacedServer } from './paced-server/start.ts'
 import { LAYERLINE, sqlRows, startLayerline } from './support/cli.ts'
+import { checkMetrics } from './support/promtool.ts'
 import { tempFolder } from './support/temp-folder.ts'
 import { startTmux, type Tmux } from './support/tmux.ts'
 
@@ -51,16 +51,6 @@ async function expectRestored(terminal: Tmux): Promise<void> {
   await terminal.keys('-l', 'echo ec""ho $(stty -a | grep -o " -\\?icanon\\| -\\?echo ")')
   await terminal.keys('Enter')
   await terminal.shows(/^echo icanon echo\s*$/m)
-}
-
-/** What Prometheus's own checker says of a page. */
-function checkMetrics(page: string) {
-  const { stdout, stderr, status, error } = spawnSync('promtool', ['check', 'metrics'], {
-    input: page,
-    encoding: 'utf8',
-  })
-  if (error !== undefined) throw new Error(`promtool: ${error.message}; sudo scripts/setup-system installs it`)
-  return { problems: stdout + stderr, status }
 }
 
 describe('the dashboard in a real terminal', () => {

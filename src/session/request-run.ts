@@ -6,6 +6,7 @@ import { safeUrl } from '../config/without-secrets.ts'
 import { startHostSampler } from '../sources/host/host-sampler.ts'
 import { hostProvenance } from '../sources/host/provenance.ts'
 import { findListener } from '../sources/host/same-host.ts'
+import { isOsSource, type OsSource } from '../sources/os/os-source.ts'
 import type { ClientTotals } from '../sources/requests/client.ts'
 import type { ServerInfo } from '../sources/requests/probe.ts'
 import type { Target } from '../sources/requests/target.ts'
@@ -63,6 +64,8 @@ export interface RunProbe {
   progress(): OfferProgress | null
   /** The last value of every track that a source writes. */
   counters(): readonly Readonly<LatestCounter>[]
+  /** What the kernel's view has counted; null for a run without. */
+  readonly os: Pick<OsSource, 'probed' | 'counts' | 'totals'> | null
   /** Holds the offering of requests, and goes on with it; a slice of the run says when it was held. */
   readonly gate: Pick<OfferGate, 'paused' | 'pausedNs' | 'pause' | 'resume'>
 }
@@ -182,6 +185,7 @@ async function recordRequests(options: RequestRunOptions, stop: StopSignal, view
       inFlight: () => offerer.progress?.()?.inFlight ?? side.client.inFlight,
       progress: () => offerer.progress?.() ?? null,
       counters: () => latest?.all ?? [],
+      os: options.sources?.find(isOsSource) ?? null,
       gate,
     })
     await offerer.offer(side, {

@@ -25,8 +25,7 @@ const PROCESSES = 12
 export async function osView(source: OsSource, options: OsViewOptions): Promise<{ close(): void }> {
   if (options.events) source.onEvent = eventLines()
   const port = options['metrics-port']
-  const server =
-    port === undefined ? null : await startMetricsServer(port, () => osMetricsText(source.counts(), source.totals()))
+  const server = port === undefined ? null : await startMetricsServer(port, () => osMetricsText(source))
   if (server !== null && (port === 0 || !options.quiet)) process.stderr.write(`metrics: ${server.url}\n`)
   const stop = options.live ? liveTable(source, options['log-every']) : () => undefined
   return {

@@ -7,6 +7,7 @@ import { isForeground } from '../../dashboard/live/terminal.ts'
 import { startMetricsServer } from '../../server/metrics-server.ts'
 import { FigureBook } from '../../session/live/figure-book.ts'
 import { metricsText } from '../../session/live/metrics-text.ts'
+import { osMetricsText } from '../../session/live/os-metrics-text.ts'
 import type { RequestRunView } from '../../session/request-run.ts'
 import type { StopSignal } from '../../session/stop-signal.ts'
 import type { OptionValues } from '../options.ts'
@@ -66,7 +67,10 @@ export async function liveView(given: LiveViewOptions): Promise<LiveView> {
   const sampleIntervalMs = secondsOf(options, 'sample-interval', SAMPLE_INTERVAL_S) * 1000
   const book = new FigureBook({ sampleIntervalMs, plannedRequests })
   const port = options['metrics-port']
-  const server = port === undefined ? null : await startMetricsServer(port, () => metricsText(book))
+  const server =
+    port === undefined
+      ? null
+      : await startMetricsServer(port, () => metricsText(book) + (book.os === null ? '' : osMetricsText(book.os)))
   const drawn = quiet ? null : canDraw() ? dashboard(given, book, sampleIntervalMs) : lines(given, book)
   // Whoever asked for any free port has to hear which, quiet or not.
   if (server !== null && drawn === null && port === 0) process.stderr.write(`metrics: ${server.url}\n`)

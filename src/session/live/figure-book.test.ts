@@ -49,6 +49,7 @@ function bookAt(counters: LatestCounter[] = []) {
     inFlight: () => at.inFlight,
     progress: () => null,
     counters: () => counters,
+    os: null,
     gate: { paused: false, pausedNs: 0, pause() {}, resume() {} },
   }
   book.running(probe)

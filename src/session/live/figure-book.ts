@@ -149,6 +149,11 @@ export class FigureBook implements RequestRunView {
     }
   }
 
+  /** What the kernel's view of the run has counted; null where there is none. */
+  get os(): RunProbe['os'] {
+    return this.probe?.os ?? null
+  }
+
   /** What each latency was counted as, since the run began; the counts hold until the next call. */
   *totals(): Generator<[name: keyof LiveFigures['latency'], counts: LogCounts]> {
     for (const [name, windowed] of Object.entries(this.counts))

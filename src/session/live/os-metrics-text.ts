@@ -1,5 +1,5 @@
 import type { OsCount } from '../../sources/os/os-messages.ts'
-import type { OsTotal } from '../../sources/os/os-source.ts'
+import type { OsSource, OsTotal } from '../../sources/os/os-source.ts'
 import { metric, type Sample } from './metrics-text.ts'
 
 /** Counts by name of the thread, and the system call that each is of. */
@@ -11,8 +11,15 @@ const SYSCALLS: Readonly<Record<string, string>> = {
   gpu_open_calls: 'openat_gpu',
 }
 
-/** What the kernel counted so far, in the Prometheus text format: names of the first tracer, then a counter for each of our tracks. */
-export function osMetricsText(counts: readonly OsCount[], totals: readonly OsTotal[]): string {
+/**
+ * What the kernel counted so far, in the Prometheus text format: names of the first tracer, then a counter for each of our
+ * tracks. From /proc alone calls are not known: their names are left out then.
+ */
+export function osMetricsText(source: Pick<OsSource, 'probed' | 'counts' | 'totals'>): string {
+  return (source.probed ? callsText(source.counts()) : '') + tracksText(source.totals())
+}
+
+function callsText(counts: readonly OsCount[]): string {
   const sum = (...names: string[]): number =>
     counts.reduce((all, { name, value }) => all + (names.includes(name) ? value : 0), 0)
   const byCall = new Map<string, Sample>()
@@ -22,23 +29,28 @@ export function osMetricsText(counts: readonly OsCount[], totals: readonly OsTot
     const key = `${syscall} ${comm}`
     byCall.set(key, [(byCall.get(key)?.[0] ?? 0) + value, { syscall, comm }])
   }
-  const ours = new Map<string, OsTotal[]>()
-  for (const total of totals) {
-    const name = `layerline_os_${total.name}_total`
-    ours.set(name, [...(ours.get(name) ?? []), total])
-  }
   return [
     metric('llm_mmap_calls_total', 'counter', 'Calls of mmap', [[sum('mmap_calls')]]),
     metric('llm_mlock_calls_total', 'counter', 'Calls of mlock and mlock2', [[sum('mlock_calls', 'mlock2_calls')]]),
     metric('llm_openat_gpu_calls_total', 'counter', 'Calls of openat for /dev/nvidia*', [[sum('gpu_open_calls')]]),
     metric('llm_syscall_by_process', 'counter', 'System calls by name of the thread', [...byCall.values()]),
-    ...[...ours].map(([name, each]) =>
+  ].join('')
+}
+
+function tracksText(totals: readonly OsTotal[]): string {
+  const ours = new Map<string, OsTotal[]>()
+  for (const total of totals) {
+    const name = `layerline_os_${total.name}_total`
+    ours.set(name, [...(ours.get(name) ?? []), total])
+  }
+  return [...ours]
+    .map(([name, each]) =>
       metric(
         name,
         'counter',
         `What the track ${each[0]?.name} adds up to`,
         each.map(({ value, process }): Sample => (process === null ? [value] : [value, { process }])),
       ),
-    ),
-  ].join('')
+    )
+    .join('')
 }

@@ -85,6 +85,10 @@ export async function prepareOs(options: OsSourceOptions): Promise<OsSource> {
   return source
 }
 
+export function isOsSource(source: PreparedSource): source is OsSource {
+  return source instanceof ThreadSource
+}
+
 class ThreadSource implements OsSource {
   problem: string | null = null
   probed = true
