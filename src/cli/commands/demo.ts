@@ -10,11 +10,10 @@ import { runRequests } from '../../session/request-run.ts'
 import { StopSignal } from '../../session/stop-signal.ts'
 import { prepareStepLog } from '../../sources/engine/step-log/step-log.ts'
 import { prepareGpu } from '../../sources/gpu/gpu-source.ts'
-import { type OsSource, prepareOs } from '../../sources/os/os-source.ts'
 import { probeServer } from '../../sources/requests/probe.ts'
 import { resolveTarget } from '../../sources/requests/target.ts'
 import { defineCommand } from '../command.ts'
-import { engineLibraries } from '../os/engine-libraries.ts'
+import { watchEngineStart } from '../os/engine-start.ts'
 import { demoTalk } from '../views/demo-talk.ts'
 import { engineProgress } from '../views/engine-progress.ts'
 import { hasColor } from '../views/print-report.ts'
@@ -70,7 +69,7 @@ export const demoCommand = defineCommand({
     const { install, start } = ENGINES[name]
     // What installs it is not what is looked at.
     if (options.os !== undefined) await install({ onProgress: starting.show })
-    const os = options.os === undefined ? null : await engineFromItsStart(name, options.probes)
+    const os = options.os === undefined ? null : await watchEngineStart(name, options.probes)
     const engine = await start({
       onProgress: starting.show,
       ...(options.model === undefined ? {} : { model: options.model }),
@@ -141,15 +140,6 @@ export const demoCommand = defineCommand({
     }
   },
 })
-
-/** Attached before the engine begins: what this process starts from now on is looked at. */
-function engineFromItsStart(name: EngineName, probes: readonly string[] | undefined): Promise<OsSource> {
-  return prepareOs({
-    target: { kind: 'processes', pids: [], childrenOf: process.pid },
-    libraries: engineLibraries(name),
-    probes,
-  })
-}
 
 /** The first request of a process pays for compiling this client's own code: it is kept and does not count. */
 function warmup(model: string): Draft {

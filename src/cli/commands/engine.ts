@@ -1,8 +1,9 @@
 import { EXIT, LayerlineError } from '../../base/errors.ts'
-import type { EngineStatus } from '../../engines/care/engine.ts'
+import type { EngineStatus, StartOptions } from '../../engines/care/engine.ts'
 import { stopEngine } from '../../engines/care/process/running-engines.ts'
 import { ENGINE_NAMES, ENGINES, type EngineName, listEngines } from '../../engines/engines.ts'
 import { defineCommand } from '../command.ts'
+import { recordEngineStart } from '../os/engine-start.ts'
 import { engineProgress } from '../views/engine-progress.ts'
 
 export const engineCommand = defineCommand({
@@ -14,12 +15,29 @@ export const engineCommand = defineCommand({
     { name: 'ACTION', doc: 'what to do', choices: ['install', 'start', 'stop', 'list'] },
     { name: 'NAME', doc: 'the engine; for stop, also a port', optional: true },
   ],
-  options: ['port', 'model', 'sequences', 'context-tokens', 'threads', 'otlp-endpoint', 'json', 'quiet'],
+  options: [
+    'port',
+    'model',
+    'sequences',
+    'context-tokens',
+    'threads',
+    'otlp-endpoint',
+    'os',
+    'probes',
+    'out',
+    'json',
+    'quiet',
+  ],
   overrides: {
     model: {
       value: 'PATH|ID',
       doc: 'llamacpp: a GGUF file; vllm: a model folder, an id that it fetches, or `tiny` (random weights, for tests)',
       default: 'SmolLM2-135M-Instruct',
+    },
+    os: {
+      value: 'auto',
+      choices: ['auto'],
+      doc: 'start: record what the kernel sees of the engine from before its program begins until it has answered a first request: its cold start (docs/os.md)',
     },
     sequences: { default: "4; vllm: vLLM's own" },
     'context-tokens': { default: '4096, vllm: 8192; at most what the model was trained for' },
@@ -28,6 +46,10 @@ export const engineCommand = defineCommand({
     { line: 'layerline engine start', what: 'a small real model on http://127.0.0.1:8080/v1' },
     { line: 'layerline engine start llamacpp --port 9000 --model model.gguf', what: 'a model of your own' },
     { line: 'layerline engine start vllm --port 8000', what: 'vLLM with the small model on http://127.0.0.1:8000/v1' },
+    {
+      line: 'layerline engine start vllm --os auto --out cold-start',
+      what: 'its cold start as the kernel sees it (as root), as a run',
+    },
     { line: 'layerline engine stop', what: 'ends every engine that `start` left running' },
   ],
   async run({ arguments: [action, name], options }) {
@@ -51,7 +73,7 @@ export const engineCommand = defineCommand({
       }
       const port = options.port ?? 8080
       refuseOwnPort(port)
-      const engine = await start({
+      const given: StartOptions = {
         port,
         detached: true,
         onProgress: progress.show,
@@ -60,13 +82,22 @@ export const engineCommand = defineCommand({
         ...(options['context-tokens'] === undefined ? {} : { contextTokens: options['context-tokens'] }),
         ...(options.threads === undefined ? {} : { threads: options.threads }),
         ...(options['otlp-endpoint'] === undefined ? {} : { otlpEndpoint: options['otlp-endpoint'] }),
-      })
+      }
+      // What installs it is not what is looked at.
+      if (options.os !== undefined) await install({ onProgress: progress.show })
+      const seen =
+        options.os === undefined
+          ? null
+          : await recordEngineStart(engineNamed(name), options, () => start(given).finally(progress.done))
+      const engine = seen?.engine ?? (await start(given))
       progress.done()
       const { stop: _, ...facts } = engine
+      const recorded = seen === null ? {} : { run: seen.run, cold_starts: seen.coldStarts }
+      const run = seen === null ? '' : `run: ${seen.run}\n`
       process.stdout.write(
         options.json
-          ? `${JSON.stringify(facts)}\n`
-          : `${engine.model} at ${engine.url} (pid ${engine.pid}); log: ${engine.log}\n`,
+          ? `${JSON.stringify({ ...facts, ...recorded })}\n`
+          : `${engine.model} at ${engine.url} (pid ${engine.pid}); log: ${engine.log}\n${run}`,
       )
       return EXIT.done
     } finally {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { LayerlineError } from '../../base/errors.ts'
 import { CERTIFY_GAP } from '../../trace/certify.ts'
 import { BootClock, monotonicNs } from './clock/boot-clock.ts'
@@ -158,9 +158,11 @@ export class OsLayer {
   }
 
   private async attachLibraries(paths: readonly string[], pids: readonly number[]): Promise<void> {
+    // By a link and by its own name it is one library: probed twice it would count twice.
+    const real = [...new Set(paths.filter((path) => existsSync(path)).map((path) => realpathSync(path)))]
     await Promise.all(
       this.libraryFiles.map(async (file) => {
-        const fresh = paths.filter((path) => !this.attachedLibraries.has(`${file.name} ${path}`) && existsSync(path))
+        const fresh = real.filter((path) => !this.attachedLibraries.has(`${file.name} ${path}`))
         const libraries = librariesFor(file, fresh)
         if (libraries.length === 0) return
         for (const { path } of libraries) this.attachedLibraries.add(`${file.name} ${path}`)
