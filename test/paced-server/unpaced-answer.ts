@@ -30,7 +30,10 @@ export class UnpacedRing {
   }
 }
 
-/** Texts repeat with a period: one period is framed once, and its bytes are written again and again. */
+/**
+ * Texts repeat with a period: one period is framed once, and its bytes are written again and again. Where events carry running
+ * usage, all but its figures repeat.
+ */
 export class UnpacedAnswer {
   readonly connection: Connection
   private readonly steps: Generator<Step>
@@ -41,6 +44,9 @@ export class UnpacedAnswer {
   private readonly done: () => void
   private period: string[] = []
   private block: Buffer | null = null
+  private counted: CountedEvent[] = []
+  private readonly promptTokens: number | null
+  private written = PERIOD
   private repeats: number
 
   constructor(
@@ -58,6 +64,7 @@ export class UnpacedAnswer {
     this.done = done
     this.eventsPerWrite = completion.behaviour.events_per_write || 64
     this.repeats = repeatable(completion) ? Math.max(0, Math.floor((completion.tokens - PERIOD - 1) / PERIOD)) : 0
+    this.promptTokens = completion.usage === 'continuous' ? completion.promptTokens : null
     this.steps = script(completion, { from: PERIOD, to: PERIOD + this.repeats * PERIOD })
   }
 
@@ -70,10 +77,25 @@ export class UnpacedAnswer {
   }
 
   private repeat(): void {
-    this.block ??= Buffer.from(this.framing.frame(this.period))
     this.repeats--
+    const block = this.promptTokens === null ? this.same() : this.counting(this.promptTokens)
     this.book.tokens(this.truth, this.connection.now(), PERIOD)
-    this.connection.send(this.block)
+    this.connection.send(block)
+  }
+
+  private same(): Buffer {
+    this.block ??= Buffer.from(this.framing.frame(this.period))
+    return this.block
+  }
+
+  private counting(promptTokens: number): string | Buffer {
+    if (this.counted.length === 0) this.counted = this.period.map(countedEvent)
+    return this.framing.frame(
+      this.counted.map(({ before, between, after }) => {
+        const done = ++this.written
+        return before + (promptTokens + done) + between + done + after
+      }),
+    )
   }
 
   private take(): boolean {
@@ -95,10 +117,24 @@ export class UnpacedAnswer {
   }
 }
 
-/** Whether token events differ only by their word. */
+/** An event's text around its two running counts. */
+interface CountedEvent {
+  readonly before: string
+  readonly between: string
+  readonly after: string
+}
+
+function countedEvent(text: string): CountedEvent {
+  const [, before, between, after] = /^(.*"total_tokens":)\d+(,"completion_tokens":)\d+(.*)$/s.exec(text) ?? []
+  if (before === undefined || between === undefined || after === undefined)
+    throw new Error(`no running usage in ${text}`)
+  return { before, between, after }
+}
+
+/** Whether token events differ only by their word, and their running usage. */
 function repeatable(c: Completion): boolean {
   const b = c.behaviour
   const plainText =
     b.tokens_per_event === 1 && b.reasoning_tokens === 0 && b.tool_tokens === 0 && b.huge_event_bytes === 0
-  return plainText && c.usage !== 'continuous' && !b.gzip && !b.comments && !b.fields && !b.bom
+  return plainText && !b.gzip && !b.comments && !b.fields && !b.bom
 }
