@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -20,8 +20,9 @@ const LEAST_PAIRS = 6
 const EVENTS_PER_S = 20_000
 
 /**
- * `npm run bench -- os [--pairs N] [--tokens N] [--parts wall,own,events]`: what the kernel's view costs. A PyTorch model loaded and run with the default
+ * `npm run bench -- os [--pairs N] [--tokens N] [--parts wall,own,events] [--continue FILE] [--for S]`: what the kernel's view costs. A PyTorch model loaded and run with the default
  * probes and without, in pairs of random order, until the interval decides; Layerline's own CPU beside a busy program; whether events are lost without a word.
+ * `--continue` keeps the pairs in a file and goes on from those that are there; with `--for` no pair begins after so many seconds.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -29,12 +30,15 @@ async function main(): Promise<void> {
       pairs: { type: 'string', default: '60' },
       tokens: { type: 'string', default: '50' },
       parts: { type: 'string', default: 'wall,own,events' },
+      continue: { type: 'string' },
+      for: { type: 'string', default: 'Infinity' },
     },
   })
   const parent = mkdtempSync(join(tmpdir(), 'layerline-bench-os-'))
   const parts = values.parts.split(',')
   try {
-    if (parts.includes('wall')) await wallCost(parent, Number(values.pairs), values.tokens)
+    const bounds = { mostPairs: Number(values.pairs), untilMs: performance.now() + 1000 * Number(values.for) }
+    if (parts.includes('wall')) await wallCost(parent, values.tokens, values.continue ?? null, bounds)
     if (parts.includes('own')) await ownCpu(parent)
     if (parts.includes('events')) await lostEvents(parent)
   } finally {
@@ -47,7 +51,17 @@ interface Measured {
   cpu_s: number
 }
 
-async function wallCost(parent: string, mostPairs: number, tokens: string): Promise<void> {
+interface Pair {
+  plain: Measured
+  watched: Measured
+}
+
+async function wallCost(
+  parent: string,
+  tokens: string,
+  kept: string | null,
+  { mostPairs, untilMs }: { mostPairs: number; untilMs: number },
+): Promise<void> {
   const { engineFolder, modelPath } = await installVllm()
   const program = [environmentPython(engineFolder), '-c', GENERATE, modelPath, tokens]
   const random = randomStream('bench os', Date.now())
@@ -59,13 +73,14 @@ async function wallCost(parent: string, mostPairs: number, tokens: string): Prom
   }
   // The first is the one that fills the page cache.
   await plain()
-  const pairs: { plain: Measured; watched: Measured }[] = []
+  const pairs = kept !== null && existsSync(kept) ? (JSON.parse(readFileSync(kept, 'utf8')) as Pair[]) : []
   const wall = () => pairedRatio(pairs.map((pair) => pair.watched.wall_s / pair.plain.wall_s))
-  while (pairs.length < mostPairs) {
+  while (pairs.length < mostPairs && performance.now() < untilMs) {
     const first = random.uniform() < 0.5
     const a = first ? await plain() : await watched()
     const b = first ? await watched() : await plain()
     pairs.push(first ? { plain: a, watched: b } : { plain: b, watched: a })
+    if (kept !== null) writeFileSync(kept, JSON.stringify(pairs))
     process.stderr.write(`pair ${pairs.length}: ${text(wall())}\n`)
     if (decided(wall(), AIM_WALL, LEAST_PAIRS) !== null) break
   }
@@ -91,13 +106,16 @@ async function measured([command = '', ...args]: readonly string[]): Promise<Mea
 async function ownCpu(parent: string): Promise<void> {
   const busy = spawn('python3', ['-c', BUSY], { stdio: ['pipe', 'pipe', 'inherit'] })
   await once(busy.stdout, 'data')
+  const folder = join(parent, 'own')
   const child = spawn(
     LAYERLINE,
-    ['os', 'attach', '--pid', String(busy.pid), '--duration', '30', '--quiet', '--out', join(parent, 'own')],
+    ['os', 'attach', '--pid', String(busy.pid), '--duration', '30', '--quiet', '--out', folder],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   )
   const ended = once(child, 'close')
-  await sleep(10_000)
+  // The run begins once the probes are attached.
+  while (!existsSync(join(folder, 'run.json')) && child.exitCode === null) await sleep(100)
+  await sleep(5000)
   const before = { cpuNs: treeCpuNs(child.pid as number), ms: performance.now() }
   await sleep(15_000)
   const cores = (treeCpuNs(child.pid as number) - before.cpuNs) / 1e6 / (performance.now() - before.ms)

@@ -61,8 +61,8 @@ export async function harmedRun(engine: Engine, harm: Harm | null, options: RunO
   try {
     await recorded(engine, injector, folder, options, async (untilMs) => {
       while (harm !== null && injector !== null && performance.now() < untilMs) {
-        const fromNs = process.hrtime.bigint()
         await tried(injector.begin)
+        const fromNs = process.hrtime.bigint()
         await sleep(harm.leastMs * (1 + options.random()))
         await tried(injector.end)
         done.push({ fromNs, toNs: process.hrtime.bigint() + BigInt(harm.tailMs) * 1_000_000n })

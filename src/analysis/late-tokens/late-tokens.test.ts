@@ -128,6 +128,27 @@ describe('late tokens', () => {
     }
   })
 
+  it('a preemption is of the gap in which its request runs again, however late the token before it came', async () => {
+    const { tables, stalls } = lateRun(null, 8)
+    const strings = ['decode', 'preempted'].map((text, id) => ({ id, text }))
+    const slices: NonNullable<Tables['slices']> = [
+      { slice_id: 1, track_id: 99, t_ns: 0, dur_ns: 19e6, name_id: 0, category: 'step' },
+    ]
+    for (const { fromNs, toNs } of stalls) {
+      const of = { track_id: 99, request_id: 1, dur_ns: 0 }
+      // Two tokens before the gap.
+      slices.push({ ...of, slice_id: slices.length + 1, t_ns: fromNs - 45e6, name_id: 1, category: 'preemption' })
+      slices.push({ ...of, slice_id: slices.length + 1, t_ns: toNs - 3e6, name_id: 0, category: 'scheduled' })
+    }
+    const gaps = await readGaps(await runOf({ ...tables, strings, slices }))
+    const explained = explainLate(gaps ?? { late: [], onTime: [] })
+    const claimed = (request: number) =>
+      explained.filter(({ gap, claimed }) => gap.requestId === request && claimed === 'preempted').length
+    expect(claimed(1)).toBe(explained.filter(({ gap }) => gap.requestId === 1).length)
+    expect(claimed(1)).toBeGreaterThan(10)
+    expect(claimed(0) + claimed(2)).toBe(0)
+  })
+
   it('few tokens have no late ones', async () => {
     expect(await lateTokens(await runOf({}))).toBeNull()
   })

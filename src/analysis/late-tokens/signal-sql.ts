@@ -112,7 +112,10 @@ export function sampleCtes(gaps: string, label: string): string {
       FROM gap_bins c JOIN sample_bins s ON s.bin = c.bin AND s.bin = ${bin('greatest(s.a, c.a)')} WHERE s.a < c.b AND s.b > c.a GROUP BY ALL)`
 }
 
-/** Of the engine's log: how long its steps with prompts were beyond usual ones, and of requests that had begun already. */
+/**
+ * Of the engine's log: how long its steps with prompts were beyond usual ones, and of requests that had begun already.
+ * A preemption belongs to the gap in which the request is run again: the token before it may arrive after it.
+ */
 function stepCtes(gaps: string): string {
   const logged = `EXISTS (SELECT 1 FROM slices WHERE category = 'step')`
   const beyond = 'greatest(0, least(s.e, c.b) - greatest(s.t, c.a) - s.usual)'
@@ -123,8 +126,10 @@ function stepCtes(gaps: string): string {
       FROM named_slices WHERE category = 'step' AND name IN ('prefill', 'mixed')),
     stepped AS (SELECT c.gap_id, sum(${beyond}) FILTER (NOT s.again) AS prompts, sum(${beyond}) FILTER (s.again) AS anew
       FROM ${gaps} c JOIN prompt_steps s ON s.t < c.b AND s.e > c.a GROUP BY c.gap_id),
-    preempted AS (SELECT c.gap_id, count(*) AS n FROM ${gaps} c JOIN slices s ON s.category = 'preemption' AND s.request_id = c.request_id
-      AND s.t_ns BETWEEN c.a AND c.b GROUP BY c.gap_id),
+    resumed AS (SELECT p.request_id, coalesce(min(s.t_ns), any_value(p.t_ns)) AS t FROM slices p
+      LEFT JOIN slices s ON s.category = 'scheduled' AND s.request_id = p.request_id AND s.t_ns > p.t_ns
+      WHERE p.category = 'preemption' GROUP BY p.slice_id, p.request_id),
+    preempted AS (SELECT c.gap_id, count(*) AS n FROM ${gaps} c JOIN resumed s ON s.request_id = c.request_id AND s.t BETWEEN c.a AND c.b GROUP BY c.gap_id),
     of_steps AS (SELECT c.gap_id, CASE WHEN ${logged} THEN coalesce(s.prompts, 0) END AS promptStepsNs,
         CASE WHEN ${logged} THEN coalesce(s.anew, 0) END AS recomputeNs, CASE WHEN ${logged} THEN coalesce(p.n, 0) END AS preemptions
       FROM ${gaps} c LEFT JOIN stepped s USING (gap_id) LEFT JOIN preempted p USING (gap_id))`

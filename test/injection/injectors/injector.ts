@@ -5,6 +5,7 @@ import type { StartOptions } from '../../../src/engines/care/engine.ts'
 export interface Injector {
   /** Where the client is to go; the engine's own address where the harm is not on the way. */
   readonly url: string
+  /** Resolves when the harm may be felt. */
   begin(): Promise<void> | void
   end(): Promise<void> | void
   /** Leaves the machine as it was. */

@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Harm, Injector } from './injector.ts'
+
+const HOLD_LIMIT_MS = 10_000
 
 interface Asked {
   readonly prompt: string
@@ -59,7 +62,7 @@ export const longPrefill: Harm = {
   engine: 'vllm',
   engineOptions: SMALL_CACHE,
   leastMs: 0,
-  pauseMs: 500,
+  pauseMs: 250,
   tailMs: 0,
   prepare: ({ url, model }) => others(url, model, () => [{ prompt: words(600), tokens: 1 }]),
 }
@@ -71,8 +74,35 @@ export const fullCache: Harm = {
   engine: 'vllm',
   engineOptions: SMALL_CACHE,
   leastMs: 0,
-  pauseMs: 2000,
+  pauseMs: 500,
   tailMs: 0,
-  prepare: ({ url, model }) =>
-    others(url, model, () => Array.from({ length: 6 }, () => ({ prompt: words(30), tokens: 600 }))),
+  async prepare({ url, model }) {
+    const requests = await others(url, model, () =>
+      Array.from({ length: 6 }, () => ({ prompt: words(4), tokens: 500 })),
+    )
+    return {
+      ...requests,
+      // Asking does no harm yet: that begins where a request waits for room, and ends where none does any more.
+      async begin() {
+        await requests.end()
+        await requests.begin()
+        await until(async () => (await waiting(url)) > 0)
+      },
+      end: () => until(async () => (await waiting(url)) === 0),
+    }
+  },
+}
+
+/** Requests that wait for room, by the server's own count. */
+async function waiting(url: string): Promise<number> {
+  const text = await (await fetch(new URL('/metrics', url))).text()
+  return Number(/^vllm:num_requests_waiting\{.*\} (\S+)$/m.exec(text)?.[1] ?? 0)
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  const limit = performance.now() + HOLD_LIMIT_MS
+  while (!(await isSo())) {
+    if (performance.now() > limit) throw new Error(`not so within ${HOLD_LIMIT_MS} ms`)
+    await sleep(5)
+  }
 }

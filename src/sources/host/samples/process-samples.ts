@@ -18,9 +18,10 @@ export interface ProcessRoot {
 }
 
 /** Threads are looked at, and children looked for, this often: most of what a sample costs, and finer it tells little … */
-const CLOSER_NS = 100e6
-/** … and past so many threads ten times more seldom. */
+const CLOSER_NS = 50e6
+/** … and past so many threads more seldom. */
 const MANY_THREADS = 64
+const SELDOM_NS = 1e9
 
 interface ThreadTimes {
   waitNs: number
@@ -114,7 +115,7 @@ export class ProcessSamples implements Sampled {
     // By when the next one will come, or half a period later: whoever brings the texts must know what it reads. A late sample
     // and the one right after it tell nothing of the period, and put off a look by one sample at most.
     const nextNs = tNs + 1.5 * (dtNs ?? CLOSER_NS)
-    this.isCloser = nextNs - this.closerNs >= CLOSER_NS * (threadCount > MANY_THREADS ? 10 : 1)
+    this.isCloser = nextNs - this.closerNs >= (threadCount > MANY_THREADS ? SELDOM_NS : CLOSER_NS)
     const now = looksCloser ? this.walk() : this.reread()
     this.members = [...now.keys()]
     const sum = (
