@@ -11,6 +11,8 @@ const { describe } = await import('../dist/src/cli/parse-values.js')
 const { LIVE_TABLES } = await import('../dist/src/trace/tables.js')
 const { RUN_VIEWS } = await import('../dist/src/store/views/run-views.js')
 const { PROBE_SETS, probeSet } = await import('../dist/src/sources/os/probe-sets.js')
+const { readResults } = await import('../dist/test/injection/results.js')
+const { resultTables } = await import('../dist/test/injection/tables.js')
 const COMMANDS = await allCommands()
 const check = process.argv.includes('--check')
 const problems = []
@@ -21,6 +23,8 @@ const format = 'docs/run-format.md'
 put(format, between(format, 'tables', tablesText()))
 put(format, between(format, 'views', viewsText()))
 put('docs/os.md', between('docs/os.md', 'probes', probesText()))
+const injection = readResults(join(root, 'docs', 'late-tokens-injection.json'))
+put('docs/late-tokens.md', between('docs/late-tokens.md', 'injection', resultTables(injection)))
 for (const name of readdirSync(join(root, 'docs', 'commands'))) {
   if (name !== 'README.md' && !COMMANDS.some((command) => `${command.name}.md` === name))
     problems.push(`docs/commands/${name}: no such command`)

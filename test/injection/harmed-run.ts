@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { explainLate } from '../../src/analysis/late-tokens/explain.ts'
 import { readGaps } from '../../src/analysis/late-tokens/read-gaps.ts'
 import { TIMED_GAPS } from '../../src/analysis/populations.ts'
-import { errorText } from '../../src/base/errors.ts'
 import type { Engine } from '../../src/engines/care/engine.ts'
 import { openRun } from '../../src/store/read/open-run.ts'
+import { type Injected, inject } from './inject.ts'
 import type { Harm, Injector } from './injectors/injector.ts'
 import { type Judged, summed } from './score.ts'
 
@@ -42,38 +42,21 @@ export interface HarmedRun {
   readonly judged: Judged[]
 }
 
-/**
- * Records a run for some seconds while an engine is harmed now and then (never, without a harm), and judges its late tokens. An
- * injection that fails is told and counts as done for as long as it took: something may have come of it.
- */
+/** Records a run for some seconds while an engine is harmed now and then (never, without a harm), and judges its late tokens. */
 export async function harmedRun(engine: Engine, harm: Harm | null, options: RunOptions): Promise<HarmedRun> {
   const injector = (await harm?.prepare(engine)) ?? null
   const folder = join(options.parent, (harm?.name ?? 'nothing').replaceAll(' ', '-'))
-  const done: { fromNs: bigint; toNs: bigint }[] = []
-  const failures = new Set<string>()
-  const tried = async (step: () => Promise<void> | void) => {
-    try {
-      await step()
-    } catch (error) {
-      failures.add(errorText(error))
-    }
-  }
+  let injected: Injected = { done: [], failures: [] }
   try {
     await recorded(engine, injector, folder, options, async (untilMs) => {
-      while (harm !== null && injector !== null && performance.now() < untilMs) {
-        await tried(injector.begin)
-        const fromNs = process.hrtime.bigint()
-        await sleep(harm.leastMs * (1 + options.random()))
-        await tried(injector.end)
-        done.push({ fromNs, toNs: process.hrtime.bigint() + BigInt(harm.tailMs) * 1_000_000n })
-        await sleep(harm.pauseMs * (1 + options.random()))
-      }
+      if (harm !== null && injector !== null) injected = await inject(harm, injector, untilMs, options.random)
       await sleep(Math.max(0, untilMs - performance.now()))
     })
   } finally {
     await injector?.close()
   }
-  return { injections: done.length, failures: [...failures], ...(await judgedRun(folder, harm, done)) }
+  const { done, failures } = injected
+  return { injections: done.length, failures, ...(await judgedRun(folder, harm, done)) }
 }
 
 async function recorded(

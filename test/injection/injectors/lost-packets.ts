@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { errorText } from '../../../src/base/errors.ts'
 import type { Harm } from './injector.ts'
 
 const run = promisify(execFile)
@@ -16,7 +17,12 @@ export const lostPackets: Harm = {
   tailMs: AGAIN_MS,
   async prepare({ url }) {
     // Tried where nobody else is, so that a kernel without it says so before anything is changed.
-    await run('unshare', ['--net', 'tc', 'qdisc', 'add', 'dev', 'lo', 'root', 'netem', 'loss', '0%'])
+    try {
+      await run('unshare', ['--net', 'tc', 'qdisc', 'add', 'dev', 'lo', 'root', 'netem', 'loss', '0%'])
+    } catch (error) {
+      const said = (error as { stderr?: string }).stderr?.trim().split('\n').at(-1) ?? ''
+      throw new Error(`tc cannot do it here: ${said === '' ? errorText(error) : said}`)
+    }
     const lose = async (verb: string, share: string) => {
       await run('tc', ['qdisc', verb, 'dev', 'lo', 'root', 'netem', 'loss', share])
     }

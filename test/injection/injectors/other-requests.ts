@@ -62,7 +62,7 @@ export const longPrefill: Harm = {
   engine: 'vllm',
   engineOptions: SMALL_CACHE,
   leastMs: 0,
-  pauseMs: 250,
+  pauseMs: 80,
   tailMs: 0,
   prepare: ({ url, model }) => others(url, model, () => [{ prompt: words(600), tokens: 1 }]),
 }
