@@ -46,12 +46,15 @@ export async function coldStarts(reader: RunReader, attached: ReadonlySet<string
         count(DISTINCT s.name) FILTER (s.category = 'open_weights') AS files,
         coalesce(sum(s.bytes) FILTER (s.category = 'map_weights'), 0)::DOUBLE AS mapped
         FROM named_slices s JOIN tracks t USING (track_id) WHERE t.layer = 'os' GROUP BY ${pidOf('t.process')}),
+      -- Two mappings of the same length are the same bytes: vLLM maps its file once to look and once to load.
+      held AS (SELECT pid, sum(bytes)::DOUBLE AS held FROM (SELECT ${pidOf('t.process')} AS pid, CASE WHEN min(s.bytes) = max(s.bytes) THEN max(s.bytes) ELSE sum(s.bytes) END AS bytes
+        FROM named_slices s JOIN tracks t USING (track_id) WHERE t.layer = 'os' AND s.category = 'map_weights' GROUP BY 1, s.name) GROUP BY pid),
       windows AS (SELECT *, coalesce(forward_ns, to_ns) AS end_ns FROM phases WHERE weights_ms IS NOT NULL),
       counted AS (SELECT w.pid, t.name, sum(c.value)::DOUBLE AS value FROM counters c JOIN tracks t USING (track_id)
         JOIN windows w ON w.pid = ${pidOf('t.process')} WHERE t.layer = 'os' AND c.t_ns BETWEEN w.open_ns AND w.end_ns + 100e6 GROUP BY ALL)
       SELECT w.*, ${['read_bytes', 'read_ns', 'storage_read_bytes', 'minor_faults', 'major_faults']
         .map((name) => `(SELECT value FROM counted c WHERE c.pid = w.pid AND c.name = '${name}') AS ${name}`)
-        .join(', ')} FROM windows w ORDER BY open_ns`,
+        .join(', ')}, (SELECT held FROM held h WHERE h.pid = w.pid) AS held FROM windows w ORDER BY open_ns`,
   )
   const starts = rows.map((row): ColdStart => {
     const mapped = numberOf(row, 'mapped') ?? 0
@@ -76,7 +79,7 @@ export async function coldStarts(reader: RunReader, attached: ReadonlySet<string
       storage_read_bytes: storage,
       minor_faults: numberOf(row, 'minor_faults') ?? (attached.has('faults') ? 0 : null),
       major_faults: numberOf(row, 'major_faults') ?? (attached.has('faults') ? 0 : null),
-      page_cache: pageCache(storage, Math.max(mapped, read ?? 0)),
+      page_cache: pageCache(storage, Math.max(numberOf(row, 'held') ?? 0, read ?? 0)),
     }
   })
   const whole = starts.filter(({ total_ms }) => total_ms !== null)

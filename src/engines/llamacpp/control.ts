@@ -35,11 +35,9 @@ export async function startLlamacpp(options: StartOptions = {}): Promise<Engine>
   }
   const { child, log } = spawnServer(serverArguments, layout, env)
   try {
-    // The checksum of a big model takes a while; the engine loads it meanwhile.
-    const [ready, sha256] = await Promise.all([
-      whenReady(child, serverArguments, log, onProgress),
-      modelSha256(modelPath, layout),
-    ])
+    const ready = await whenReady(child, serverArguments, log, onProgress)
+    // Read before the engine has loaded it, it would be in memory: a cold start would be a warm one.
+    const sha256 = await modelSha256(modelPath, layout)
     onProgress({ name: 'ready', done: 1, total: 1, unit: 'ratio', text: `${serverArguments.name} is ready` })
     const { name, host, detached } = serverArguments
     return trackEngine(child, layout, {

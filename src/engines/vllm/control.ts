@@ -65,7 +65,6 @@ export async function startVllm(options: StartOptions = {}): Promise<Engine> {
   closeSync(file)
   const group = ownGroup(child)
   try {
-    const checksum = model.kind === 'id' ? null : weightsSha256(modelPath)
     const maxModelLen = await whenHealthy(child, server, log, onProgress, options.signal)
     onProgress({ name: 'ready', done: 1, total: 1, unit: 'ratio', text: `${model.name} is ready` })
     const detached = options.detached ?? false
@@ -73,7 +72,8 @@ export async function startVllm(options: StartOptions = {}): Promise<Engine> {
       ...{ host, port, detached, log, stepLog, profiles, modelPath, maxModelLen, arguments: args, model: model.name },
       name: VLLM.name,
       version: `vllm ${VLLM.version} (${build.kind})`,
-      modelSha256: await checksum,
+      // Read before it has loaded them, they would be in memory: its cold start would be a warm one.
+      modelSha256: model.kind === 'id' ? null : await weightsSha256(modelPath),
       patienceMs: PATIENCE_MS,
     })
     if (detached) group.letLive()
