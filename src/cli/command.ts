@@ -1,4 +1,5 @@
-import type { OptionName, OptionSpec, OptionValues } from './options.ts'
+import type { OptionSpec } from './options/option-spec.ts'
+import type { OptionName, OptionValues } from './options.ts'
 
 export interface ArgumentSpec {
   readonly name: string

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander'
-import type { OptionSpec } from './options.ts'
+import type { OptionSpec } from './options/option-spec.ts'
 
 /** Timers hold 31 bits of milliseconds; one that is asked for more fires at once. */
 const MOST_SECONDS = Math.floor((2 ** 31 - 1) / 1000)

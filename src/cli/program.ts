@@ -3,7 +3,8 @@ import { EXIT, LayerlineError } from '../base/errors.ts'
 import { VERSION } from '../base/version.ts'
 import type { CommandSpec } from './command.ts'
 import { commandsFor } from './commands.ts'
-import { OPTIONS, type OptionName, type OptionSpec, type OptionValues } from './options.ts'
+import type { OptionSpec } from './options/option-spec.ts'
+import { OPTIONS, type OptionName, type OptionValues } from './options.ts'
 import { toOption } from './parse-values.ts'
 
 /** Parses a command line and runs its command; returns the exit code. */

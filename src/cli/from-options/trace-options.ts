@@ -4,7 +4,8 @@ import { OVERLONG, type OverlongPolicy } from '../../workload/arrivals/trace-sel
 import { parseColumnMap } from '../../workload/trace-formats/column-map.ts'
 import type { TraceFormatId } from '../../workload/trace-formats/formats.ts'
 import type { TimeUnit } from '../../workload/trace-rows/bytes/time-unit.ts'
-import type { OptionName, OptionSpec } from '../options.ts'
+import type { OptionSpec } from '../options/option-spec.ts'
+import type { OptionName } from '../options.ts'
 
 /** The options that `traceOptionsFrom` reads, for the commands that take a trace. */
 export const TRACE_OPTIONS = [

@@ -1,0 +1,57 @@
+import { DEFINITIONS } from '../../analysis/definitions/defined-figures.ts'
+import type { OptionSpec } from './option-spec.ts'
+
+/** What is read out of a run, and in which form. */
+export const ANSWER_OPTIONS = {
+  definitions: {
+    kind: 'text',
+    value: 'TOOL',
+    choices: Object.keys(DEFINITIONS),
+    doc: "also the figures by that tool's formulas, from the same requests and events",
+  },
+  slo: {
+    kind: 'text',
+    value: 'LIST',
+    doc: "limits that each request should keep, `ttft=500ms,itl=50ms`: ttft, itl (the longest gap), itl_p99 (a quantile of the request's gaps), tpot, e2e; due_ttft and due_e2e count from when it was due",
+  },
+  json: { kind: 'switch', doc: 'print the result as JSON' },
+  csv: { kind: 'switch', doc: 'print rows as CSV' },
+  request: {
+    kind: 'integer',
+    value: 'ID',
+    min: 0,
+    doc: 'what became of this request, layer by layer, instead of the whole run',
+  },
+  token: {
+    kind: 'integer',
+    value: 'N',
+    min: 1,
+    doc: 'with --request: this token of its answer, from 1: its step, and what ran in it',
+  },
+  rules: {
+    kind: 'text',
+    value: 'hta',
+    choices: ['hta'],
+    doc: "whose rules to count kernels by: HTA's (Holistic Trace Analysis 0.5.0)",
+  },
+  'model-config': {
+    kind: 'text',
+    value: 'PATH',
+    doc: "config.json of the model, or its folder: adds a roofline of the engine's steps",
+  },
+  'peak-tflops': {
+    kind: 'number',
+    value: 'N',
+    doc: 'what the machine computes at most, 10^12 FLOP/s, for the roofline',
+  },
+  'peak-gbps': { kind: 'number', value: 'N', doc: 'what its memory reads at most, 10^9 bytes/s, for the roofline' },
+  stacks: { kind: 'switch', doc: "keep a profile's Python functions, which are most of its events" },
+  args: { kind: 'switch', doc: 'keep the args of each event of a profile, as JSON' },
+  quiet: { kind: 'switch', doc: 'no progress, no hints' },
+  to: { kind: 'many', value: 'FORMAT|S', doc: 'format to write; given once more, the end of the window in seconds' },
+  from: { kind: 'seconds', value: 'S', doc: 'start of the window, seconds since the run began', default: 'all' },
+  layers: { kind: 'list', value: 'LIST', doc: 'only these layers, `request,gpu`', default: 'all' },
+  split: { kind: 'text', value: 'size', choices: ['size'], doc: 'a file a prompt size' },
+  vision: { kind: 'switch', doc: 'a line a sample and request, a file a stage and GPU' },
+  tables: { kind: 'switch', doc: 'result tables: a line a request, and medians by size' },
+} as const satisfies Record<string, OptionSpec>

@@ -1,0 +1,16 @@
+/** One option. `value` is the placeholder; an option without one is a switch. */
+export interface OptionSpec {
+  readonly kind: 'text' | 'number' | 'integer' | 'seconds' | 'list' | 'many' | 'switch'
+  readonly value?: string
+  /** What the option means without its value, which may then be left out. */
+  readonly preset?: string
+  readonly doc: string
+  readonly choices?: readonly string[]
+  /** Smallest value allowed, for numbers. */
+  readonly min?: number
+  /** Greatest value allowed, for numbers; of seconds, where nothing is said, the longest that a timer waits. */
+  readonly max?: number
+  /** Shown in the help; applied by the command, so that a setting from a file can come between. */
+  readonly default?: string
+  readonly alias?: string
+}
