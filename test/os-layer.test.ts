@@ -120,6 +120,32 @@ describe('the layer, with the real bpftrace', () => {
     expect(memory.gaps().map(({ name }) => name)).toContain('bpftrace or its reader stood still')
   })
 
+  it('goes on beside threads that wait and wake all the time', async () => {
+    const program = `
+import threading, time
+def wait():
+    while True: time.sleep(0.0005)
+for _ in range(60): threading.Thread(target=wait, daemon=True).start()
+print('ready', flush=True)
+time.sleep(1000)
+`
+    const child = spawn(pythonPath(), ['-c', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    await once(child.stdout, 'data')
+    const source = await prepareOs({
+      target: { kind: 'processes', pids: [child.pid as number] },
+      probes: ['sched', 'futex'],
+      tickMs: 10,
+    })
+    onTestFinished(() => source.stop())
+    const memory = memoryContext()
+    await source.start(memory.context)
+    await new Promise((resolve) => setTimeout(resolve, 8000))
+    await source.stop()
+    expect(memory.notes.filter((note) => note.includes('SIGABRT'))).toEqual([])
+    expect(memory.of('context_switches').length).toBeGreaterThan(0)
+  })
+
   it('that is killed: what it had counted is kept, the rest is a gap', async () => {
     const target = await opener()
     const { source, memory, total } = await watched(target.pid, ['load'])

@@ -77,7 +77,11 @@ describe('counts that only grow', () => {
     counts.take('busy_ns', [['4000001,4000001', 200]])
     counts.take('busy_since', [['4000001,4000001', 290]])
     counts.tick(300, 300)
-    expect(samples.map(({ value }) => value)).toEqual([50, 100, 60])
+    // It has ended when that was told: a begin of 0 is none.
+    counts.take('busy_ns', [['4000001,4000001', 210]])
+    counts.take('busy_since', [['4000001,4000001', 0]])
+    counts.tick(400, 400)
+    expect(samples.map(({ value }) => value)).toEqual([50, 100, 60, 0])
   })
 
   it('are told of the program that runs then', () => {

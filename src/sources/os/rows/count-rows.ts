@@ -61,7 +61,7 @@ export class CountRows {
     if (values.length >= this.options.mapKeys) this.full.add(name)
     const counted = this.sinceMaps.get(name)
     if (counted !== undefined) {
-      this.since.set(counted, new Map(values))
+      this.since.set(counted, new Map(values.filter(([, begunNs]) => begunNs > 0)))
       return
     }
     const known = this.specs.get(name)

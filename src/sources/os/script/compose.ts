@@ -40,7 +40,8 @@ const HISTOGRAM_S = 5
 
 /**
  * One bpftrace script of several probe files. Counts stay in the kernel and are printed, never cleared, at every tick:
- * nothing is lost between a print and a clearing, nor with a tick that is missed. Macros: TARGET (is this process ours),
+ * nothing is lost between a print and a clearing, nor with a tick that is missed. Of a map that is printed no key may be deleted:
+ * bpftrace 0.17 ends where one goes while it reads. Macros: TARGET (is this process ours),
  * EMIT(name, field=value, … | text), LIBRARY and SYMBOL, PARENT, READER.
  */
 export function composeScript(files: readonly ProbeFile[], options: ScriptOptions): string {

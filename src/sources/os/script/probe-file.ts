@@ -12,7 +12,7 @@ export interface MapSpec {
   readonly unit: string
   /** `total`: only grows; `hist`: in powers of two; `stack`: by stack. */
   readonly kind: 'total' | 'hist' | 'stack'
-  /** The map that holds when what still goes on began, by the same key. */
+  /** The map that holds when what still goes on began, by the same key; 0: nothing goes on. */
   readonly since: string | null
   readonly doc: string
 }
