@@ -9,6 +9,7 @@ import { cacheFolder, cacheLayout } from '../src/engines/care/install/cache.ts'
 import { freePort } from '../src/engines/care/process/port.ts'
 import { startVllm } from '../src/engines/vllm/control.ts'
 import { openRun } from '../src/store/read/open-run.ts'
+import { emittingSteps } from './support/step-log-truth.ts'
 import { tempFolder } from './support/temp-folder.ts'
 import { useVllm, vllmCounters } from './support/vllm.ts'
 
@@ -193,6 +194,55 @@ it(
     )
     expect(story.costs?.parts.reduce((all, { ms }) => all + ms, 0)).toBeCloseTo(Number(whole?.ms), 6)
     await reader.close()
+  },
+  3 * MINUTES,
+)
+
+it(
+  "without the log, a profile's steps are tied to tokens by inference, and the engine's own log says they are right",
+  async () => {
+    const { engine } = vllm
+    const out = join(tempFolder(), 'run')
+    const to = ['--prompts', promptFile(), '--url', engine.url, '--out', out, '--quiet']
+    const load = [
+      '--endpoint',
+      'completions',
+      '--concurrency',
+      '4',
+      '--repeat',
+      '2',
+      '--seed',
+      '7',
+      '--max-tokens',
+      '60',
+    ]
+    const layers = ['--step-log', 'none', '--profile', '--profile-window', '0+60']
+    await layerline('trace', ...to, ...load, '--ignore-eos', ...layers)
+    const reader = await openRun(out)
+    const links = await reader.query(`
+      SELECT l.src_id AS request, l.confidence, c.tokens,
+        ${Number(reader.run.epoch_ns)}::DOUBLE + p.t_ns + p.dur_ns / 2 + (SELECT arg_min(offset_ns, abs(k.t_ns - p.t_ns)) FROM clocks k WHERE clock = 'unix') AS middle,
+        (SELECT coalesce(sum(tokens), 0) FROM chunks b WHERE b.request_id = l.src_id AND b."index" < l.src_index) AS before
+      FROM links l JOIN slices p ON p.slice_id = l.dst_id JOIN chunks c ON c.request_id = l.src_id AND c."index" = l.src_index
+      WHERE l.kind = 'token of step'`)
+    const [seen] = await reader.query(`SELECT count(*) AS events FROM chunks c JOIN requests r USING (request_id), (
+        SELECT min(s.t_ns) AS from_ns, max(s.t_ns + s.dur_ns) AS to_ns FROM slices s JOIN tracks t USING (track_id) WHERE t.name = 'engine_steps') p
+      WHERE c.tokens > 0 AND r.sent_ns > p.from_ns AND c.t_ns < p.to_ns`)
+    const steps = emittingSteps(engine.stepLog ?? '', reader.run.run_id)
+    await reader.close()
+    const inferred = links.filter(({ confidence }) => confidence === 'inferred')
+    const right = inferred.filter(({ request, middle, before, tokens }) =>
+      // One token a step: the n-th came out of the n-th; an event that vLLM made of two has two steps.
+      steps
+        .get(Number(request))
+        ?.slice(Number(before), Number(before) + Number(tokens))
+        .some(({ fromNs, toNs }) => Number(middle) > fromNs && Number(middle) < toNs),
+    )
+    expect(links.map(({ confidence }) => confidence)).not.toContain('measured')
+    // Nearly all of what the profile saw from its beginning is told, and what is told is right.
+    expect(Number(seen?.events)).toBeGreaterThan(0)
+    expect(inferred.length).toBeGreaterThan(0.9 * Number(seen?.events))
+    expect(right.length).toBeGreaterThanOrEqual(0.999 * inferred.length)
   },
   3 * MINUTES,
 )

@@ -1,5 +1,5 @@
-import type { ByteSource } from './byte-source.ts'
-import type { EventScanner } from './event-scanner.ts'
+import type { ByteSource } from './scan/byte-source.ts'
+import type { EventScanner } from './scan/event-scanner.ts'
 import { type TraceFacts, traceFacts } from './trace-facts.ts'
 
 const FIRST_BYTES = 4 << 20
@@ -80,7 +80,7 @@ export async function readTrace(
     from = 0
     await fill()
   }
-  if (!scanner.ended) scanner.counts.cut = true
+  if (!scanner.ended) scanner.rows.counts.cut = true
   scanner.finish()
   let tail = buf.toString('utf8', from, end)
   while (!over && tail.length < TAIL_BYTES) {

@@ -1,5 +1,5 @@
-import { openBytes } from './byte-source.ts'
 import { listStart } from './read-trace.ts'
+import { openBytes } from './scan/byte-source.ts'
 
 /** A file in which the list has not begun by then is no trace: heads with many process groups reach megabytes. */
 const HEAD_BYTES = 16 << 20

@@ -1,5 +1,5 @@
-import type { CounterColumns, CounterSeries, EventColumns, EventTrack } from './event-columns.ts'
-import type { ScanCounts, ScanOptions } from './scan-types.ts'
+import type { CounterColumns, CounterSeries, EventColumns, EventTrack } from './scan/event-columns.ts'
+import type { ScanCounts, ScanOptions } from './scan/scan-types.ts'
 import type { TraceFacts } from './trace-facts.ts'
 
 export interface TraceThreadData {

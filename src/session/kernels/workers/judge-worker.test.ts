@@ -44,6 +44,18 @@ test("memory is a device's only where the model runs on one", () => {
   expect(judgeWorker(end, null, { ...LIMITS, device: 'cpu' })).toMatchObject({ kind: 'out_of_memory_host' })
 })
 
+test('an engine in processes of its own says more than its parent, which only points there', () => {
+  const log = `(EngineCore pid=2) ERROR 11-30 10:11:39 [core.py:1510] AssertionError: Not enough allowed NUMA nodes
+RuntimeError: Engine core initialization failed. See root cause above.
+`
+  const said = 'Engine core initialization failed. See root cause above.'
+  const facts = { framework: 'vllm', device: 'cpu', mode: 'eval', timestamp: '2026-01-01T00:00:00Z' }
+  const status = { tracer: 'a', ...facts, success: false, error: { kind: 'RuntimeError', message: said } }
+  expect(judgeWorker({ ...KILLED, signal: null, code: 1, tail: log }, status, LIMITS)).toEqual({
+    ...{ ok: false, kind: 'exception', message: 'AssertionError: Not enough allowed NUMA nodes' },
+  })
+})
+
 test.for([2, 1] as const)('kills are counted in the cgroup and on the host, version %i', (version) => {
   const proc = mkdtempSync(join(tmpdir(), 'layerline-proc-'))
   onTestFinished(() => rmSync(proc, { recursive: true, force: true }))

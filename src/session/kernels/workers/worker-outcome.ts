@@ -1,3 +1,4 @@
+import { failureReason } from '../../../engines/vllm/log-reading.ts'
 import type { TraceStatus } from '../trace-status.ts'
 import type { WorkerEnd } from './worker-process.ts'
 
@@ -34,7 +35,9 @@ export function judgeWorker(
 ): Outcome {
   const failed = (kind: FailureKind, message: string): Outcome => ({ ok: false, kind, message })
   const said = status?.success === false ? status.error?.message : undefined
-  const last = said ?? lastLine(end.tail)
+  // An engine in processes of its own ends with a pointer to what one of them said.
+  const last =
+    said !== undefined && /root cause above/.test(said) ? failureReason(end.tail) : (said ?? lastLine(end.tail))
   if (end.by === 'no_start') return failed('no_start', end.tail)
   if (end.by === 'stop') return failed('interrupted', 'ended by a signal to layerline')
   if (end.by === 'timeout') return failed('timeout', `not done after ${limits.timeoutS} s`)

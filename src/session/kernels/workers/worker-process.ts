@@ -42,7 +42,8 @@ export interface WorkerEnd {
 }
 
 const KEPT_STDOUT = 4 << 20
-const KEPT_TAIL = 8 << 10
+/** An engine's own process says what was wrong some hundred lines before its parent ends. */
+const KEPT_TAIL = 64 * 1024
 const MOST_LOG_BYTES = 64 << 20
 const MOST_LINE_CHARS = 1 << 20
 const PATIENCE_MS = 5000

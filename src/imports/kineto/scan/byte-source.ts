@@ -3,7 +3,7 @@ import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import zlib from 'node:zlib'
 import { Decompress as ZstdDecompress } from 'fzstd'
-import { errorText } from '../../base/errors.ts'
+import { errorText } from '../../../base/errors.ts'
 
 /** A file's bytes, unpacked. */
 export interface ByteSource {

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { readTrace } from '../read-trace.ts'
 import type { ByteSource } from './byte-source.ts'
 import type { CounterSeries } from './event-columns.ts'
 import { EventScanner } from './event-scanner.ts'
-import { readTrace } from './read-trace.ts'
 import type { ScanOptions } from './scan-types.ts'
 
 interface Slice {
@@ -46,8 +46,8 @@ async function scan(text: string | Buffer, piece = 1 << 20, options: Partial<Sca
     { stacks: true, args: false, ...options },
     {
       rows(c, rows) {
-        names.push(...scanner.names.takeFresh())
-        categories.push(...scanner.categories.takeFresh())
+        names.push(...scanner.rows.names.takeFresh())
+        categories.push(...scanner.rows.categories.takeFresh())
         const known = (value: number) => (Number.isNaN(value) || value === 0xffffffff ? null : value)
         for (let i = 0; i < rows; i++) {
           const track = tracks[c.track[i]!]!
@@ -79,7 +79,7 @@ async function scan(text: string | Buffer, piece = 1 << 20, options: Partial<Sca
     },
   )
   const facts = await readTrace(source, scanner, async () => {})
-  return { slices, tracks, counters, facts, counts: scanner.counts, zeroUs: scanner.zeroUs }
+  return { slices, tracks, counters, facts, counts: scanner.rows.counts, zeroUs: scanner.rows.zeroUs }
 }
 
 const KERNEL = {
