@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { LayerlineError } from '../../base/errors.ts'
 import { CERTIFY_GAP } from '../../trace/certify.ts'
 import { BootClock, monotonicNs } from './clock/boot-clock.ts'
-import { librariesFor } from './libraries.ts'
+import { isLibrary, librariesFor } from './libraries.ts'
 import type { OsCount, OsOptions, OsSink, OsTrack } from './os-messages.ts'
 import { Program } from './program.ts'
 import { LoadStory } from './rows/load-story.ts'
@@ -16,9 +16,11 @@ const MOST_THREADS = 2000
 const CLOCK_LOOK_MS = 30_000
 /** Libraries of new processes are looked for this often … */
 const LIBRARY_LOOK_MS = 250
-/** … while the layer is so young or a process has just begun; then every so many looks. */
+/** … while the layer is so young or a process has just begun, or after an opening of one; then every so many looks. */
 const YOUNG_LOOKS = 240
 const OLD_EVERY = 20
+/** The file whose probes tell of openings. */
+const OPENINGS = 'load'
 
 /**
  * The kernel's view of a target, by bpftrace: one process of it for the kernel's own probes, and one for each library of
@@ -45,6 +47,8 @@ export class OsLayer {
   private clockTimer: NodeJS.Timeout | undefined
   private libraryTimer: NodeJS.Timeout | undefined
   private looks = 0
+  /** Looks that an opening asks for: it may not be mapped yet at the first. */
+  private looksAsked = 0
   private segments: number | null = null
   private beganNs = 0
   private stopped = false
@@ -159,7 +163,8 @@ export class OsLayer {
 
   private async attachLibraries(paths: readonly string[], pids: readonly number[]): Promise<void> {
     // By a link and by its own name it is one library: probed twice it would count twice.
-    const real = [...new Set(paths.filter((path) => existsSync(path)).map((path) => realpathSync(path)))]
+    const probed = paths.filter((path) => this.isProbed(path) && existsSync(path))
+    const real = [...new Set(probed.map((path) => realpathSync(path)))]
     await Promise.all(
       this.libraryFiles.map(async (file) => {
         const fresh = real.filter((path) => !this.attachedLibraries.has(`${file.name} ${path}`))
@@ -214,10 +219,21 @@ export class OsLayer {
     }
   }
 
-  /** Engines load their libraries as they start: their functions can be probed from then on. */
+  private isProbed(path: string): boolean {
+    return this.libraryFiles.some(({ libraries }) => libraries.some(({ name }) => isLibrary(path, name)))
+  }
+
+  /**
+   * Engines load their libraries as they start: their functions can be probed from then on. Maps are long, and reading them holds up
+   * the process that they are of: where openings are told, it is done after one of a library.
+   */
   private lookForLibraries(): void {
+    if (this.libraryFiles.length === 0) return
     const looks = ++this.looks
-    if (this.libraryFiles.length === 0 || (looks > YOUNG_LOOKS && looks % OLD_EVERY !== 0)) return
+    const isTold = this.attachedFiles.has(OPENINGS)
+    const isDue = isTold ? this.looksAsked > 0 : looks <= YOUNG_LOOKS
+    if (!isDue && looks % OLD_EVERY !== 0) return
+    this.looksAsked = Math.max(0, this.looksAsked - 1)
     const alive = [...this.known].filter((pid) => existsSync(`/proc/${pid}`))
     const paths = [...new Set(alive.flatMap(mappedFiles))]
     void this.attachLibraries(paths, alive)
@@ -307,6 +323,7 @@ export class OsLayer {
       this.load.ran(pid, tNs, text)
       tell('execve', { path: text })
     } else if (name === 'open') {
+      if (this.isProbed(text)) this.looksAsked = 2
       const path = this.load.opened(pid, fd, tNs, durNs, text)
       tell('openat', { path, fd, duration_ns: durNs })
     } else if (name === 'map') {

@@ -6,8 +6,8 @@ export const slowNetwork: Harm = {
   name: 'slow network',
   cause: 'delivery',
   engine: 'llamacpp',
-  leastMs: 200,
-  pauseMs: 700,
+  leastMs: 400,
+  pauseMs: 800,
   tailMs: 5,
   async prepare({ url }) {
     const target = new URL(url)

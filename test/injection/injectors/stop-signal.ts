@@ -5,8 +5,8 @@ export const stopSignal: Harm = {
   name: 'SIGSTOP',
   cause: 'stopped',
   engine: 'llamacpp',
-  leastMs: 200,
-  pauseMs: 700,
+  leastMs: 400,
+  pauseMs: 800,
   tailMs: 5,
   async prepare({ pid, url }) {
     const go = () => void process.kill(pid, 'SIGCONT')
