@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import type { Report } from '../src/analysis/report.ts'
 import { freePort } from '../src/engines/care/process/port.ts'
 import { openRun } from '../src/store/read/open-run.ts'
 import { layerline } from './support/cli.ts'
@@ -10,7 +11,7 @@ import { useVllm, vllmCounters } from './support/vllm.ts'
 const MINUTES = 60_000
 const OTLP_PORT = await freePort('127.0.0.1', 0)
 const REQUESTS = 4
-const OUTPUT_TOKENS = 400
+const OUTPUT_TOKENS = 200
 /** Prompts are longer than what a step may run. */
 const BATCHED_TOKENS = 256
 
@@ -46,7 +47,7 @@ it(
       '--endpoint',
       'completions',
     ]
-    const layers = ['--profile', '--profile-window', '0+1', '--otlp-listen', String(OTLP_PORT)]
+    const layers = ['--profile', '--profile-window', '0+60', '--otlp-listen', String(OTLP_PORT)]
     const { code, stderr } = await layerline(
       folder,
       [
@@ -89,6 +90,14 @@ it(
       await one(`SELECT count(*) > 0 AS some, count(*) FILTER (s.slice_id NOT IN (SELECT dst_id FROM links WHERE kind = 'profile of step')) AS untied
         FROM slices s JOIN tracks t USING (track_id) WHERE t.name = 'engine_steps' AND s.tokens > 0`),
     ).toEqual({ some: true, untied: 0 })
+
+    // Without looking at the log: what cannot be told is not told, and says why; what is told is what the log says.
+    const reported = await layerline(folder, ['report', 'run', '--json'])
+    const { step_join: joined } = JSON.parse(reported.stdout) as Report
+    expect(joined).toMatchObject({ from: 'profile', refused: null })
+    expect(joined?.doubts.preemption).toBeGreaterThan(0)
+    expect(joined?.inferred).toBeGreaterThan(0)
+    expect(joined?.score?.precision).toBeGreaterThanOrEqual(0.999)
 
     // vLLM's own spans: one a request, the tokens ours, its parts in order and no longer than the whole.
     const spans = await run.query(`SELECT request_id, sum(dur_ns) FILTER (name = 'llm_request') AS whole,
