@@ -9,7 +9,7 @@ import { CHECKOUT, cleanEnv } from './support/cli.ts'
 it('late tokens of a stopped engine and of a held-up network are told apart', { timeout: 300_000 }, async () => {
   const child = spawn(
     process.execPath,
-    [join(CHECKOUT, 'scripts/injection.mjs'), '--harms', 'sigstop,network', '--seconds', '14', '--skip-calm', '--json'],
+    [join(CHECKOUT, 'scripts/injection.mjs'), '--harms', 'sigstop,network', '--seconds', '20', '--skip-calm', '--json'],
     { env: cleanEnv(), stdio: ['ignore', 'pipe', 'pipe'] },
   )
   const text = { stdout: '', stderr: '' }

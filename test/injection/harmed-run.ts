@@ -15,10 +15,10 @@ import { type Judged, summed } from './score.ts'
 
 const LAYERLINE = fileURLToPath(new URL('../../../bin/layerline', import.meta.url))
 /** What the answers of the run itself are: short prompts, so that they hardly disturb one another. */
-const OUTPUT_TOKENS = 120
+const OUTPUT_TOKENS = 60
 const CONCURRENCY = 2
 /** The first requests are slow for reasons of their own. */
-const WARMUP = 4
+const WARMUP = 2
 /** Before the first injection, so that something is in time. */
 const CALM_MS = 4000
 /** Longest from the start of the command to its first token. */
