@@ -62,8 +62,8 @@ describe('functions of libraries, with the real bpftrace', () => {
     expect(os.forwards).toBe(1 + FORWARDS)
     const [start] = os.cold_starts
     expect(start?.files).toBe(1)
-    // Of so short a load there may be no sample of what storage gave.
-    expect(['warm', null]).toContain(start?.page_cache)
+    // Of so short a load there may be no sample of what storage gave; what is read beside the weights may come from there.
+    expect(start?.page_cache).not.toBe('cold')
     for (const phase of ['before_weights_ms', 'weights_ms', 'init_ms', 'first_forward_ms'] as const) {
       expect(start?.[phase], phase).toBeGreaterThan(0)
     }
