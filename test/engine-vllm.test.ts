@@ -202,7 +202,8 @@ it(
   "without the log, a profile's steps are tied to tokens by inference, and the engine's own log says they are right",
   async () => {
     const { engine } = vllm
-    const out = join(tempFolder(), 'run')
+    // A name of its own: by it the engine's log tells this run's requests from those of the runs before.
+    const out = join(tempFolder(), 'inferred')
     const to = ['--prompts', promptFile(), '--url', engine.url, '--out', out, '--quiet']
     const load = [
       '--endpoint',
