@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -20,8 +20,9 @@ const LEAST_PAIRS = 6
 const EVENTS_PER_S = 20_000
 
 /**
- * `npm run bench -- os [--pairs N] [--tokens N] [--parts wall,own,events] [--continue FILE] [--for S]`: what the kernel's view costs. A PyTorch model loaded and run with the default
+ * `npm run bench -- os [--pairs N] [--tokens N] [--threads N] [--parts wall,own,events] [--continue FILE] [--for S]`: what the kernel's view costs. A PyTorch model loaded and run with the default
  * probes and without, in pairs of random order, until the interval decides; Layerline's own CPU beside a busy program; whether events are lost without a word.
+ * PyTorch has `--threads` threads, all cores but one as an engine in our care has: where it fills all of them, whatever else the machine does is in the figure.
  * `--continue` keeps the pairs in a file and goes on from those that are there; with `--for` no pair begins after so many seconds.
  */
 async function main(): Promise<void> {
@@ -29,6 +30,7 @@ async function main(): Promise<void> {
     options: {
       pairs: { type: 'string', default: '60' },
       tokens: { type: 'string', default: '50' },
+      threads: { type: 'string', default: String(Math.max(1, availableParallelism() - 1)) },
       parts: { type: 'string', default: 'wall,own,events' },
       continue: { type: 'string' },
       for: { type: 'string', default: 'Infinity' },
@@ -38,7 +40,7 @@ async function main(): Promise<void> {
   const parts = values.parts.split(',')
   try {
     const bounds = { mostPairs: Number(values.pairs), untilMs: performance.now() + 1000 * Number(values.for) }
-    if (parts.includes('wall')) await wallCost(parent, values.tokens, values.continue ?? null, bounds)
+    if (parts.includes('wall')) await wallCost(parent, [values.tokens, values.threads], values.continue ?? null, bounds)
     if (parts.includes('own')) await ownCpu(parent)
     if (parts.includes('events')) await lostEvents(parent)
   } finally {
@@ -58,12 +60,12 @@ interface Pair {
 
 async function wallCost(
   parent: string,
-  tokens: string,
+  work: readonly string[],
   kept: string | null,
   { mostPairs, untilMs }: { mostPairs: number; untilMs: number },
 ): Promise<void> {
   const { engineFolder, modelPath } = await installVllm()
-  const program = [environmentPython(engineFolder), '-c', GENERATE, modelPath, tokens]
+  const program = [environmentPython(engineFolder), '-c', GENERATE, modelPath, ...work]
   const random = randomStream('bench os', Date.now())
   const plain = () => measured(program)
   let runs = 0

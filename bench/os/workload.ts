@@ -3,6 +3,7 @@ export const GENERATE = `import json, resource, sys, time
 import torch
 from transformers import AutoModelForCausalLM
 torch.manual_seed(0)
+torch.set_num_threads(int(sys.argv[3]))
 def cpu():
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
