@@ -26,6 +26,9 @@ const LONGEST_NS = 1e9
 
 /** Null for a run without the kernel's segments (`--probes arrivals`). */
 export async function kernelClock(reader: RunReader): Promise<KernelClock | null> {
+  // Asked alone: without segments every event of the run would be numbered for nothing.
+  const seen = await reader.query("SELECT 1 FROM slices WHERE category = 'segment' LIMIT 1")
+  if (seen.length === 0) return null
   const row = await oneRow(
     reader,
     `WITH segments AS MATERIALIZED (SELECT s.t_ns, split_part(s.name, ' ', 2)::INTEGER AS port FROM named_slices s WHERE s.category = 'segment'),
@@ -34,12 +37,11 @@ export async function kernelClock(reader: RunReader): Promise<KernelClock | null
       FROM chunks c JOIN ${TIMED} r ON r.request_id = c.request_id, clock WHERE ${IS_TOKEN_EVENT}),
     held AS (SELECT e.*, CASE WHEN s.t_ns >= greatest(e.sent_ns, e.t_ns - ${LONGEST_NS}) THEN e.t_ns - s.t_ns END AS later
       FROM events e ASOF LEFT JOIN segments s ON s.port = e.port AND s.t_ns <= e.until)
-    SELECT (SELECT count(*) FROM segments) AS segments, count(*) AS events, count(later) AS held, count(later) FILTER (first) AS first_held,
+    SELECT count(*) AS events, count(later) AS held, count(later) FILTER (first) AS first_held,
       quantile_disc(later, 0.5) AS p50, quantile_disc(later, ${0.99 - 1e-12}::DOUBLE) AS p99, max(later) AS most,
       quantile_disc(later, 0.5) FILTER (first) AS first_p50, max(later) FILTER (first) AS first_most, (SELECT u FROM clock) AS u
     FROM held`,
   )
-  if (countOf(row, 'segments') === 0) return null
   const held = countOf(row, 'held')
   return {
     events: countOf(row, 'events'),
