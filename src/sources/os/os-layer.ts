@@ -43,7 +43,9 @@ export class OsLayer {
   private readonly known = new Set<number>()
   private readonly ever = new Set<number>()
   private readonly attachedLibraries = new Set<string>()
-  private readonly libraryFiles: ProbeFile[] = []
+  /** What is to be attached; of it, what goes into libraries. Read once, however often probes are put back. */
+  private files: readonly ProbeFile[] = []
+  private libraryFiles: readonly ProbeFile[] = []
   private clockTimer: NodeJS.Timeout | undefined
   private libraryTimer: NodeJS.Timeout | undefined
   private looks = 0
@@ -75,16 +77,16 @@ export class OsLayer {
   async start(): Promise<void> {
     const { target, files } = this.options
     this.beganNs = monotonicNs()
-    this.libraryFiles.push(...files.map(readProbeFile).filter(({ libraries }) => libraries.length > 0))
+    this.files = files.map(readProbeFile)
+    this.libraryFiles = this.files.filter(({ libraries }) => libraries.length > 0)
     await this.attachAll(target.kind === 'processes' ? target.pids : [])
   }
 
   private async attachAll(roots: readonly number[]): Promise<void> {
-    const files = this.options.files.map(readProbeFile)
     const pids = withDescendants(roots)
     for (const pid of pids) this.meet(pid)
     const works = (file: ProbeFile) => !this.missing.some((each) => each.file === file.name)
-    const kernel = [readProbeFile('follow'), ...files.filter((file) => file.libraries.length === 0 && works(file))]
+    const kernel = [readProbeFile('follow'), ...this.files.filter((file) => file.libraries.length === 0 && works(file))]
     const found = [...this.options.libraries, ...pids.flatMap(mappedFiles)]
     await Promise.all([this.attachKernel(kernel, pids), this.attachLibraries([...new Set(found)], pids)])
     this.clock.look()
