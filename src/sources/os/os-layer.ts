@@ -133,6 +133,12 @@ export class OsLayer {
       this.sink.note(`os: ${this.load.cutPaths} paths were longer than a probe can hold and are cut off`)
   }
 
+  /** The target's processes that live, where the probes follow them; null where nobody does. */
+  followed(): readonly number[] | null {
+    const isFollowed = this.options.target.kind === 'processes' && !this.otherPids
+    return isFollowed && this.programs.some((program) => program.follows) ? [...this.known] : null
+  }
+
   /** Counts by process and name of the thread, so far. */
   counts(): OsCount[] {
     const now = this.programs.flatMap((program) => program.counts())
@@ -325,7 +331,7 @@ export class OsLayer {
       this.load.ran(pid, tNs, text)
       tell('execve', { path: text })
     } else if (name === 'open') {
-      if (this.isProbed(text)) this.looksAsked = 2
+      if (text.includes('.so') && this.isProbed(text)) this.looksAsked = 2
       const path = this.load.opened(pid, fd, tNs, durNs, text)
       tell('openat', { path, fd, duration_ns: durNs })
     } else if (name === 'map') {

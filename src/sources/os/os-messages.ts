@@ -96,8 +96,8 @@ export interface OsBatch {
   readonly notes: string[]
   readonly events: OsEvent[]
   lost: number
-  /** All counts so far. */
-  readonly counts: readonly OsCount[]
+  /** All counts so far; null: not told with this batch. */
+  readonly counts: readonly OsCount[] | null
 }
 
 interface Problem {

@@ -207,7 +207,7 @@ class ThreadSource implements OsSource {
       const total = this.totalOf[batch.samples[at] as number]
       if (total !== undefined) total.value += batch.samples[at + 2] as number
     }
-    this.latest = batch.counts
+    this.latest = batch.counts ?? this.latest
     if (this.onEvent !== null) for (const event of batch.events) this.onEvent(event)
     if (this.context === null) this.kept.push(batch)
     else this.write(batch, this.context)

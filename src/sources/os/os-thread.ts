@@ -4,8 +4,10 @@ import { OsLayer } from './os-layer.ts'
 import type { OsBatch, OsOptions, OsSink, OsThreadMessage, OsThreadRequest } from './os-messages.ts'
 import { ProcView } from './proc/proc-view.ts'
 
-/** Batches are small, but each wakes the client's thread. */
-const POST_EVERY_MS = 200
+/** Batches are small, but each wakes the client's thread, the store's, and commits: what they cost is by their number. */
+const POST_EVERY_MS = 500
+/** All counts go along with every so many batches: whoever looks at them does so once a second. */
+const COUNTS_EVERY = 2
 
 /** The thread's whole life: attaches, tells that it has, sends what it sees, and ends when it is asked to. */
 async function run(port: NonNullable<typeof parentPort>, options: OsOptions): Promise<void> {
@@ -31,12 +33,18 @@ async function run(port: NonNullable<typeof parentPort>, options: OsOptions): Pr
       return
     }
   }
-  const view = new ProcView({ target: options.target, tickMs: options.tickMs, alone: without !== null }, outbox)
+  const view = new ProcView(
+    { target: options.target, tickMs: options.tickMs, alone: without !== null, followed: () => probes.followed() },
+    outbox,
+  )
   view.start()
   const missing = probes.missing.map(({ file, error }) => ({ file, ...problemOf(error) }))
   post({ kind: 'ready', without, missing })
-  const postBatch = (): void => post({ kind: 'batch', ...outbox.take(probes.counts()) })
-  let timer = setInterval(postBatch, POST_EVERY_MS)
+  let batches = 0
+  const postBatch = (counts: OsBatch['counts']): void => post({ kind: 'batch', ...outbox.take(counts) })
+  const postAll = (): void => postBatch(probes.counts())
+  const postInTurn = (): void => postBatch(batches++ % COUNTS_EVERY === 0 ? probes.counts() : null)
+  let timer = setInterval(postInTurn, POST_EVERY_MS)
   async function switchTo(request: 'pause' | 'resume'): Promise<void> {
     let problem: ReturnType<typeof problemOf> | null = null
     try {
@@ -44,11 +52,11 @@ async function run(port: NonNullable<typeof parentPort>, options: OsOptions): Pr
         view.pause()
         if (without === null) await probes.pause()
         clearInterval(timer)
-        postBatch()
+        postAll()
       } else {
         if (without === null) await probes.resume()
         view.resume()
-        timer = setInterval(postBatch, POST_EVERY_MS)
+        timer = setInterval(postInTurn, POST_EVERY_MS)
       }
     } catch (error) {
       problem = problemOf(error)
@@ -60,7 +68,7 @@ async function run(port: NonNullable<typeof parentPort>, options: OsOptions): Pr
   clearInterval(timer)
   view.stop()
   await probes.stop()
-  postBatch()
+  postAll()
   port.close()
 }
 
@@ -118,7 +126,16 @@ class Outbox implements OsSink {
 }
 
 function emptyBatch(): OsBatch {
-  return { tracks: [], samples: new Float64Array(), slices: [], clocks: [], notes: [], events: [], lost: 0, counts: [] }
+  return {
+    tracks: [],
+    samples: new Float64Array(),
+    slices: [],
+    clocks: [],
+    notes: [],
+    events: [],
+    lost: 0,
+    counts: null,
+  }
 }
 
 if (parentPort !== null) void run(parentPort, workerData as OsOptions)

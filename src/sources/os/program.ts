@@ -85,6 +85,11 @@ export class Program {
     if (this.diedNs !== null) this.layer.gap(this.diedNs, monotonicNs(), `bpftrace ${this.how}`)
   }
 
+  /** Whether it tells which processes the target is made of. */
+  get follows(): boolean {
+    return this.options.leads && this.waiting === null && !this.stopping && this.diedNs === null
+  }
+
   counts(): OsCount[] {
     return this.rows.counts()
   }

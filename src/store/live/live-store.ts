@@ -34,7 +34,7 @@ export class LiveStore {
   private readonly turn: NativeTurn
   private readonly spare = new Map<LiveTableName, Columns[]>()
   private readonly dropped: Partial<Record<LiveTableName, number>> = {}
-  private readonly timer: NodeJS.Timeout
+  private timer: NodeJS.Timeout | undefined
   private queuedRows = 0
   private nextCommit = 1
   private readonly waiting = new Map<number, () => void>()
@@ -47,15 +47,21 @@ export class LiveStore {
     this.failed = failed
     process.on('exit', turn.end)
     const writers: Record<string, RowBuffer<never>> = {}
+    const flushSoon = (): void => {
+      this.timer ??= setTimeout(() => this.flush(), FLUSH_MS)
+    }
     for (const name of Object.keys(LIVE_TABLES) as LiveTableName[]) {
-      writers[name] = new RowBuffer(LIVE_TABLES[name] as never, (columns, rows) => this.ship(name, columns, rows))
+      writers[name] = new RowBuffer(
+        LIVE_TABLES[name] as never,
+        (columns, rows) => this.ship(name, columns, rows),
+        flushSoon,
+      )
     }
     this.writers = writers as unknown as Writers
     worker.on('message', (message: FromStore) => this.receive(message))
     worker.on('error', (error) =>
       this.fail(new LayerlineError('internal/store', `the store thread died: ${error.message}`, { cause: error })),
     )
-    this.timer = setInterval(() => this.flush(), FLUSH_MS)
   }
 
   /** Opens `live-<shard>.duckdb` in the run's folder; `failed` is called once if the store cannot go on (disk full). */
@@ -83,6 +89,8 @@ export class LiveStore {
 
   /** Hands over what is buffered; the thread commits it at its next tick. */
   flush(): void {
+    clearTimeout(this.timer)
+    this.timer = undefined
     for (const writer of Object.values(this.writers)) writer.flush()
   }
 
@@ -99,7 +107,6 @@ export class LiveStore {
 
   /** Commits the rest and closes the file; the run can then be sealed. */
   async close(): Promise<LiveTotals> {
-    clearInterval(this.timer)
     this.flush()
     const closed = new Promise<Extract<FromStore, { type: 'closed' }> | null>((resolve) => {
       this.worker.on('message', (message: FromStore) => {

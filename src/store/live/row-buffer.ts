@@ -46,10 +46,17 @@ export class RowBuffer<T extends TableDef> implements RowWriter<T> {
   private rows = 0
   private readonly names: readonly [name: string, spec: ColumnSpec][]
   private readonly ship: (columns: Columns, rows: number) => Columns | undefined
+  private readonly onFirst: () => void
 
-  constructor(table: T, ship: (columns: Columns, rows: number) => Columns | undefined) {
+  /** `onFirst` is called with the first row of each batch: there is something to flush. */
+  constructor(
+    table: T,
+    ship: (columns: Columns, rows: number) => Columns | undefined,
+    onFirst: () => void = () => undefined,
+  ) {
     this.table = table
     this.ship = ship
+    this.onFirst = onFirst
     this.names = Object.entries(table.columns)
     const hasText = this.names.some(([, spec]) => baseType(spec[0]) === 'text')
     this.capacity = hasText ? 512 : 4 * VECTOR_ROWS
@@ -58,6 +65,7 @@ export class RowBuffer<T extends TableDef> implements RowWriter<T> {
 
   next(): number {
     if (this.rows === this.capacity) this.flush()
+    if (this.rows === 0) this.onFirst()
     return this.rows++
   }
 

@@ -24,7 +24,8 @@ class StoreThread {
   private readonly loaders = new Map<LiveTableName, BatchLoader>()
   private readonly connection: DuckDBConnection
   private readonly turn: NativeTurn
-  private dirty = false
+  /** What was appended to since the last commit. */
+  private readonly dirty = new Set<BatchLoader>()
   private failed = false
   private commits = 0
   private longestCommitMs = 0
@@ -53,7 +54,6 @@ class StoreThread {
     await connection.run('SET lock_configuration = true')
     await connection.run('BEGIN')
     thread.server = data.socket === null ? null : await serveRecorder(instance, data.folder, data.socket)
-    thread.timer = setInterval(() => thread.enqueue(() => thread.commit()), COMMIT_MS)
     return thread
   }
 
@@ -85,7 +85,8 @@ class StoreThread {
         this.loaders.set(table, loader)
       }
       loader.append(columns, rows)
-      this.dirty = true
+      this.dirty.add(loader)
+      this.timer ??= setTimeout(() => this.enqueue(() => this.commit()), COMMIT_MS)
     }
     const arrays = Object.values(columns)
     if (arrays.some((column) => Array.isArray(column))) this.post({ type: 'recycle', table, columns: null, rows })
@@ -96,20 +97,21 @@ class StoreThread {
   }
 
   private async commit(): Promise<void> {
-    if (!this.dirty || this.failed) return
-    this.dirty = false
+    clearTimeout(this.timer)
+    this.timer = undefined
+    if (this.dirty.size === 0 || this.failed) return
     const start = performance.now()
-    for (const loader of this.loaders.values()) loader.flush()
-    await this.connection.run('COMMIT')
-    await this.connection.run('BEGIN')
+    for (const loader of this.dirty) loader.flush()
+    this.dirty.clear()
+    await this.connection.run('COMMIT; BEGIN')
     this.commits++
     this.longestCommitMs = Math.max(this.longestCommitMs, performance.now() - start)
   }
 
   /** Always ends in `closed`: the client waits for it, whatever state a failure left the database in. */
   private async close(): Promise<void> {
-    clearInterval(this.timer)
     const rows: Partial<Record<LiveTableName, number>> = {}
+    clearTimeout(this.timer)
     try {
       this.server?.close()
       await this.commit()

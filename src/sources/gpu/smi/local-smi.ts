@@ -2,11 +2,11 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { hostname } from 'node:os'
 import { errorCode, LayerlineError } from '../../../base/errors.ts'
 import { CERTIFY_GAP } from '../../../trace/certify.ts'
+import { BatchedPipe } from '../../batched-pipe.ts'
 import { GapTrack } from '../../gap-track.ts'
 import { hostProvenance } from '../../host/provenance.ts'
 import type { PreparedSource, SourceContext, Toggle } from '../../source.ts'
 import { Backoff } from '../backoff.ts'
-import { BatchedPipe } from '../batched-pipe.ts'
 import { smiError } from './smi-errors.ts'
 import { samplerArguments } from './smi-fields.ts'
 import { INVENTORY_QUERY, readInventory, type SmiInventory } from './smi-inventory.ts'
@@ -54,7 +54,7 @@ function ask(args: readonly string[]): Promise<string> {
 /** Samples this machine's GPUs; asks first, so that a machine without them throws `missing/…` before a run begins. */
 export async function prepareLocalSmi(options: SmiSourceOptions): Promise<PreparedSource> {
   const inventory = await askLocalSmi(options.gpus)
-  return new LocalSmi(inventory, options, await BatchedPipe.open())
+  return new LocalSmi(inventory, options, BatchedPipe.open())
 }
 
 class LocalSmi implements PreparedSource {

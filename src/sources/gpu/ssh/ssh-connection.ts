@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { LayerlineError } from '../../../base/errors.ts'
 import type { RunClock } from '../../../base/time.ts'
-import { BatchedPipe } from '../batched-pipe.ts'
+import { BatchedPipe } from '../../batched-pipe.ts'
 import type { SshTarget } from '../gpu-target.ts'
 import { type ClockFix, type ClockProbe, fixFrom, parseUnixUs } from '../host-clock.ts'
 import { describeScript, MARK, runScript } from './remote-script.ts'
@@ -110,7 +110,7 @@ export class SshConnection {
     target: SshTarget,
     serverPort: number | null = null,
   ): Promise<{ connection: SshConnection; facts: RemoteFacts }> {
-    const connection = new SshConnection(target, await BatchedPipe.open())
+    const connection = new SshConnection(target, BatchedPipe.open())
     connection.child.stdin.write(describeScript(serverPort))
     try {
       connection.facts.answerer = await connection.line('ready', DESCRIBE_TIMEOUT_MS)

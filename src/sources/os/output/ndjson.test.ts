@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type BpftraceMessage, readBpftraceLine } from './ndjson.ts'
 
@@ -38,6 +39,47 @@ describe('recorded output of bpftrace', () => {
     expect(counts?.some(([key, value]) => key.endsWith(',q"\n,x') && value === 1)).toBe(true)
     const hist = all.flatMap((each) => (each.kind === 'hist' ? [each.values] : [])).at(-1)
     expect(hist?.[0]?.[1].reduce((sum, { count }) => sum + count, 0)).toBeGreaterThanOrEqual(8)
+  })
+})
+
+describe('a map', () => {
+  it('of plain keys gives what JSON gives', () => {
+    const number = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.bigInt({ min: 0n, max: 2n ** 60n }).map(Number))
+    const key = fc.stringMatching(/^\d{1,7},\d{1,7}(,[ -!#-[\]-~]{0,15})?$/)
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.tuple(key, number), { selector: ([name]) => name, minLength: 1 }), (values) => {
+        const body = values.map(([name, value]) => `${JSON.stringify(name)}: ${BigInt(value)}`).join(', ')
+        const line = `{"type": "map", "data": {"@calls": {${body}}}}`
+        const parsed: unknown = JSON.parse(line)
+        expect(parsed).toMatchObject({ data: { '@calls': Object.fromEntries(values) } })
+        expect(readBpftraceLine(line)).toEqual({ kind: 'map', name: 'calls', values })
+      }),
+    )
+  })
+
+  it.each([
+    ['of one number', '{"type": "map", "data": {"@room": 3}}', [['', 3]]],
+    ['of negative ones', '{"type": "map", "data": {"@x": {"1,2": -4}}}', [['1,2', -4]]],
+    [
+      'of names with quotes',
+      '{"type": "map", "data": {"@x": {"1,2,a\\"b": 4, "1,3,c": 5}}}',
+      [
+        ['1,2,a"b', 4],
+        ['1,3,c', 5],
+      ],
+    ],
+    ['that is empty', '{"type": "map", "data": {"@x": {}}}', []],
+  ])('%s is read too', (_, line, values) => {
+    expect(readBpftraceLine(line)).toMatchObject({ kind: 'map', values })
+  })
+
+  it.each([
+    '{"type": "map", "data": {"@x": {"1,2": 4, "1,3}}}',
+    '{"type": "map", "data": {"@x": {"1,2": }}}',
+    '{"type": "map", "data": {"@x": {"1,2": 4 "1,3": 5}}}',
+    '{"type": "map", "data": {"@x": {"1,2": 4,}}}',
+  ])('that is broken is malformed: %s', (line) => {
+    expect(readBpftraceLine(line)).toEqual({ kind: 'malformed', line })
   })
 })
 

@@ -28,6 +28,8 @@ export interface HistogramBin {
 
 /** Reads a line; null for one that says nothing of use. */
 export function readBpftraceLine(line: string): BpftraceMessage | null {
+  const plain = readPlainMap(line)
+  if (plain !== null) return plain
   if (line.trim() === '') return null
   const text = withBytes(line)
   const parsed = parseObject(text) ?? parseObject(withoutControls(text))
@@ -43,6 +45,40 @@ export function readBpftraceLine(line: string): BpftraceMessage | null {
   const entries = isObject(named[1]) ? Object.entries(named[1]) : [['', named[1]] as const]
   if (type === 'map') return { kind: 'map', name, values: entries.map(([key, value]) => [key, Number(value)]) }
   return { kind: 'hist', name, values: entries.map(([key, bins]) => [key, readBins(bins)]) }
+}
+
+const MAP = '{"type": "map", "data": {"@'
+const QUOTE = 0x22
+const [ZERO, NINE] = [0x30, 0x39]
+/** Of more digits, only the whole gives the nearest number. */
+const EXACT_DIGITS = 15
+/** bpftrace escapes quotes, and other control characters go through as they are. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const ESCAPED = /[\\\u0000-\u001f]/
+
+/** Most lines by far: a map whose keys hold nothing that is escaped, with whole numbers. Null for any other. */
+function readPlainMap(line: string): BpftraceMessage | null {
+  if (!line.startsWith(MAP) || !line.endsWith('}}}') || ESCAPED.test(line)) return null
+  const nameEnd = line.indexOf('": {', MAP.length)
+  if (nameEnd === -1) return null
+  const values: [string, number][] = []
+  let at = nameEnd + 4
+  while (line.charCodeAt(at) === QUOTE) {
+    const keyEnd = line.indexOf('": ', at + 1)
+    if (keyEnd === -1) return null
+    const key = line.slice(at + 1, keyEnd)
+    const from = keyEnd + 3
+    at = from
+    let value = 0
+    let digit = line.charCodeAt(at)
+    for (; digit >= ZERO && digit <= NINE; digit = line.charCodeAt(++at)) value = value * 10 + digit - ZERO
+    if (at === from) return null
+    values.push([key, at - from <= EXACT_DIGITS ? value : Number(line.slice(from, at))])
+    if (line.startsWith(', ', at)) at += 2
+  }
+  return at === line.length - 3 && values.length > 0
+    ? { kind: 'map', name: line.slice(MAP.length, nameEnd), values }
+    : null
 }
 
 /** `{"e":"open","t":1,"pid":2}|path`: only whole numbers are within the braces, so that the first `}|` ends them. */

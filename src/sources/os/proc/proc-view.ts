@@ -23,6 +23,8 @@ export interface ProcViewOptions {
   readonly tickMs: number
   /** Whether it stands in for probes, or tells what they do not. */
   readonly alone: boolean
+  /** The target's processes as probes follow them; null, or left out, where they do not: then they are looked for. */
+  readonly followed?: () => readonly number[] | null
 }
 
 /** A target as /proc shows it, with or without rights: where there are no probes, all there is. */
@@ -84,11 +86,12 @@ export class ProcView {
   private tick(): void {
     const tNs = monotonicNs()
     const before = new Set(this.pids)
-    const isLook = tNs - this.lookedNs >= LOOK_NS
-    if (isLook) {
-      this.lookedNs = tNs
-      this.pids = this.find()
-    }
+    const followed = this.options.followed?.() ?? null
+    const isLook = followed === null && tNs - this.lookedNs >= LOOK_NS
+    if (isLook) this.lookedNs = tNs
+    if (followed !== null) this.pids = [...followed]
+    else if (isLook) this.pids = this.find()
+    for (const pid of before) if (!this.pids.includes(pid)) this.facts.forget(pid)
     const now = this.pids
       .filter((pid) => existsSync(`/proc/${pid}`))
       .map((pid) => ({ pid, isNew: !this.first && !before.has(pid) }))

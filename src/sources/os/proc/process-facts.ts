@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from 'node:fs'
 import { readOrNull } from '../../host/proc/cgroup.ts'
 import { parseKilobytes } from '../../host/proc/proc-text.ts'
 import type { ProcTracks } from './proc-tracks.ts'
@@ -14,6 +15,9 @@ export class ProcessFacts {
   readonly refused = new Set<string>()
   private readonly tracks: ProcTracks
   private readonly placedNs = new Map<number, number>()
+  /** The file of each process's I/O, open; null where it could not be. It is read at every look: opening it costs more than reading. */
+  private readonly io = new Map<number, number | null>()
+  private readonly buffer = Buffer.alloc(1024)
 
   constructor(tracks: ProcTracks) {
     this.tracks = tracks
@@ -30,11 +34,18 @@ export class ProcessFacts {
   /** The last look, for what is looked at seldom. */
   end(tNs: number): void {
     for (const pid of this.placedNs.keys()) this.placement(tNs, pid)
+    for (const pid of [...this.io.keys()]) this.forget(pid)
+  }
+
+  /** A process is gone. */
+  forget(pid: number): void {
+    const file = this.io.get(pid)
+    if (typeof file === 'number') closeSync(file)
+    this.io.delete(pid)
   }
 
   private storage(tNs: number, pid: number, isNew: boolean): void {
-    const io = this.read(pid, 'io')
-    const bytes = /^read_bytes: (\d+)$/m.exec(io ?? '')?.[1]
+    const bytes = /^read_bytes: (\d+)$/m.exec(this.readIo(pid) ?? '')?.[1]
     if (bytes === undefined) return
     const value = { pid, name: 'storage_read_bytes', unit: 'bytes', field: 'io read_bytes' }
     this.tracks.total(tNs, value, Number(bytes), isNew)
@@ -63,10 +74,36 @@ export class ProcessFacts {
     }
   }
 
+  private readIo(pid: number): string | null {
+    let file = this.io.get(pid)
+    if (file === undefined) {
+      file = openOrNull(`/proc/${pid}/io`)
+      if (file === null && readOrNull(`/proc/${pid}/stat`) !== null) this.refused.add('io')
+      this.io.set(pid, file)
+    }
+    if (file === null) return null
+    try {
+      return this.buffer.toString('latin1', 0, readSync(file, this.buffer, 0, this.buffer.length, 0))
+    } catch {
+      // Opening was allowed, reading is asked anew; or it has ended.
+      if (readOrNull(`/proc/${pid}/stat`) !== null) this.refused.add('io')
+      this.forget(pid)
+      return null
+    }
+  }
+
   private read(pid: number, name: string): string | null {
     const text = readOrNull(`/proc/${pid}/${name}`)
     if (text === null && readOrNull(`/proc/${pid}/stat`) !== null) this.refused.add(name)
     return text
+  }
+}
+
+function openOrNull(path: string): number | null {
+  try {
+    return openSync(path, 'r')
+  } catch {
+    return null
   }
 }
 

@@ -7,6 +7,8 @@ import { Processes } from './processes.ts'
 const HEADER = `// x: a test
 // @calls[pid, tid, comm] 1: calls
 // @busy_ns[pid, tid] ns since @busy_since: time
+// @ran_ns[pid, tid] ns since @state_since 1: time on a CPU
+// @waited_ns[pid, tid] ns since @state_since 3 4: time ready
 // @wait_us[pid] us hist: waits
 // @bytes[machine, device] bytes: of a device
 
@@ -82,6 +84,33 @@ describe('counts that only grow', () => {
     counts.take('busy_since', [['4000001,4000001', 0]])
     counts.tick(400, 400)
     expect(samples.map(({ value }) => value)).toEqual([50, 100, 60, 0])
+  })
+
+  it('go on by the state of a begin, also while no map is printed', () => {
+    const { counts, samples } = rows()
+    const told = () => samples.splice(0).map(({ name, tNs, value }) => [name, tNs, value])
+    // Past two years of a machine's uptime.
+    const began = 2 ** 56
+    counts.take('state_since', [['4000001,4000002', began + 16]])
+    counts.tick(1, began + 1024)
+    counts.tick(2, began + 2048)
+    expect(told()).toEqual([
+      ['ran_ns', 1, 1024],
+      ['ran_ns', 2, 1024],
+    ])
+    counts.take('ran_ns', [['4000001,4000002', 2048 + 1280]])
+    counts.take('state_since', [['4000001,4000002', began + 2048 + 1280 + 64]])
+    counts.tick(3, began + 4096)
+    expect(told()).toEqual([
+      ['ran_ns', 3, 1280],
+      ['waited_ns', 3, 768],
+    ])
+    counts.take('state_since', [['4000001,4000002', 0]])
+    counts.tick(4, began + 8192)
+    expect(told()).toEqual([
+      ['ran_ns', 4, 0],
+      ['waited_ns', 4, 0],
+    ])
   })
 
   it('are told of the program that runs then', () => {

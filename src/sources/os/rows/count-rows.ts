@@ -3,6 +3,10 @@ import type { HistogramBin } from '../output/ndjson.ts'
 import type { MapSpec } from '../script/probe-file.ts'
 import type { Processes } from './processes.ts'
 
+/** A begin with a state holds it in bits 4 to 6: so a double holds both, for years. */
+const SINCE_STEP = 128
+const STATE_STEP = 16
+
 /** One line of the timeline and how far it has been told. */
 interface Line {
   readonly parts: KeyParts
@@ -13,6 +17,8 @@ interface Line {
   /** The count as last read, and as far as samples tell it. */
   total: number
   told: number
+  /** Since when it goes on, on the probes' clock; 0: it does not. */
+  begunNs: number
   /** Whether the sample before was not zero: a zero after it ends its step. */
   open: boolean
 }
@@ -36,65 +42,102 @@ export interface CountRowsOptions {
   readonly isOurs: (pid: number) => boolean
 }
 
+/** A key of a map as printed: the line that it counts for, and what it held when last read. */
+interface Entry {
+  readonly line: Line
+  /** What the one-liners print of it; null without a name of a thread. */
+  readonly count: { readonly name: string; readonly pid: number; readonly comm: string } | null
+  value: number
+}
+
+/** A map of counts, or one of begins with the lines that each of its keys goes on in. */
+interface CountMap {
+  readonly spec: MapSpec
+  readonly file: string
+  readonly entries: Map<string, Entry>
+}
+interface SinceMap {
+  readonly totals: readonly { readonly states: readonly number[] | null; readonly of: CountMap }[]
+  readonly entries: Map<string, { readonly lines: readonly Line[]; value: number }>
+}
+
 /**
  * Counts that only grow, as bpftrace prints them, to samples of what was added since the one before. What still goes on
- * at a tick (a thread on a CPU, a wait) counts up to it. A count that did not move makes no row.
+ * at a tick (a thread on a CPU, a wait) counts up to it. A count that did not move makes no row, and need not be printed.
  */
 export class CountRows {
   /** Maps that are full: what has another key is not counted. */
   readonly full = new Set<string>()
   private readonly options: CountRowsOptions
-  private readonly specs: Map<string, { spec: MapSpec; file: string }>
-  private readonly sinceMaps: Map<string, string>
+  private readonly maps: Map<string, CountMap>
+  private readonly sinceMaps = new Map<string, SinceMap>()
   private readonly lines = new Map<string, Line>()
-  private readonly since = new Map<string, Map<string, number>>()
-  private readonly byComm = new Map<string, OsCount>()
 
   constructor(options: CountRowsOptions) {
     this.options = options
-    this.specs = new Map(options.maps.map((each) => [each.spec.name, each]))
-    this.sinceMaps = new Map(options.maps.flatMap(({ spec }) => (spec.since === null ? [] : [[spec.since, spec.name]])))
+    this.maps = new Map(options.maps.map(({ spec, file }) => [spec.name, { spec, file, entries: new Map() }]))
+    for (const of of this.maps.values()) {
+      if (of.spec.since === null) continue
+      const { map, states } = of.spec.since
+      const others = this.sinceMaps.get(map)?.totals ?? []
+      this.sinceMaps.set(map, { totals: [...others, { states, of }], entries: new Map() })
+    }
   }
 
   /** A map of counts, or of begins. */
   take(name: string, values: readonly (readonly [string, number])[]): void {
     if (values.length >= this.options.mapKeys) this.full.add(name)
-    const counted = this.sinceMaps.get(name)
-    if (counted !== undefined) {
-      this.since.set(counted, new Map(values.filter(([, begunNs]) => begunNs > 0)))
+    const since = this.sinceMaps.get(name)
+    if (since !== undefined) {
+      this.takeBegins(since, values)
       return
     }
-    const known = this.specs.get(name)
+    const known = this.maps.get(name)
     if (known === undefined || known.spec.kind !== 'total') return
-    const totals = new Map<string, number>()
     for (const [key, value] of values) {
-      const parts = keyParts(known.spec, key)
-      if (parts === null || !this.options.isOurs(parts.pid)) continue
-      if (parts.comm !== null && parts.tid !== null) {
-        this.options.processes.named(parts.tid, parts.comm)
-        this.countByComm(name, parts.pid, parts.comm, value, `${name},${key}`)
-      }
-      const line = lineKey(name, parts)
-      totals.set(line, (totals.get(line) ?? 0) + value)
-      this.lineOf(line, parts, known)
+      const entry = this.entryOf(known, key)
+      if (entry === null || entry.value === value) continue
+      entry.line.total += value - entry.value
+      entry.value = value
     }
-    for (const [key, total] of totals) (this.lines.get(key) as Line).total = total
+  }
+
+  private takeBegins({ totals, entries }: SinceMap, values: readonly (readonly [string, number])[]): void {
+    for (const [key, value] of values) {
+      let entry = entries.get(key)
+      if (entry?.value === value) continue
+      if (entry === undefined) {
+        const lines = totals.flatMap(({ of }) => {
+          const parts = keyParts(of.spec, key)
+          return parts === null ? [] : [this.lineOf(lineKey(of.spec.name, parts), parts, of)]
+        })
+        entry = { lines, value }
+        entries.set(key, entry)
+      }
+      entry.value = value
+      for (const [i, line] of entry.lines.entries()) line.begunNs = begunNs(value, totals[i]?.states ?? null)
+    }
+  }
+
+  private entryOf(known: CountMap, key: string): Entry | null {
+    const entry = known.entries.get(key)
+    if (entry !== undefined) return entry
+    const parts = keyParts(known.spec, key)
+    // What is not ours now may be later.
+    if (parts === null || !this.options.isOurs(parts.pid)) return null
+    const { pid, tid, comm } = parts
+    if (comm !== null && tid !== null) this.options.processes.named(tid, comm)
+    const { name } = known.spec
+    const line = this.lineOf(lineKey(name, parts), parts, known)
+    const made = { line, count: comm === null ? null : { name, pid, comm }, value: 0 }
+    known.entries.set(key, made)
+    return made
   }
 
   /** Tells what was added up to a tick. `bootNs` is its stamp, `tNs` the same on the monotonic clock. */
   tick(tNs: number, bootNs: number): void {
-    for (const [name, begun] of this.since) {
-      const known = this.specs.get(name)
-      if (known === undefined) continue
-      for (const key of begun.keys()) {
-        const parts = keyParts(known.spec, key)
-        if (parts !== null) this.lineOf(lineKey(name, parts), parts, known)
-      }
-    }
-    for (const [key, line] of this.lines) {
-      const [name = '', pid = '', tid = ''] = key.split(',')
-      const begunNs = this.since.get(name)?.get(`${pid},${tid}`)
-      const upTo = line.total + (begunNs === undefined ? 0 : Math.max(0, bootNs - begunNs))
+    for (const line of this.lines.values()) {
+      const upTo = line.total + (line.begunNs === 0 ? 0 : Math.max(0, bootNs - line.begunNs))
       const added = Math.max(0, upTo - line.told)
       if (added === 0 && !line.open) continue
       line.told += added
@@ -111,7 +154,7 @@ export class CountRows {
 
   /** The bins of a histogram as counts of their own. */
   histogram(name: string, values: readonly (readonly [string, readonly HistogramBin[]])[]): void {
-    const known = this.specs.get(name)
+    const known = this.maps.get(name)
     if (known === undefined) return
     for (const [key, bins] of values) {
       for (const { min, max, count } of bins) {
@@ -127,22 +170,20 @@ export class CountRows {
   /** What the one-liners of the seed print: counts by name of the thread and process. */
   counts(): OsCount[] {
     const sums = new Map<string, OsCount>()
-    for (const count of this.byComm.values()) {
-      const key = `${count.name} ${count.pid} ${count.comm}`
-      sums.set(key, { ...count, value: count.value + (sums.get(key)?.value ?? 0) })
+    for (const { entries } of this.maps.values()) {
+      for (const { count, value } of entries.values()) {
+        if (count === null) continue
+        const key = `${count.name} ${count.pid} ${count.comm}`
+        sums.set(key, { ...count, value: value + (sums.get(key)?.value ?? 0) })
+      }
     }
     return [...sums.values()]
-  }
-
-  private countByComm(name: string, pid: number, comm: string, value: number, key: string): void {
-    const before = this.byComm.get(key)
-    if (before?.value !== value) this.byComm.set(key, { name, pid, comm, value })
   }
 
   private lineOf(key: string, parts: KeyParts, of: Line['of'], more: object = {}): Line {
     const known = this.lines.get(key)
     if (known !== undefined) return known
-    const line = { parts, of, more, track: null, total: 0, told: 0, open: false }
+    const line = { parts, of, more, track: null, total: 0, told: 0, begunNs: 0, open: false }
     this.lines.set(key, line)
     return line
   }
@@ -169,6 +210,13 @@ function ofMachine({ keys }: MapSpec): boolean {
 
 function lineKey(name: string, { pid, tid, label }: KeyParts): string {
   return tid === null ? `${name},${pid},${label ?? ''}` : `${name},${pid},${tid}`
+}
+
+/** When what goes on began, of a value as it stands in a map of begins; 0 where it is another state that does. */
+function begunNs(value: number, states: readonly number[] | null): number {
+  if (states === null) return value
+  const state = Math.floor((value % SINCE_STEP) / STATE_STEP)
+  return states.includes(state) ? value - (value % SINCE_STEP) : 0
 }
 
 /** A key as printed, by what its parts mean; the last part may hold commas. */

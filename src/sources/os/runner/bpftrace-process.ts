@@ -1,7 +1,7 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { setPriority } from 'node:os'
-import type { Readable } from 'node:stream'
 import { errorCode, errorText, LayerlineError } from '../../../base/errors.ts'
+import { BatchedPipe } from '../../batched-pipe.ts'
 import { type BpftraceMessage, readBpftraceLine } from '../output/ndjson.ts'
 import { bpftraceError, noBpftrace } from './bpftrace-errors.ts'
 
@@ -30,7 +30,7 @@ export class BpftraceProcess {
   /** Resolves when all probes are attached; rejects with what to do where that fails. */
   readonly ready: Promise<void>
   readonly pid: number | null
-  private readonly child: ChildProcessByStdio<null, Readable, Readable>
+  private readonly child: ChildProcess
   private readonly ended: Promise<void>
   private stopping = false
   private over = false
@@ -44,8 +44,10 @@ export class BpftraceProcess {
       // Names of functions are found by us, from the maps of a living process.
       BPFTRACE_NO_USER_SYMBOLS: '1',
     }
+    // It writes each line by itself.
+    const output = BatchedPipe.open('utf8')
     const child = spawn('bpftrace', ['-f', 'json', '-e', options.script], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', output.writeFd, 'pipe'],
       detached: true,
       env,
     })
@@ -53,7 +55,7 @@ export class BpftraceProcess {
     if (child.pid !== undefined) favour(child.pid)
     this.pid = child.pid ?? null
     let stderr = ''
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       stderr = (stderr + text).slice(-KEPT_STDERR)
     })
     let ready: () => void = () => undefined
@@ -64,21 +66,31 @@ export class BpftraceProcess {
     })
     // Whoever does not wait for it hears of the end by `onEnd`.
     this.ready.catch(() => undefined)
-    eachLine(child.stdout, (line) => {
+    const take = (line: string): void => {
       const message = readBpftraceLine(line)
       if (message === null) return
       if (message.kind === 'event' && message.name === 'tick') ready()
       options.onMessage(message)
+    }
+    let rest = ''
+    output.onText((text) => {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) take(line)
     })
     this.ended = new Promise((resolve) => {
       child.once('error', (error) => {
         failed(
           errorCode(error) === 'ENOENT' ? noBpftrace(error) : new LayerlineError('missing/bpftrace', errorText(error)),
         )
-        if (child.pid === undefined) resolve()
+        if (child.pid !== undefined) return
+        output.close()
+        resolve()
       })
       child.once('close', (code, signal) => {
         this.over = true
+        output.close()
+        if (rest !== '') take(rest)
         const how = signal === null ? `ended with ${code}` : `was ended by ${signal}`
         failed(bpftraceError(stderr, how))
         options.onEnd?.(how, this.stopping)
@@ -99,19 +111,6 @@ export class BpftraceProcess {
     await this.ended
     clearTimeout(late)
   }
-}
-
-/** Lines of a stream, without their breaks; the last one too where it has none. */
-function eachLine(stream: Readable, take: (line: string) => void): void {
-  let rest = ''
-  stream.setEncoding('utf8').on('data', (text: string) => {
-    const lines = (rest + text).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) take(line)
-  })
-  stream.on('end', () => {
-    if (rest !== '') take(rest)
-  })
 }
 
 /** On a machine that is busy, counts that are read late are of an unknown time. */

@@ -10,9 +10,9 @@ describe('a probe file', () => {
     for (const file of [...PROBE_SETS, ...PROBE_ALIASES].flatMap((name) => probeSet(name).files)) {
       for (const { name, since } of file.maps) {
         expect(file.body, `${file.name} ${name}`).toContain(`@${name}[`)
-        if (since !== null) expect(file.body, `${file.name} ${since}`).toContain(`@${since}[`)
+        if (since !== null) expect(file.body, `${file.name} ${since.map}`).toContain(`@${since.map}[`)
         // bpftrace 0.17 aborts where a key goes while it prints the map.
-        for (const printed of [name, since]) expect(file.body, file.name).not.toContain(`delete(@${printed}[`)
+        for (const printed of [name, since?.map]) expect(file.body, file.name).not.toContain(`delete(@${printed}[`)
       }
       const counted = [...file.body.matchAll(/@(\w+)\[(?:[^[\];]|\[[^\]]*\])*\] = (?:count|sum|hist)\(/g)].map(
         ([, name]) => name,
@@ -40,6 +40,24 @@ describe('a script', () => {
     expect(script).toContain('tracepoint:syscalls:sys_enter_mlock\n/@target[pid]/')
     expect(script).not.toMatch(/TARGET|EMIT|PARENT|READER/)
     expect(script).toContain('print(@mlock_calls);')
+  })
+
+  it('marks a map after every change of it, and prints what is marked', () => {
+    const files = [...probeSet('sched').files, ...probeSet('futex').files]
+    const script = composeScript(files, { ...OPTIONS, target: { kind: 'processes', pids: [12] } })
+    const printed = files.flatMap(({ maps }) =>
+      maps.filter(({ kind }) => kind === 'total').flatMap(({ name, since }) => (since ? [name, since.map] : [name])),
+    )
+    for (const name of printed) {
+      const changes = script.match(new RegExp(`@${name}\\[[^;{}]*\\] = [^=][^;]*;`, 'g'))
+      const marked = script.match(
+        new RegExp(`@${name}\\[[^;{}]*\\] = [^=][^;]*; if \\(@moved_${name} == 0\\) \\{ @moved_${name} = 1; \\}`, 'g'),
+      )
+      expect(changes?.length, name).toBeGreaterThan(0)
+      expect(marked?.length, name).toBe(changes?.length)
+      expect(script).toContain(`if (@moved_${name}) { @moved_${name} = 0; print(@${name}); }`)
+      expect(script).toContain(`@moved_${name} = 0;\n`)
+    }
   })
 
   it('has a body for each symbol of a library', () => {

@@ -40,7 +40,7 @@ const HISTOGRAM_S = 5
 
 /**
  * One bpftrace script of several probe files. Counts stay in the kernel and are printed, never cleared, at every tick:
- * nothing is lost between a print and a clearing, nor with a tick that is missed. Of a map that is printed no key may be deleted:
+ * nothing is lost between a print and a clearing, nor with a tick that is missed; one that did not move is not printed. Of a map that is printed no key may be deleted:
  * bpftrace 0.17 ends where one goes while it reads. Macros: TARGET (is this process ours),
  * EMIT(name, field=value, … | text), LIBRARY and SYMBOL, PARENT, READER.
  */
@@ -55,24 +55,38 @@ export function composeScript(files: readonly ProbeFile[], options: ScriptOption
       .replaceAll('READER', String(options.reader)),
   )
   const maps = files.flatMap((file) => file.maps)
-  const totals = maps
-    .filter(({ kind }) => kind === 'total')
-    .flatMap(({ name, since }) => [name, ...(since ? [since] : [])])
+  const totals = totalsOf(files)
   const of = (kind: 'hist' | 'stack') => maps.filter((map) => map.kind === kind).map(({ name }) => name)
   const [rare, stacks] = [of('hist'), of('stack')]
   const print = (names: readonly string[]) => [...new Set(names)].map((name) => `  print(@${name});`).join('\n')
   return [
     begin(files, options),
-    ...bodies,
-    `interval:s:1\n{\n  @room = 0;\n}`,
+    ...bodies.map((body) => marked(body, totals)),
+    `interval:s:1\n{\n  @room = 0;\n  print(@emit);\n  print(@capped);\n}`,
     // The maps of a process name its addresses only while it lives.
     ...(stacks.length === 0 ? [] : [`interval:s:1\n{\n${print(stacks)}\n}`]),
     ...(rare.length === 0 ? [] : [`interval:s:${HISTOGRAM_S}\n{\n${print(rare)}\n}`]),
     // Probes are attached in this order: the first tick says that all of them are.
-    `interval:ms:${options.tickMs}\n{\n  ${plainEvent('tick')}\n${print(totals)}\n  print(@emit);\n  print(@capped);\n  ${plainEvent('tock')}\n}`,
+    `interval:ms:${options.tickMs}\n{\n  ${plainEvent('tick')}\n${totals.map((name) => `  if (@${MOVED}${name}) { @${MOVED}${name} = 0; print(@${name}); }`).join('\n')}\n  ${plainEvent('tock')}\n}`,
     `END\n{\n  ${plainEvent('end')}\n  clear(@target); clear(@tgid);\n}`,
     '',
   ].join('\n\n')
+}
+
+/** Maps of counts that only grow, and of begins. */
+function totalsOf(files: readonly ProbeFile[]): string[] {
+  const totals = files.flatMap(({ maps }) => maps.filter(({ kind }) => kind === 'total'))
+  return [...new Set(totals.flatMap(({ name, since }) => [name, ...(since === null ? [] : [since.map])]))]
+}
+
+/** A map that did not move since it was printed is not printed again: reading one costs as much as it could hold, however little it does. */
+const MOVED = 'moved_'
+
+/** Marks a map after each change of it: what is counted before the mark is seen, is in the print that follows. */
+function marked(body: string, totals: readonly string[]): string {
+  return body.replaceAll(/(?<=^\s*|[{;]\s*)@(\w+)\[[^;{}]*\] = [^;]*;/gm, (statement, name: string) =>
+    totals.includes(name) ? `${statement} if (@${MOVED}${name} == 0) { @${MOVED}${name} = 1; }` : statement,
+  )
 }
 
 function predicate(target: ScriptTarget): string {
@@ -94,8 +108,8 @@ function begin(files: readonly ProbeFile[], options: ScriptOptions): string {
   const has = (name: string): boolean => files.some(({ body }) => body.includes(`@${name}[`))
   const lines = ['@target[(uint64)0] = 0;', '@room = 0;', '@emit["none"] = count();', '@capped["none"] = count();']
   if (target.kind === 'processes') lines.push(...target.pids.map((pid) => `@target[(uint64)${pid}] = 1;`))
-  lines.push('@tgid[(uint64)0] = (uint64)0;')
-  if (has('on_cpu_since')) lines.push(...threads.map(({ pid, tid }) => `@tgid[(uint64)${tid}] = (uint64)${pid};`))
+  lines.push('@tgid[(uint64)0] = (uint64)0;', ...totalsOf(files).map((name) => `@${MOVED}${name} = 0;`))
+  if (has('thread_since')) lines.push(...threads.map(({ pid, tid }) => `@tgid[(uint64)${tid}] = (uint64)${pid};`))
   if (has('port')) lines.push('@port[(uint64)0] = 0;', ...ports.map((port) => `@port[(uint64)${port}] = 1;`))
   if (has('node'))
     lines.push(

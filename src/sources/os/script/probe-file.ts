@@ -12,8 +12,11 @@ export interface MapSpec {
   readonly unit: string
   /** `total`: only grows; `hist`: in powers of two; `stack`: by stack. */
   readonly kind: 'total' | 'hist' | 'stack'
-  /** The map that holds when what still goes on began, by the same key; 0: nothing goes on. */
-  readonly since: string | null
+  /**
+   * The map that holds when what still goes on began, by the same key; 0: nothing goes on. With `states`, one map serves several: bits 4 to 6
+   * of a begin say which state began, the lower ones are 0.
+   */
+  readonly since: { readonly map: string; readonly states: readonly number[] | null } | null
   readonly doc: string
 }
 
@@ -60,14 +63,18 @@ export function parseProbeFile(name: string, text: string): ProbeFile {
   for (const line of lines) {
     const cost = /^\/\/ cost: (\w+)$/.exec(line)
     const library = /^\/\/ library (\S+): (.+)$/.exec(line)
-    const map = /^\/\/ @(\w+)\[([^\]]+)\] (\S+)(?: since @(\w+))?(?: (hist|stack))?: (.+)$/.exec(line)
+    const map = /^\/\/ @(\w+)\[([^\]]+)\] (\S+)(?: since @(\w+)((?: \d)*))?(?: (hist|stack))?: (.+)$/.exec(line)
     const event = /^\/\/ event (\w+) \{([^}]*)\}(?:\|(\w+))?: (.+)$/.exec(line)
     if (cost !== null) file.cost = COSTS.find((each) => each === cost[1]) ?? unread(name, line)
     else if (library !== null) file.libraries.push({ name: library[1] ?? '', symbols: (library[2] ?? '').split(' ') })
     else if (map !== null) {
-      const [, mapName = '', keys = '', unit = '', since, kind, doc = ''] = map
+      const [, mapName = '', keys = '', unit = '', sinceMap, states = '', kind, doc = ''] = map
+      const since =
+        sinceMap === undefined
+          ? null
+          : { map: sinceMap, states: states === '' ? null : states.trim().split(' ').map(Number) }
       const kindOf = kind === 'hist' || kind === 'stack' ? kind : 'total'
-      file.maps.push({ name: mapName, keys: keys.split(', '), unit, kind: kindOf, since: since ?? null, doc })
+      file.maps.push({ name: mapName, keys: keys.split(', '), unit, kind: kindOf, since, doc })
     } else if (event !== null) {
       const [, eventName = '', fields = '', rest, doc = ''] = event
       file.events.push({ name: eventName, fields: fields.split(', ').filter(Boolean), text: rest ?? null, doc })

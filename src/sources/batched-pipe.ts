@@ -1,42 +1,46 @@
-import { execFile } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { errorCode, LayerlineError } from '../../base/errors.ts'
+import { StringDecoder } from 'node:string_decoder'
+import { errorCode, LayerlineError } from '../base/errors.ts'
 
 const READ_MS = 100
+/** Where a look finds much, a pipe could fill up until the next. */
+const BUSY_MS = 5
+const MUCH_BYTES = 8 * 1024
 const BUFFER_BYTES = 64 * 1024
 
 /**
- * A pipe for a child's output that is looked into ten times a second. A stream of Node wakes its event loop for each
- * write of the child, which at 10 ms costs more than all that is done with the samples.
+ * A pipe for a child's output that is looked into ten times a second, and more often while much comes. A stream of Node wakes its
+ * event loop for each write of the child, which costs more than all that is done with what it brings.
  */
 export class BatchedPipe {
   /** For the child's `stdio`. */
   readonly writeFd: number
   private readonly readFd: number
   private readonly buffer = Buffer.allocUnsafe(BUFFER_BYTES)
-  private readonly timer: NodeJS.Timeout
+  private readonly decoder: StringDecoder
+  private timer: NodeJS.Timeout
   private take: (text: string) => void = () => undefined
   private isOpen = true
 
-  private constructor(readFd: number, writeFd: number) {
+  private constructor(readFd: number, writeFd: number, encoding: 'latin1' | 'utf8') {
     this.readFd = readFd
     this.writeFd = writeFd
-    this.timer = setInterval(() => this.drain(), READ_MS)
-    this.timer.unref()
+    this.decoder = new StringDecoder(encoding)
+    this.timer = this.lookIn(READ_MS)
   }
 
   /** Throws `missing/mkfifo` where the system has no named pipes. */
-  static async open(): Promise<BatchedPipe> {
+  static open(encoding: 'latin1' | 'utf8' = 'latin1'): BatchedPipe {
     const folder = mkdtempSync(join(tmpdir(), 'layerline-pipe-'))
     const path = join(folder, 'samples')
     try {
-      await promisify(execFile)('mkfifo', ['-m', '600', path])
+      execFileSync('mkfifo', ['-m', '600', path])
       // Opened for reading first: a writer would wait for a reader.
       const readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-      return new BatchedPipe(readFd, openSync(path, constants.O_WRONLY))
+      return new BatchedPipe(readFd, openSync(path, constants.O_WRONLY), encoding)
     } catch (cause) {
       throw new LayerlineError('missing/mkfifo', `${path}: no named pipe could be made`, {
         hint: 'expected the command mkfifo, and a temporary folder on a local disk (TMPDIR)',
@@ -48,30 +52,41 @@ export class BatchedPipe {
     }
   }
 
-  /** Who gets the output, in pieces of any size, one character a byte. */
+  private lookIn(ms: number): NodeJS.Timeout {
+    const look = (): void => {
+      const bytes = this.drain()
+      if (this.isOpen) this.timer = this.lookIn(bytes > MUCH_BYTES ? BUSY_MS : READ_MS)
+    }
+    return setTimeout(look, ms).unref()
+  }
+
+  /** Who gets the output, in pieces of any size; of latin1, one character a byte. */
   onText(take: (text: string) => void): void {
     this.take = take
   }
 
-  /** Takes what is there now. */
-  drain(): void {
+  /** Takes what is there now, and says how many bytes that was. */
+  drain(): number {
+    let bytes = 0
     while (this.isOpen) {
       let length: number
       try {
         length = readSync(this.readFd, this.buffer, 0, BUFFER_BYTES, null)
       } catch (error) {
-        if (errorCode(error) === 'EAGAIN') return
+        if (errorCode(error) === 'EAGAIN') break
         throw error
       }
-      if (length === 0) return
-      this.take(this.buffer.toString('latin1', 0, length))
+      if (length === 0) break
+      bytes += length
+      this.take(this.decoder.write(this.buffer.subarray(0, length)))
     }
+    return bytes
   }
 
   /** Takes the rest and closes it. */
   close(): void {
     if (!this.isOpen) return
-    clearInterval(this.timer)
+    clearTimeout(this.timer)
     this.drain()
     this.isOpen = false
     closeSync(this.readFd)
