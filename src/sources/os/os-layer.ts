@@ -115,7 +115,8 @@ export class OsLayer {
     clearInterval(this.clockTimer)
     clearInterval(this.libraryTimer)
     this.detaching = true
-    await Promise.all(this.programs.map((program) => program.stop()))
+    const led = Promise.all(this.programs.filter(({ leads }) => leads).map((program) => program.stop()))
+    await Promise.all([led, ...this.programs.filter(({ leads }) => !leads).map((program) => program.stop(led))])
     this.detaching = false
     for (const program of this.programs) addCounts(this.pastCounts, program.counts())
     this.programs = []
@@ -133,10 +134,18 @@ export class OsLayer {
       this.sink.note(`os: ${this.load.cutPaths} paths were longer than a probe can hold and are cut off`)
   }
 
+  isLed(): boolean {
+    return this.detaching || this.programs.some((program) => program.follows)
+  }
+
+  ledTo(tNs: number): void {
+    for (const program of this.programs) program.release(tNs)
+  }
+
   /** The target's processes that live, where the probes follow them; null where nobody does. */
   followed(): readonly number[] | null {
     const isFollowed = this.options.target.kind === 'processes' && !this.otherPids
-    return isFollowed && this.programs.some((program) => program.follows) ? [...this.known] : null
+    return isFollowed && this.isLed() ? [...this.known] : null
   }
 
   /** Counts by process and name of the thread, so far. */

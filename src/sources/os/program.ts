@@ -21,6 +21,10 @@ export interface ProgramHost {
   startOf(pid: number): number | null
   event(name: string, fields: Readonly<Record<string, number>>, text: string): void
   gap(fromNs: number, toNs: number, why: string): void
+  /** Whether another program tells now what the target is made of. */
+  isLed(): boolean
+  /** The one that leads has told all up to here. */
+  ledTo(tNs: number): void
 }
 
 export interface ProgramOptions {
@@ -42,7 +46,10 @@ export class Program {
   private readonly printed = new Map<string, number>()
   private readonly arrived = new Map<string, number>()
   private readonly capped = new Map<string, number>()
+  /** What came before the clocks were aligned; null since then. */
   private waiting: BpftraceMessage[] | null = []
+  /** Of one that does not lead: what came, and when, until the one that leads has told as much. A pass is of a process that it must have told of. */
+  private held: { readonly atNs: number; readonly message: BpftraceMessage }[] = []
   private lastTickBootNs = 0
   private flushed = false
   /** Since when counts come too late to tell when they were counted. */
@@ -51,7 +58,7 @@ export class Program {
   private stopping = false
   private readonly stacks = new Stacks()
   private diedNs: number | null = null
-  private how = ''
+  private end: { readonly how: string; readonly asked: boolean } | null = null
 
   /** Resolves when its probes are attached. */
   readonly ready: Promise<void>
@@ -73,16 +80,26 @@ export class Program {
       script: options.script,
       mapKeys,
       onMessage: (message) => this.take(message),
-      onEnd: (how, asked) => this.ended(how, asked),
+      onEnd: (how, asked) => {
+        this.end = { how, asked }
+        if (!asked) this.finish()
+      },
     })
     this.ready = this.bpftrace.ready
   }
 
-  async stop(): Promise<void> {
+  /** Ends it; its last counts are told once `led`, the end of the one that leads, is over. */
+  async stop(led: Promise<unknown> = Promise.resolve()): Promise<void> {
     this.stopping = true
     await this.bpftrace.stop()
+    await led
+    this.finish()
     this.stacks.tell(this.layer.sink, this.layer.processes, (pid) => this.layer.startOf(pid))
-    if (this.diedNs !== null) this.layer.gap(this.diedNs, monotonicNs(), `bpftrace ${this.how}`)
+    if (this.diedNs !== null) this.layer.gap(this.diedNs, monotonicNs(), `bpftrace ${this.end?.how ?? ''}`)
+  }
+
+  get leads(): boolean {
+    return this.options.leads
   }
 
   /** Whether it tells which processes the target is made of. */
@@ -95,22 +112,33 @@ export class Program {
   }
 
   private take(message: BpftraceMessage): void {
-    // What comes before the clocks are aligned has no time yet.
-    if (this.waiting !== null) {
-      this.feedClock(message)
-      this.waiting.push(message)
-      if (this.layer.clock.offsetNs === null) return
-      const waiting = this.waiting
-      this.waiting = null
-      for (const each of waiting) this.apply(each)
+    const { layer } = this
+    if (!this.options.leads) {
+      if (layer.isLed() || layer.clock.offsetNs === null) {
+        this.held.push({ atNs: monotonicNs(), message })
+        return
+      }
+      this.release(Number.POSITIVE_INFINITY)
+      this.apply(message)
       return
     }
     this.feedClock(message)
-    this.apply(message)
+    // What comes before the clocks are aligned has no time yet.
+    this.waiting?.push(message)
+    if (layer.clock.offsetNs === null) return
+    const waiting = this.waiting ?? [message]
+    this.waiting = null
+    for (const each of waiting) this.apply(each)
+  }
+
+  /** Tells what came before, of what was held. */
+  release(beforeNs: number): void {
+    const kept = this.held.findIndex(({ atNs }) => atNs >= beforeNs)
+    for (const { message } of this.held.splice(0, kept === -1 ? this.held.length : kept)) this.apply(message)
   }
 
   private feedClock(message: BpftraceMessage): void {
-    if (message.kind !== 'event' || !this.options.leads) return
+    if (message.kind !== 'event') return
     const { clock } = this.layer
     if (message.name === 'clock') clock.stamped(message.fields.t ?? 0)
     if (message.name === 'tick') clock.tick(message.fields.t ?? 0)
@@ -155,10 +183,16 @@ export class Program {
     if (this.stalledNs !== null) this.layer.gap(this.stalledNs, tickNs, STALLED)
     this.stalledNs = null
     this.rows.tick(tickNs, this.lastTickBootNs)
+    if (this.options.leads) this.layer.ledTo(tickNs)
   }
 
-  private ended(how: string, asked: boolean): void {
+  /** It has ended: tells the rest, and what is missing. */
+  private finish(): void {
+    if (this.end === null) return
+    const { how, asked } = this.end
     for (const message of this.waiting ?? []) this.apply(message)
+    this.waiting = []
+    this.release(Number.POSITIVE_INFINITY)
     const { sink, clock } = this.layer
     if (this.stalledNs !== null) this.layer.gap(this.stalledNs, monotonicNs(), STALLED)
     if (this.lastTickBootNs > 0) this.rows.tick(clock.toMonotonic(this.lastTickBootNs), this.lastTickBootNs)
@@ -175,7 +209,6 @@ export class Program {
     if (this.rows.full.size > 0) sink.note(`os: full, other keys are not counted: ${[...this.rows.full].join(', ')}`)
     if (!asked && this.lastTickBootNs > 0) {
       this.diedNs = clock.toMonotonic(this.lastTickBootNs)
-      this.how = how
       sink.note(`os: bpftrace ${how} before the run did: what came after is missing`)
     }
     if (asked && !this.flushed) sink.note(`os: bpftrace ${how} without its last counts`)
