@@ -5,6 +5,7 @@ import { CountRows } from './rows/count-rows.ts'
 import type { Processes } from './rows/processes.ts'
 import { Stacks } from './rows/stacks.ts'
 import { BpftraceProcess } from './runner/bpftrace-process.ts'
+import { missedCalls } from './runner/missed-calls.ts'
 import type { ProbeFile } from './script/probe-file.ts'
 import { syscallName } from './syscall-names.ts'
 
@@ -58,6 +59,8 @@ export class Program {
   private stopping = false
   private readonly stacks = new Stacks()
   private diedNs: number | null = null
+  /** Calls of its probes that the kernel left out. */
+  private missed = 0
   private end: { readonly how: string; readonly asked: boolean } | null = null
 
   /** Resolves when its probes are attached. */
@@ -91,6 +94,7 @@ export class Program {
   /** Ends it; its last counts are told once `led`, the end of the one that leads, is over. */
   async stop(led: Promise<unknown> = Promise.resolve()): Promise<void> {
     this.stopping = true
+    if (this.bpftrace.pid !== null && this.end === null) this.missed = missedCalls(this.bpftrace.pid) ?? 0
     await this.bpftrace.stop()
     await led
     this.finish()
@@ -206,6 +210,10 @@ export class Program {
       sink.lost(capped)
       sink.note(`os: ${capped} events were left out, beyond ${this.layer.options.eventsPerSecond} a second`)
     }
+    if (this.missed > 0)
+      sink.note(
+        `os: the kernel left out ${this.missed} calls of probes, of any process, while another one was at work: counts are short of them`,
+      )
     if (this.rows.full.size > 0) sink.note(`os: full, other keys are not counted: ${[...this.rows.full].join(', ')}`)
     if (!asked && this.lastTickBootNs > 0) {
       this.diedNs = clock.toMonotonic(this.lastTickBootNs)
