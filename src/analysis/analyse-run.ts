@@ -25,6 +25,7 @@ import { steadyState } from './steady-state/steady-state.ts'
 import { spanFigures } from './steps/span-figures.ts'
 import { stepFigures } from './steps/step-figures.ts'
 import { stepJoin } from './steps/step-join.ts'
+import { readTokenEvents } from './token-events/token-events.ts'
 import { judge } from './verdict/judge.ts'
 
 export interface AnalyseOptions {
@@ -47,14 +48,15 @@ export interface AnalyseOptions {
 const OPERATORS_SHOWN = 5
 
 /**
- * Everything `report` says about a run, its verdict first. Aggregates are made in SQL: memory in this process does
- * not grow with the run. Queries run one after another, so that a live run's recorder is not crowded.
+ * Everything `report` says about a run, its verdict first. Aggregates are made in SQL, or of token events in passes over all: memory does
+ * not grow with the events. Queries run one after another, so that a live run's recorder is not crowded.
  */
 export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}): Promise<Report> {
   const span = await measuredSpan(reader)
   const offered = await offeredFigures(reader, span)
-  const { stream, amortized } = await streamFacts(reader)
-  const { latency, gaps } = await latencyFigures(reader, amortized)
+  const events = await readTokenEvents(reader)
+  const { stream, amortized } = await streamFacts(events)
+  const { latency, gaps } = await latencyFigures(reader, events, amortized)
   const figures: Figures = {
     run: runSummary(reader.run),
     offered,
@@ -70,7 +72,7 @@ export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}
     steps: await stepFigures(reader),
     step_join: await stepJoin(reader),
     spans: await spanFigures(reader),
-    late_tokens: await lateTokens(reader, options.lateLines),
+    late_tokens: await lateTokens(reader, gaps.usual, options.lateLines),
     kernel_clock: await kernelClock(reader),
     certificate: await certificate(reader),
     machine: await machineFigures(reader, span),

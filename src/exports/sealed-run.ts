@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
 import { LayerlineError } from '../base/errors.ts'
+import { streamNumbers } from '../store/read/number-batches.ts'
 import { sealedViews } from '../store/read/open-run.ts'
 import type { RunReader } from '../store/read/run-reader.ts'
 import { collectRows, streamSelect } from '../store/read/sql-rows.ts'
@@ -61,6 +62,7 @@ export async function openSealedRun(folderAsGiven: string): Promise<SealedRun> {
       folder,
       run,
       query: async (sql) => collectRows(await streamSelect(connection, sql)),
+      numbers: (sql) => streamNumbers(connection, sql),
       close: async () => {},
     },
     async *batches(sql) {

@@ -9,6 +9,7 @@ import { readGaps } from '../../src/analysis/late-tokens/read-gaps.ts'
 import { TIMED_GAPS } from '../../src/analysis/populations.ts'
 import type { Engine } from '../../src/engines/care/engine.ts'
 import { openRun } from '../../src/store/read/open-run.ts'
+import { usualGaps } from '../support/usual-gaps.ts'
 import { type Injected, inject } from './inject.ts'
 import type { Harm, Injector } from './injectors/injector.ts'
 import { type Judged, summed } from './score.ts'
@@ -134,7 +135,7 @@ async function judgedRun(
   try {
     const base = BigInt(reader.run.clock_bases.run ?? '0')
     const times = done.map(({ fromNs, toNs }) => ({ from: Number(fromNs - base), to: Number(toNs - base) }))
-    const gaps = await readGaps(reader)
+    const gaps = await readGaps(reader, await usualGaps(reader))
     const explained = gaps === null ? [] : explainLate(gaps)
     const [row] = await reader.query(
       `SELECT quantile_disc(gap_ns, 0.99) / 1e6 AS p99 FROM ${TIMED_GAPS} WHERE gap_ns IS NOT NULL`,

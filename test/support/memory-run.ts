@@ -1,5 +1,6 @@
 import { DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
 import { JOINED_VIEWS } from '../../src/store/live-schema.ts'
+import { streamNumbers } from '../../src/store/read/number-batches.ts'
 import type { RunReader, SqlRow, SqlValue } from '../../src/store/read/run-reader.ts'
 import { type ColumnSpec, isNullable, sqlType } from '../../src/trace/columns.ts'
 import type { RunJson } from '../../src/trace/run-json.ts'
@@ -67,6 +68,7 @@ export async function memoryRun(tables: Tables, run: Partial<RunJson> = {}): Pro
       const result = await connection.runAndReadAll(text)
       return result.getRowObjects().map((row) => mapRow(row))
     },
+    numbers: (text) => streamNumbers(connection, text),
     async close() {
       connection.closeSync()
       instance.closeSync()

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { lateRun } from '../../../test/support/late-run.ts'
 import { memoryRun, type Tables } from '../../../test/support/memory-run.ts'
+import { usualGaps } from '../../../test/support/usual-gaps.ts'
 import type { RunReader } from '../../store/read/run-reader.ts'
 import { explainLate } from './explain.ts'
 import { lateTokens } from './late-tokens.ts'
@@ -18,10 +19,13 @@ async function runOf(tables: Tables): Promise<RunReader> {
   return reader
 }
 
+const gapsOf = async (reader: RunReader) => readGaps(reader, await usualGaps(reader))
+const lateOf = async (reader: RunReader) => lateTokens(reader, await usualGaps(reader))
+
 /** Late tokens by the cause claimed for them. */
 async function claims(cause: LateCause | null, seed: number) {
   const { tables, stalls } = lateRun(cause, seed)
-  const gaps = await readGaps(await runOf(tables))
+  const gaps = await gapsOf(await runOf(tables))
   const explained = explainLate(gaps ?? { late: [], onTime: [] })
   return explained.map(({ gap, claimed }) => ({
     claimed,
@@ -48,7 +52,7 @@ describe('late tokens', () => {
   })
 
   it('the report adds up: parts, tokens and shares', async () => {
-    const report = await lateTokens(await runOf(lateRun('throttled', 4).tables))
+    const report = await lateOf(await runOf(lateRun('throttled', 4).tables))
     if (report === null) throw new Error('no report')
     expect(report.itl_median_ms).toBeGreaterThan(19)
     expect(report.itl_median_ms).toBeLessThan(21)
@@ -66,7 +70,7 @@ describe('late tokens', () => {
 
   it('without samples only what the client saw can be claimed, and the report says what was not looked for', async () => {
     const { requests, chunks } = lateRun('stopped', 5).tables
-    const report = await lateTokens(await runOf({ requests, chunks }))
+    const report = await lateOf(await runOf({ requests, chunks }))
     expect(report?.causes.filter(({ tokens }) => tokens > 0)).toEqual([])
     expect(report?.not_looked_for).toEqual(['preempted', 'stopped', 'throttled', 'stolen', 'storage', 'cpu_wait'])
     expect(report?.threads).toEqual([])
@@ -91,7 +95,7 @@ describe('late tokens', () => {
     thread('run_queue_wait_ns', '8 worker', stalled)
     // Who waits next to it changes nothing.
     thread('run_queue_wait_ns', '9 other', (from, to) => stalled(from, to) / 2)
-    const report = await lateTokens(await runOf({ ...tables, tracks, counters }))
+    const report = await lateOf(await runOf({ ...tables, tracks, counters }))
     expect(report?.causes[0]).toMatchObject({ cause: 'cpu_wait' })
     expect(report?.causes[0]?.tokens).toBeGreaterThanOrEqual(0.9 * (report?.looked_at ?? 0))
     expect(report?.threads.map((each) => each.thread)).toEqual(['7 main', '8 worker', '9 other'])
@@ -119,7 +123,7 @@ describe('late tokens', () => {
       // Every second of these steps decodes request 0 anew, which has had its first token.
       add({ ...place, name_id: 2, category: 'scheduled', step_id: step, request_id: i % 2 === 0 ? 0 : 50 })
     }
-    const report = await lateTokens(await runOf({ ...tables, strings, slices }))
+    const report = await lateOf(await runOf({ ...tables, strings, slices }))
     const tokens = (cause: LateCause) => report?.causes.find((each) => each.cause === cause)?.tokens ?? 0
     const quarter = (report?.looked_at ?? 0) / 4
     for (const cause of ['prefill', 'preempted'] as const) {
@@ -140,7 +144,7 @@ describe('late tokens', () => {
       slices.push({ ...of, slice_id: slices.length + 1, t_ns: fromNs - 45e6, name_id: 1, category: 'preemption' })
       slices.push({ ...of, slice_id: slices.length + 1, t_ns: toNs - 3e6, name_id: 0, category: 'scheduled' })
     }
-    const gaps = await readGaps(await runOf({ ...tables, strings, slices }))
+    const gaps = await gapsOf(await runOf({ ...tables, strings, slices }))
     const explained = explainLate(gaps ?? { late: [], onTime: [] })
     const claimed = (request: number) =>
       explained.filter(({ gap, claimed }) => gap.requestId === request && claimed === 'preempted').length
@@ -150,6 +154,6 @@ describe('late tokens', () => {
   })
 
   it('few tokens have no late ones', async () => {
-    expect(await lateTokens(await runOf({}))).toBeNull()
+    expect(await lateOf(await runOf({}))).toBeNull()
   })
 })

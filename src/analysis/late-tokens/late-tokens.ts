@@ -1,4 +1,5 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
+import type { GapFigures } from '../latency/gap-distributions.ts'
 import { type ExplainedGap, explainLate, lookedFor } from './explain.ts'
 import { LATE_CAUSES, type LateCauseFigures, type LateTokens } from './model.ts'
 import { readGaps } from './read-gaps.ts'
@@ -8,8 +9,12 @@ import { readThreads } from './read-threads.ts'
 const LISTED = 10
 
 /** The late tokens of a run, and what was there then beyond what is there for tokens in time; null with too few tokens. */
-export async function lateTokens(reader: RunReader, listed = LISTED): Promise<LateTokens | null> {
-  const gaps = await readGaps(reader)
+export async function lateTokens(
+  reader: RunReader,
+  usual: GapFigures['usual'],
+  listed = LISTED,
+): Promise<LateTokens | null> {
+  const gaps = await readGaps(reader, usual)
   if (gaps === null) return null
   const explained = explainLate(gaps)
   const lateNs = sum(explained.map(({ lateByNs }) => lateByNs))

@@ -1,6 +1,7 @@
 import type { RunReader, SqlRow } from '../../store/read/run-reader.ts'
+import type { GapFigures } from '../latency/gap-distributions.ts'
 import { IS_TOKEN_EVENT, TIMED } from '../populations.ts'
-import { countOf, numberOf, oneRow } from '../rows.ts'
+import { countOf, numberOf } from '../rows.ts'
 import type { TokenGap } from './model.ts'
 import { signalColumns, signalCtes } from './signal-sql.ts'
 
@@ -40,25 +41,20 @@ const ALL_GAPS = `SELECT c.request_id, c."index" AS i, c.t_ns AS b, c.late_ns, l
   WINDOW each AS (PARTITION BY c.request_id ORDER BY c."index")`
 
 /** Null for a run with too few gaps. What is held here does not grow with the run. */
-export async function readGaps(reader: RunReader): Promise<ReadGaps | null> {
-  const usual = await oneRow(
-    reader,
-    `WITH g AS MATERIALIZED (${ALL_GAPS}), m AS (SELECT median(gap) AS median, count(gap) AS n FROM g)
-    SELECT any_value(m.median) AS median, any_value(m.n) AS n, median(abs(gap - m.median)) AS mad FROM g, m WHERE gap IS NOT NULL`,
-  )
-  const medianNs = numberOf(usual, 'median')
+export async function readGaps(reader: RunReader, usual: GapFigures['usual']): Promise<ReadGaps | null> {
   // Where several events come in one read, gaps are those of reads: none is usual for tokens.
-  if (medianNs === null || medianNs === 0 || countOf(usual, 'n') < LEAST_GAPS) return null
+  if (usual === null || usual.medianNs === 0 || usual.gaps < LEAST_GAPS) return null
+  const { medianNs, madNs, gaps } = usual
   const lateFromNs = Math.max(
     LATE_FACTOR * medianNs,
-    medianNs + LATE_SPREADS * SPREAD_OF_MAD * countOf(usual, 'mad'),
+    medianNs + LATE_SPREADS * SPREAD_OF_MAD * madNs,
     medianNs + LATE_LEAST_NS,
   )
   const rows = await reader.query(chosenSql(medianNs, lateFromNs))
   return {
     medianNs,
     lateFromNs,
-    tokens: countOf(usual, 'n'),
+    tokens: gaps,
     lateTokens: countOf(rows[0] ?? {}, 'late_tokens'),
     late: rows.filter(({ late }) => late === true).map(gapOf),
     onTime: rows.filter(({ late }) => late !== true).map(gapOf),

@@ -1,9 +1,9 @@
-import type { RunReader } from '../../store/read/run-reader.ts'
-import { type ClusterRanks, clusterRanks } from '../intervals/cluster-interval.ts'
-import { PERCENTILES } from '../intervals/rank-interval.ts'
-import { byRank } from '../intervals/row-distributions.ts'
+import { type ClusterRanks, type ClusterSums, clusterRanks } from '../intervals/cluster-interval.ts'
+import { RankFinder } from '../intervals/rank-finder.ts'
+import { PERCENTILES, quantileRank } from '../intervals/rank-interval.ts'
 import type { Distribution, Percentile } from '../report.ts'
-import { countOf, msOf, numberOf, oneRow } from '../rows.ts'
+import { type GapKind, passGaps } from '../token-events/gap-batches.ts'
+import type { TokenEvents } from '../token-events/token-events.ts'
 
 /** A gap this many times the run's median gap is a stall. */
 export const STALL_FACTOR = 3
@@ -14,71 +14,132 @@ export interface GapFigures {
   stalledNs: number
   /** What a stall is longer than, ns. */
   stallNs: number | null
+  /** Medians as the middle of the two in the middle: of the gaps, and of how far each is from that; ns. */
+  usual: { gaps: number; medianNs: number; madNs: number } | null
 }
 
 /**
- * The distribution, in ms, of values pooled over requests, of which each request gives many: `source` has columns
- * request_id and `value_ns`; NULL values are not counted. Intervals take the request as the cluster.
+ * The distribution, in ms, of gaps between token events, of which each request gives many. Intervals take the request as
+ * the cluster. Exact, in a handful of passes.
  */
-export async function gapDistribution(reader: RunReader, source: string, valueNs: string): Promise<GapFigures> {
-  const values = `v AS MATERIALIZED (SELECT request_id, ${valueNs} AS x FROM ${source})`
-  // A hair below each p, so that quantile_disc's rank ceil(n p) does not depend on how n p rounds.
-  const fractions = PERCENTILES.map((p) => `${p - 1e-12}::DOUBLE`).join(', ')
-  const sums = await oneRow(
-    reader,
-    `WITH ${values},
-    q AS (SELECT quantile_disc(x, [${fractions}]) AS q, min(x) AS low, max(x) AS high, avg(x) AS mean FROM v),
-    r AS (SELECT request_id, count(x)::DOUBLE AS m,
-        ${PERCENTILES.map((_, i) => `count(*) FILTER (x <= q[${i + 1}])::DOUBLE AS a${i}`).join(', ')},
-        sum(x) FILTER (x > ${STALL_FACTOR} * q[1]) AS stalled
-      FROM v, q GROUP BY request_id HAVING m > 0)
-    SELECT count(*) AS requests, sum(m) AS n, sum(m * m) AS mm, coalesce(sum(stalled), 0) AS stalled,
-      ${PERCENTILES.map((_, i) => `any_value(q[${i + 1}]) AS q${i}, sum(a${i}) AS a${i}, sum(a${i} * a${i}) AS aa${i}, sum(a${i} * m) AS am${i}`).join(', ')},
-      any_value(low) AS low, any_value(high) AS high, any_value(mean) AS mean
-    FROM r, q`,
-  )
-  const n = countOf(sums, 'n')
-  if (n === 0) return { distribution: null, stalledNs: 0, stallNs: null }
-  const requests = countOf(sums, 'requests')
-  const ranks = PERCENTILES.map((p, i) =>
-    clusterRanks(p, {
-      requests,
-      rows: n,
-      a: countOf(sums, `a${i}`),
-      aa: countOf(sums, `aa${i}`),
-      am: countOf(sums, `am${i}`),
-      mm: countOf(sums, 'mm'),
-    }),
-  )
-  const limits = await limitsOf(reader, values, ranks, n)
-  const percentile = (i: number): Percentile => {
-    const rank = ranks[i] as ClusterRanks
-    if ('tooFew' in rank) return { too_few: rank.tooFew }
-    return {
-      value: msOf(sums, `q${i}`) as number,
-      low: msOf(limits, `low${i}`) as number,
-      high: msOf(limits, `high${i}`) as number,
+export async function gapDistribution(events: TokenEvents, kind: GapKind): Promise<GapFigures> {
+  const perRequest = new Float64Array(events.requests.count)
+  const finder = new RankFinder()
+  let [low, high, sum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
+  await passGaps(events, kind, ({ count, place, ns, copies }) => {
+    for (let i = 0; i < count; i++) {
+      const gap = ns[i] as number
+      finder.count(gap, copies[i] as number)
+      const at = place[i] as number
+      perRequest[at] = (perRequest[at] as number) + (copies[i] as number)
+      sum += gap * (copies[i] as number)
+      if (gap < low) low = gap
+      if (gap > high) high = gap
     }
+  })
+  const { n } = finder
+  if (n === 0) return { distribution: null, stalledNs: 0, stallNs: null, usual: null }
+  const ranks = PERCENTILES.map((p) => quantileRank(n, p))
+  const middle = [Math.ceil(n / 2), Math.floor(n / 2) + 1]
+  await findRanks(events, kind, [{ finder, ranks: [...ranks, ...middle], fromNs: null }])
+  const quantiles = ranks.map((rank) => finder.at(rank)) as [number, number, number]
+  const medianNs = middleOf(finder, n)
+  const deviations = new RankFinder()
+  const { below, stalledNs } = await countBelow(events, kind, quantiles, medianNs, deviations)
+  const limits = PERCENTILES.map((p, i) => clusterRanks(p, clusterSums(perRequest, below[i] as Float64Array, n)))
+  const wanted = limits.flatMap((rank) => ('tooFew' in rank ? [] : [rank.low, rank.high]))
+  await findRanks(events, kind, [
+    { finder, ranks: wanted, fromNs: null },
+    { finder: deviations, ranks: middle, fromNs: medianNs },
+  ])
+  const percentile = (i: number): Percentile => {
+    const rank = limits[i] as ClusterRanks
+    if ('tooFew' in rank) return { too_few: rank.tooFew }
+    return { value: (quantiles[i] as number) / 1e6, low: finder.at(rank.low) / 1e6, high: finder.at(rank.high) / 1e6 }
   }
   return {
     distribution: {
       n,
-      requests,
-      min: msOf(sums, 'low') as number,
-      mean: msOf(sums, 'mean') as number,
+      requests: perRequest.filter((gaps) => gaps > 0).length,
+      min: low / 1e6,
+      mean: sum / n / 1e6,
       p50: percentile(0),
       p90: percentile(1),
       p99: percentile(2),
-      max: msOf(sums, 'high') as number,
+      max: high / 1e6,
     },
-    stalledNs: countOf(sums, 'stalled'),
-    stallNs: STALL_FACTOR * (numberOf(sums, 'q0') as number),
+    stalledNs,
+    stallNs: STALL_FACTOR * quantiles[0],
+    usual: { gaps: n, medianNs, madNs: middleOf(deviations, n) },
   }
 }
 
-async function limitsOf(reader: RunReader, values: string, ranks: readonly ClusterRanks[], n: number) {
-  const columns = ranks.flatMap((rank, i) =>
-    'tooFew' in rank ? [] : [`${byRank('x', rank.low, n)} AS low${i}`, `${byRank('x', rank.high, n)} AS high${i}`],
-  )
-  return columns.length === 0 ? {} : oneRow(reader, `WITH ${values} SELECT ${columns.join(', ')} FROM v`)
+interface Search {
+  readonly finder: RankFinder
+  readonly ranks: readonly number[]
+  /** Not the gaps but how far they are from this. */
+  readonly fromNs: number | null
+}
+
+async function findRanks(events: TokenEvents, kind: GapKind, searches: readonly Search[]): Promise<void> {
+  let open = searches.filter(({ finder, ranks }) => finder.want(ranks))
+  while (open.length > 0) {
+    await passGaps(events, kind, ({ count, ns, copies }) => {
+      for (const { finder, fromNs } of open) {
+        for (let i = 0; i < count; i++) {
+          const gap = ns[i] as number
+          finder.add(fromNs === null ? gap : Math.abs(gap - fromNs), copies[i] as number)
+        }
+      }
+    })
+    open = open.filter(({ finder }) => finder.look())
+  }
+}
+
+function middleOf(finder: RankFinder, n: number): number {
+  return (finder.at(Math.ceil(n / 2)) + finder.at(Math.floor(n / 2) + 1)) / 2
+}
+
+/** How many gaps of each request are at most each of the quantiles, and the time within stalls. */
+async function countBelow(
+  events: TokenEvents,
+  kind: GapKind,
+  [q50, q90, q99]: readonly [number, number, number],
+  medianNs: number,
+  deviations: RankFinder,
+): Promise<{ below: Float64Array[]; stalledNs: number }> {
+  const { count: requests } = events.requests
+  const [below50, below90, below99] = [
+    new Float64Array(requests),
+    new Float64Array(requests),
+    new Float64Array(requests),
+  ]
+  let stalledNs = 0
+  await passGaps(events, kind, ({ count, place, ns, copies }) => {
+    for (let i = 0; i < count; i++) {
+      const gap = ns[i] as number
+      const at = place[i] as number
+      const times = copies[i] as number
+      deviations.count(Math.abs(gap - medianNs), times)
+      if (gap <= q50) below50[at] = (below50[at] as number) + times
+      if (gap <= q90) below90[at] = (below90[at] as number) + times
+      if (gap <= q99) below99[at] = (below99[at] as number) + times
+      if (gap > STALL_FACTOR * q50) stalledNs += gap * times
+    }
+  })
+  return { below: [below50, below90, below99], stalledNs }
+}
+
+function clusterSums(perRequest: Float64Array, below: Float64Array, rows: number): ClusterSums {
+  const sums = { requests: 0, rows, a: 0, aa: 0, am: 0, mm: 0 }
+  for (const [at, m] of perRequest.entries()) {
+    if (m === 0) continue
+    const a = below[at] as number
+    sums.requests++
+    sums.a += a
+    sums.aa += a * a
+    sums.am += a * m
+    sums.mm += m * m
+  }
+  return sums
 }

@@ -1,8 +1,7 @@
-import type { RunReader } from '../../store/read/run-reader.ts'
-import { rowsNeeded } from '../intervals/rank-interval.ts'
-import { ANSWERED, IS_TOKEN_EVENT, TOKEN_EVENTS } from '../populations.ts'
+import { RankFinder } from '../intervals/rank-finder.ts'
+import { quantileRank, rowsNeeded } from '../intervals/rank-interval.ts'
 import type { StreamFacts } from '../report.ts'
-import { countOf, msOf, numberOf, oneRow } from '../rows.ts'
+import type { TokenEvents } from '../token-events/token-events.ts'
 
 /** Fewer events than this may well come in one read of an honest stream. */
 const MIN_STREAMED = 8
@@ -15,48 +14,73 @@ export interface AmortizedPlan {
   sameAsRaw: boolean
 }
 
-/** Answered requests with what their token events add up to. */
-export const EVENT_SUMS = `(SELECT a.request_id, a.output_tokens, a.token_source, a.profiled, e.* EXCLUDE (request_id) FROM ${ANSWERED} a JOIN (
-  SELECT request_id, count(*) AS events, count(*) FILTER (tokens IS NULL) AS unknown, sum(tokens)::DOUBLE AS tokens,
-    count(*) FILTER (tokens <> 1) AS bundled, count(*) FILTER (coalesced) AS coalesced, min(t_ns) AS first_ns, max(t_ns) AS last_ns
-  FROM chunks WHERE ${IS_TOKEN_EVENT} GROUP BY request_id) e ON e.request_id = a.request_id)`
-
-/** The token count of every event of a request is known: the server said it, or there are as many events as tokens. */
-export const TOKENS_KNOWN = '(unknown = 0 OR events = output_tokens)'
-
-export async function streamFacts(reader: RunReader): Promise<{ stream: StreamFacts; amortized: AmortizedPlan }> {
-  const both = "unknown = 0 AND token_source = 'usage' AND output_tokens IS NOT NULL"
-  const row = await oneRow(
-    reader,
-    `SELECT coalesce(sum(events), 0) AS events, sum(coalesced) AS coalesced,
-      count(*) FILTER (${both}) AS counted_twice, count(*) FILTER (${both} AND tokens <> output_tokens) AS counts_differ,
-      sum(tokens) FILTER (${both}) / nullif(sum(output_tokens) FILTER (${both}), 0) - 1 AS drift,
-      count(*) FILTER (events >= ${MIN_STREAMED} AND first_ns = last_ns) AS buffered,
-      count(*) FILTER (events >= ${MIN_STREAMED}) AS streamed,
-      count(*) FILTER (events >= 2 AND NOT coalesce(${TOKENS_KNOWN}, false) AND profiled IS NOT TRUE) AS left_out,
-      count(*) FILTER (events >= 2 AND unknown = 0 AND bundled > 0) AS bundled
-    FROM ${EVENT_SUMS}`,
-  )
-  const events = countOf(row, 'events')
-  const late = await oneRow(
-    reader,
-    `SELECT quantile_disc(late_ns, ${0.99 - 1e-12}::DOUBLE) AS p99, max(late_ns) AS late_max FROM ${TOKEN_EVENTS}`,
-  )
-  const streamed = countOf(row, 'streamed')
+/** Definitions: docs/metrics.md. */
+export async function streamFacts(events: TokenEvents): Promise<{ stream: StreamFacts; amortized: AmortizedPlan }> {
+  const { requests, sums } = events
+  const all = { events: 0, coalesced: 0, buffered: 0, streamed: 0, countedTwice: 0, differ: 0, tokens: 0, usage: 0 }
+  const plan = { leftOut: 0, bundled: 0 }
+  for (let at = 0; at < requests.count; at++) {
+    const count = sums.events[at] as number
+    if (requests.answered[at] === 0 || count === 0) continue
+    const known = sums.unknown[at] === 0
+    const tokens = sums.tokens[at] as number
+    const output = requests.outputTokens[at] as number
+    all.events += count
+    all.coalesced += sums.coalesced[at] as number
+    if (count >= MIN_STREAMED) {
+      all.streamed++
+      if (sums.firstNs[at] === sums.lastNs[at]) all.buffered++
+    }
+    if (known && requests.usage[at] === 1 && output >= 0) {
+      all.countedTwice++
+      if (tokens !== output) all.differ++
+      all.tokens += tokens
+      all.usage += output
+    }
+    if (count < 2) continue
+    if (!known && count !== output && requests.timed[at] === 1) plan.leftOut++
+    if (known && (sums.bundled[at] as number) > 0) plan.bundled++
+  }
+  const late = await lateness(events)
   return {
     stream: {
-      events,
-      coalesced_share: events === 0 ? null : countOf(row, 'coalesced') / events,
-      late_p99_ms: events < rowsNeeded(0.99) ? null : msOf(late, 'p99'),
-      late_max_ms: msOf(late, 'late_max'),
-      counted_twice: countOf(row, 'counted_twice'),
-      counts_differ: countOf(row, 'counts_differ'),
-      drift_ratio: numberOf(row, 'drift'),
-      buffered_share: streamed === 0 ? null : countOf(row, 'buffered') / streamed,
+      events: all.events,
+      coalesced_share: all.events === 0 ? null : all.coalesced / all.events,
+      late_p99_ms: all.events < rowsNeeded(0.99) ? null : late.p99Ns / 1e6,
+      late_max_ms: all.events === 0 ? null : late.maxNs / 1e6,
+      counted_twice: all.countedTwice,
+      counts_differ: all.differ,
+      drift_ratio: all.usage === 0 ? null : all.tokens / all.usage - 1,
+      buffered_share: all.streamed === 0 ? null : all.buffered / all.streamed,
     },
-    amortized: {
-      leftOut: countOf(row, 'left_out'),
-      sameAsRaw: countOf(row, 'left_out') === 0 && countOf(row, 'bundled') === 0,
-    },
+    amortized: { leftOut: plan.leftOut, sameAsRaw: plan.leftOut === 0 && plan.bundled === 0 },
   }
+}
+
+/** How late the stamps of answered requests' events can be; what there is of none means nothing. */
+async function lateness(events: TokenEvents): Promise<{ p99Ns: number; maxNs: number }> {
+  const { answered } = events.requests
+  const finder = new RankFinder()
+  let maxNs = Number.NEGATIVE_INFINITY
+  await events.pass(({ rows, place, lateNs }) => {
+    for (let i = 0; i < rows; i++) {
+      const at = place[i] as number
+      if (at < 0 || answered[at] === 0) continue
+      finder.count(lateNs[i] as number)
+      if ((lateNs[i] as number) > maxNs) maxNs = lateNs[i] as number
+    }
+  })
+  if (finder.n === 0) return { p99Ns: Number.NaN, maxNs }
+  const rank = quantileRank(finder.n, 0.99)
+  let more = finder.want([rank])
+  while (more) {
+    await events.pass(({ rows, place, lateNs }) => {
+      for (let i = 0; i < rows; i++) {
+        const at = place[i] as number
+        if (at >= 0 && answered[at] === 1) finder.add(lateNs[i] as number)
+      }
+    })
+    more = finder.look()
+  }
+  return { p99Ns: finder.at(rank), maxNs }
 }

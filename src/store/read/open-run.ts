@@ -8,6 +8,7 @@ import type { RunJson } from '../../trace/run-json.ts'
 import { TABLES, type TableName } from '../../trace/tables.ts'
 import { emptyTable, ident, JOINED_VIEWS, literal } from '../live-schema.ts'
 import { readRunJson } from '../run-folder.ts'
+import { streamNumbers } from './number-batches.ts'
 import { partsSelect } from './part-columns.ts'
 import { openLiveRun } from './recorder-client.ts'
 import type { StreamingReader } from './run-reader.ts'
@@ -56,6 +57,7 @@ async function openSealed(folder: string, run: RunJson): Promise<StreamingReader
     run,
     stream,
     query: async (sql) => collectRows(await stream(sql)),
+    numbers: (sql) => streamNumbers(connection, sql),
     async close() {
       connection.closeSync()
       instance.closeSync()

@@ -2,6 +2,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { createInterface } from 'node:readline'
 import { errorCode, LayerlineError } from '../../base/errors.ts'
 import { parseRunJson } from '../../trace/run-json.ts'
+import { numbersOf } from './number-batches.ts'
 import type { RowStream, SqlValue, StreamingReader } from './run-reader.ts'
 import { collectRows } from './sql-rows.ts'
 
@@ -20,7 +21,16 @@ export async function openLiveRun(folder: string, socket: string): Promise<Strea
   }
   const run = parseRunJson(text, `${folder}/run.json`)
   const stream = (sql: string) => streamSql(socket, sql)
-  return { folder, run, stream, query: async (sql) => collectRows(await stream(sql)), close: async () => {} }
+  return {
+    folder,
+    run,
+    stream,
+    query: async (sql) => collectRows(await stream(sql)),
+    async *numbers(sql) {
+      yield* numbersOf(await stream(sql))
+    },
+    close: async () => {},
+  }
 }
 
 async function streamSql(socket: string, sql: string): Promise<RowStream> {

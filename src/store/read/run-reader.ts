@@ -9,6 +9,14 @@ export interface RowStream {
   batches(): AsyncGenerator<SqlValue[][]>
 }
 
+/** Rows of a result of numbers, a typed array a column. */
+export interface NumberBatch {
+  readonly rows: number
+  readonly columns: readonly (Float64Array | Uint32Array)[]
+  /** What the arrays lie in: to be kept as long as they are. */
+  readonly owner: unknown
+}
+
 /**
  * A run that can be asked. Every table of the format is there as a view, empty where the run has none, codes as
  * their names; a live run answers through its recorder. Whole numbers beyond 2^53 come as strings.
@@ -18,6 +26,8 @@ export interface RunReader {
   readonly run: RunJson
   /** All rows of one SELECT: for results that fit in memory. */
   query(sql: string): Promise<SqlRow[]>
+  /** All rows of one SELECT of UINTEGER and DOUBLE columns without NULLs, a batch at a time: for results of many millions. */
+  numbers(sql: string): AsyncGenerator<NumberBatch>
   close(): Promise<void>
 }
 
