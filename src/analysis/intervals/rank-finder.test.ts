@@ -4,10 +4,12 @@ import { RankFinder } from './rank-finder.ts'
 
 function found(values: readonly number[], ranks: readonly number[], copies = 1): number[] {
   const finder = new RankFinder()
-  for (const value of values) finder.count(value, copies)
+  const all = Float64Array.from(values)
+  const times = new Int32Array(all.length).fill(copies)
+  finder.count(all, all.length, times)
   let more = finder.want(ranks)
   while (more) {
-    for (const value of values) finder.add(value, copies)
+    finder.add(all, all.length, times)
     more = finder.look()
   }
   expect(finder.want(ranks)).toBe(false)
@@ -41,6 +43,13 @@ it('finds them among more values of one kind than it keeps', () => {
   const sorted = Float64Array.from(values).sort()
   const ranks = [1, many, many + 1, many + 2, many + 77_777, 2 * many]
   expect(found(values, ranks)).toEqual(ranks.map((rank) => sorted[rank - 1]))
+})
+
+it('finds 0 among zeros, without another pass', () => {
+  const finder = new RankFinder()
+  finder.count(Float64Array.of(0, 5, 0, -1, 0), 5)
+  expect(finder.want([2, 3, 4])).toBe(false)
+  expect(finder.at(3)).toBe(0)
 })
 
 it('counts copies as values', () => {

@@ -58,29 +58,42 @@ interface Group {
   filled: number
 }
 
+/** Bits of doubles of this machine: which of two halves is the one with the sign. */
+const halvesOf = (values: Float64Array, count: number) => new Uint32Array(values.buffer, values.byteOffset, 2 * count)
+const upperHalf = () => new Uint8Array(Uint32Array.of(1).buffer)[0] as 0 | 1
+
+/** Positive doubles sort as their bits do, once this is set; negative ones the other way round. */
+const SIGN = 0x80000000
+/** What 0 and the smallest doubles begin with. */
+const ZERO = SIGN >>> 10
+
 /**
- * Order statistics of more values than there is room for, exact: all values are added once, then, after each `look`, once more,
- * until it says that no further pass is needed. Memory does not grow with the values. NaN must not be added.
+ * Order statistics of more values than there is room for, exact: all values are counted once, then, where `want` says so, added
+ * once more before each `look`, until it says that this was the last time. Memory does not grow with the values. NaN is not one.
  */
 export class RankFinder {
-  /** Values added in the first pass. */
+  /** Values counted. */
   n = 0
-  private readonly double = new Float64Array(1)
-  private readonly halves = new Uint32Array(this.double.buffer)
-  private readonly high = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 1 : 0
+  private zeros = 0
+  private readonly upper = upperHalf()
   private readonly counts = new Counts(FIRST)
   /** Groups by their first bits: of each that has some, its place in `groups`, from 1. Ranks are few. */
   private readonly placeOf = new Uint16Array(FIRST)
   private groups: Group[][] = []
   private readonly found = new Map<number, number>()
-  private top = 0
-  private bottom = 0
 
-  /** First pass. */
-  count(value: number, copies = 1): void {
-    this.split(value)
-    this.counts.add(this.top >>> 10, copies)
-    this.n += copies
+  /** First pass: so many of the values, each as often as `copies` says (once without). */
+  count(values: Float64Array, count: number, copies?: Int32Array): void {
+    const { upper, counts } = this
+    const lower = 1 - upper
+    const halves = halvesOf(values, count)
+    for (let i = 0; i < count; i++) {
+      const high = halves[2 * i + upper] as number
+      const times = copies === undefined ? 1 : (copies[i] as number)
+      if (high === 0 && halves[2 * i + lower] === 0) this.zeros += times
+      counts.add(((high >>> 31 === 1 ? ~high : high ^ SIGN) >>> 10) & (FIRST - 1), times)
+      this.n += times
+    }
   }
 
   /** Asks for ranks, from 1; whether a pass of `add` and then `look` have to follow. */
@@ -90,11 +103,27 @@ export class RankFinder {
     return this.groups.length > 0
   }
 
-  /** A later pass. */
-  add(value: number, copies = 1): void {
-    this.split(value)
-    const place = this.placeOf[this.top >>> 10] as number
-    if (place > 0) this.place(this.groups[place - 1] as Group[], value, copies)
+  /** A later pass: the same values again. */
+  add(values: Float64Array, count: number, copies?: Int32Array): void {
+    const { upper, placeOf, groups } = this
+    const lower = 1 - upper
+    const halves = halvesOf(values, count)
+    for (let i = 0; i < count; i++) {
+      const high = halves[2 * i + upper] as number
+      const negative = high >>> 31 === 1
+      const top = (negative ? ~high : high ^ SIGN) >>> 0
+      const place = placeOf[top >>> 10] as number
+      if (place === 0) continue
+      const low = halves[2 * i + lower] as number
+      const bottom = (negative ? ~low : low) >>> 0
+      const second = ((top & 0x3ff) << 11) | (bottom >>> 21)
+      const times = copies === undefined ? 1 : (copies[i] as number)
+      for (const group of groups[place - 1] as Group[]) {
+        if (group.second !== null && group.second !== second) continue
+        if (group.kept === null) group.counts?.add(group.second === null ? second : bottom & (NEXT - 1), times)
+        else for (let k = 0; k < times; k++) group.kept[group.filled++] = values[i] as number
+      }
+    }
   }
 
   /** Ends a later pass; whether one more has to follow. */
@@ -125,18 +154,6 @@ export class RankFinder {
     return value
   }
 
-  private place(groups: readonly Group[], value: number, copies: number): void {
-    const second = ((this.top & 0x3ff) << 11) | (this.bottom >>> 21)
-    for (const group of groups) {
-      if (group.second !== null && group.second !== second) continue
-      if (group.kept !== null) {
-        for (let i = 0; i < copies; i++) group.kept[group.filled++] = value
-      } else {
-        group.counts?.add(group.second === null ? second : this.bottom & (NEXT - 1), copies)
-      }
-    }
-  }
-
   private open(
     ranks: readonly number[],
     before: number,
@@ -145,6 +162,11 @@ export class RankFinder {
   ): void {
     counts.find(ranks, before, (bits, below, inside, wanted) => {
       const [first, second] = known(bits)
+      // Of most of what is counted, 0 is by far the most frequent value.
+      if (second === null && first === ZERO && inside === this.zeros) {
+        for (const rank of wanted) this.found.set(rank, 0)
+        return
+      }
       const keeps = inside <= MOST_KEPT
       const group: Group = {
         first,
@@ -161,22 +183,14 @@ export class RankFinder {
     })
   }
 
-  /** Positive doubles sort as their bits do, once their sign is set; negative ones the other way round. */
-  private split(value: number): void {
-    this.double[0] = value
-    const high = this.halves[this.high] as number
-    const low = this.halves[1 - this.high] as number
-    const negative = high >>> 31 === 1
-    this.top = (negative ? ~high : high ^ 0x80000000) >>> 0
-    this.bottom = (negative ? ~low : low) >>> 0
-  }
-
   private join(first: number, second: number, third: number): number {
     const top = ((first << 10) | (second >>> 11)) >>> 0
     const bottom = (((second & 0x7ff) << 21) | third) >>> 0
     const negative = top >>> 31 === 0
-    this.halves[this.high] = negative ? ~top : top ^ 0x80000000
-    this.halves[1 - this.high] = negative ? ~bottom : bottom
-    return this.double[0] as number
+    const value = new Float64Array(1)
+    const halves = halvesOf(value, 1)
+    halves[this.upper] = negative ? ~top : top ^ SIGN
+    halves[1 - this.upper] = negative ? ~bottom : bottom
+    return value[0] as number
   }
 }

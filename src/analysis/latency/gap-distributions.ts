@@ -27,9 +27,9 @@ export async function gapDistribution(events: TokenEvents, kind: GapKind): Promi
   const finder = new RankFinder()
   let [low, high, sum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
   await passGaps(events, kind, ({ count, place, ns, copies }) => {
+    finder.count(ns, count, copies)
     for (let i = 0; i < count; i++) {
       const gap = ns[i] as number
-      finder.count(gap, copies[i] as number)
       const at = place[i] as number
       perRequest[at] = (perRequest[at] as number) + (copies[i] as number)
       sum += gap * (copies[i] as number)
@@ -86,10 +86,9 @@ async function findRanks(events: TokenEvents, kind: GapKind, searches: readonly 
   while (open.length > 0) {
     await passGaps(events, kind, ({ count, ns, copies }) => {
       for (const { finder, fromNs } of open) {
-        for (let i = 0; i < count; i++) {
-          const gap = ns[i] as number
-          finder.add(fromNs === null ? gap : Math.abs(gap - fromNs), copies[i] as number)
-        }
+        // The last of the searches: nobody needs the gaps themselves after it.
+        if (fromNs !== null) for (let i = 0; i < count; i++) ns[i] = Math.abs((ns[i] as number) - fromNs)
+        finder.add(ns, count, copies)
       }
     })
     open = open.filter(({ finder }) => finder.look())
@@ -120,12 +119,13 @@ async function countBelow(
       const gap = ns[i] as number
       const at = place[i] as number
       const times = copies[i] as number
-      deviations.count(Math.abs(gap - medianNs), times)
       if (gap <= q50) below50[at] = (below50[at] as number) + times
       if (gap <= q90) below90[at] = (below90[at] as number) + times
       if (gap <= q99) below99[at] = (below99[at] as number) + times
       if (gap > STALL_FACTOR * q50) stalledNs += gap * times
+      ns[i] = Math.abs(gap - medianNs)
     }
+    deviations.count(ns, count, copies)
   })
   return { below: [below50, below90, below99], stalledNs }
 }

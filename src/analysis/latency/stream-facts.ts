@@ -62,24 +62,26 @@ async function lateness(events: TokenEvents): Promise<{ p99Ns: number; maxNs: nu
   const { answered } = events.requests
   const finder = new RankFinder()
   let maxNs = Number.NEGATIVE_INFINITY
-  await events.pass(({ rows, place, lateNs }) => {
-    for (let i = 0; i < rows; i++) {
-      const at = place[i] as number
-      if (at < 0 || answered[at] === 0) continue
-      finder.count(lateNs[i] as number)
-      if ((lateNs[i] as number) > maxNs) maxNs = lateNs[i] as number
-    }
-  })
+  let values = new Float64Array(0)
+  const pass = (visit: (values: Float64Array, count: number) => void) =>
+    events.pass(({ rows, place, lateNs }) => {
+      if (values.length < rows) values = new Float64Array(rows)
+      let count = 0
+      for (let i = 0; i < rows; i++) {
+        const at = place[i] as number
+        if (at < 0 || answered[at] === 0) continue
+        const late = lateNs[i] as number
+        values[count++] = late
+        if (late > maxNs) maxNs = late
+      }
+      visit(values, count)
+    })
+  await pass((late, count) => finder.count(late, count))
   if (finder.n === 0) return { p99Ns: Number.NaN, maxNs }
   const rank = quantileRank(finder.n, 0.99)
   let more = finder.want([rank])
   while (more) {
-    await events.pass(({ rows, place, lateNs }) => {
-      for (let i = 0; i < rows; i++) {
-        const at = place[i] as number
-        if (at >= 0 && answered[at] === 1) finder.add(lateNs[i] as number)
-      }
-    })
+    await pass((late, count) => finder.add(late, count))
     more = finder.look()
   }
   return { p99Ns: finder.at(rank), maxNs }

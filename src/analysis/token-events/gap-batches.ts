@@ -4,7 +4,7 @@ import type { TokenEvents } from './token-events.ts'
 /** More tokens than this in one event are no count. */
 const MOST_TOKENS = 65_536
 
-/** Gaps between token events of timed requests; the arrays are those of the next batch, too. */
+/** Gaps between token events of timed requests. The arrays are used again for the next batch: they may be written to. */
 export interface GapBatch {
   count: number
   place: Int32Array
