@@ -81,7 +81,7 @@ export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}
     kernels: await kernelFigures(reader, options.rules),
     operators: await opTotals(reader, OPERATORS_SHOWN),
     roofline: options.roofline === undefined ? null : await roofline(reader, options.roofline),
-    requests: await requestLines(reader, options.requestLines ?? 20, options.gapBins ?? 24),
+    requests: await requestLines(reader, events, options.requestLines ?? 20, options.gapBins ?? 24),
   }
   const { run, ...rest } = figures
   return { run, verdict: judge(figures), ...rest }

@@ -62,7 +62,7 @@ export async function openSealedRun(folderAsGiven: string): Promise<SealedRun> {
       folder,
       run,
       query: async (sql) => collectRows(await streamSelect(connection, sql)),
-      numbers: (sql) => streamNumbers(connection, sql),
+      numbers: (sql, atOnce) => streamNumbers(connection, sql, atOnce),
       close: async () => {},
     },
     async *batches(sql) {

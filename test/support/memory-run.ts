@@ -68,7 +68,7 @@ export async function memoryRun(tables: Tables, run: Partial<RunJson> = {}): Pro
       const result = await connection.runAndReadAll(text)
       return result.getRowObjects().map((row) => mapRow(row))
     },
-    numbers: (text) => streamNumbers(connection, text),
+    numbers: (text, atOnce) => streamNumbers(connection, text, atOnce),
     async close() {
       connection.closeSync()
       instance.closeSync()

@@ -87,13 +87,19 @@ export class RankFinder {
     const { upper, counts } = this
     const lower = 1 - upper
     const halves = halvesOf(values, count)
+    let n = 0
+    let zeros = 0
     for (let i = 0; i < count; i++) {
       const high = halves[2 * i + upper] as number
       const times = copies === undefined ? 1 : (copies[i] as number)
-      if (high === 0 && halves[2 * i + lower] === 0) this.zeros += times
-      counts.add(((high >>> 31 === 1 ? ~high : high ^ SIGN) >>> 10) & (FIRST - 1), times)
-      this.n += times
+      n += times
+      // Of most of what is counted, 0 is by far the most frequent value.
+      if (high === 0 && halves[2 * i + lower] === 0) zeros += times
+      else counts.add((high >>> 31 === 1 ? ~high : high ^ SIGN) >>> 10, times)
     }
+    this.n += n
+    this.zeros += zeros
+    if (zeros > 0) counts.add(ZERO, zeros)
   }
 
   /** Asks for ranks, from 1; whether a pass of `add` and then `look` have to follow. */
@@ -162,7 +168,6 @@ export class RankFinder {
   ): void {
     counts.find(ranks, before, (bits, below, inside, wanted) => {
       const [first, second] = known(bits)
-      // Of most of what is counted, 0 is by far the most frequent value.
       if (second === null && first === ZERO && inside === this.zeros) {
         for (const rank of wanted) this.found.set(rank, 0)
         return

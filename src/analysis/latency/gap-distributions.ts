@@ -25,9 +25,11 @@ export interface GapFigures {
 export async function gapDistribution(events: TokenEvents, kind: GapKind): Promise<GapFigures> {
   const perRequest = new Float64Array(events.requests.count)
   const finder = new RankFinder()
-  let [low, high, sum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
+  const all = { low: Number.POSITIVE_INFINITY, high: Number.NEGATIVE_INFINITY, sum: 0 }
   await passGaps(events, kind, ({ count, place, ns, copies }) => {
     finder.count(ns, count, copies)
+    // Variables of this function's own: a number that several functions share is made anew at every change.
+    let { low, high, sum } = all
     for (let i = 0; i < count; i++) {
       const gap = ns[i] as number
       const at = place[i] as number
@@ -36,6 +38,7 @@ export async function gapDistribution(events: TokenEvents, kind: GapKind): Promi
       if (gap < low) low = gap
       if (gap > high) high = gap
     }
+    Object.assign(all, { low, high, sum })
   })
   const { n } = finder
   if (n === 0) return { distribution: null, stalledNs: 0, stallNs: null, usual: null }
@@ -45,8 +48,8 @@ export async function gapDistribution(events: TokenEvents, kind: GapKind): Promi
   const quantiles = ranks.map((rank) => finder.at(rank)) as [number, number, number]
   const medianNs = middleOf(finder, n)
   const deviations = new RankFinder()
-  const { below, stalledNs } = await countBelow(events, kind, quantiles, medianNs, deviations)
-  const limits = PERCENTILES.map((p, i) => clusterRanks(p, clusterSums(perRequest, below[i] as Float64Array, n)))
+  const { above, stalledNs } = await countAbove(events, kind, quantiles, medianNs, deviations)
+  const limits = PERCENTILES.map((p, i) => clusterRanks(p, clusterSums(perRequest, above[i] as Float64Array, n)))
   const wanted = limits.flatMap((rank) => ('tooFew' in rank ? [] : [rank.low, rank.high]))
   await findRanks(events, kind, [
     { finder, ranks: wanted, fromNs: null },
@@ -61,12 +64,12 @@ export async function gapDistribution(events: TokenEvents, kind: GapKind): Promi
     distribution: {
       n,
       requests: perRequest.filter((gaps) => gaps > 0).length,
-      min: low / 1e6,
-      mean: sum / n / 1e6,
+      min: all.low / 1e6,
+      mean: all.sum / n / 1e6,
       p50: percentile(0),
       p90: percentile(1),
       p99: percentile(2),
-      max: high / 1e6,
+      max: all.high / 1e6,
     },
     stalledNs,
     stallNs: STALL_FACTOR * quantiles[0],
@@ -99,42 +102,45 @@ function middleOf(finder: RankFinder, n: number): number {
   return (finder.at(Math.ceil(n / 2)) + finder.at(Math.floor(n / 2) + 1)) / 2
 }
 
-/** How many gaps of each request are at most each of the quantiles, and the time within stalls. */
-async function countBelow(
+/** How many gaps of each request are above each of the quantiles, and the time within stalls. */
+async function countAbove(
   events: TokenEvents,
   kind: GapKind,
   [q50, q90, q99]: readonly [number, number, number],
   medianNs: number,
   deviations: RankFinder,
-): Promise<{ below: Float64Array[]; stalledNs: number }> {
+): Promise<{ above: Float64Array[]; stalledNs: number }> {
   const { count: requests } = events.requests
-  const [below50, below90, below99] = [
+  const [above50, above90, above99] = [
     new Float64Array(requests),
     new Float64Array(requests),
     new Float64Array(requests),
   ]
   let stalledNs = 0
   await passGaps(events, kind, ({ count, place, ns, copies }) => {
+    let stalled = 0
     for (let i = 0; i < count; i++) {
       const gap = ns[i] as number
+      ns[i] = Math.abs(gap - medianNs)
+      if (gap <= q50) continue
       const at = place[i] as number
       const times = copies[i] as number
-      if (gap <= q50) below50[at] = (below50[at] as number) + times
-      if (gap <= q90) below90[at] = (below90[at] as number) + times
-      if (gap <= q99) below99[at] = (below99[at] as number) + times
-      if (gap > STALL_FACTOR * q50) stalledNs += gap * times
-      ns[i] = Math.abs(gap - medianNs)
+      above50[at] = (above50[at] as number) + times
+      if (gap > q90) above90[at] = (above90[at] as number) + times
+      if (gap > q99) above99[at] = (above99[at] as number) + times
+      if (gap > STALL_FACTOR * q50) stalled += gap * times
     }
+    stalledNs += stalled
     deviations.count(ns, count, copies)
   })
-  return { below: [below50, below90, below99], stalledNs }
+  return { above: [above50, above90, above99], stalledNs }
 }
 
-function clusterSums(perRequest: Float64Array, below: Float64Array, rows: number): ClusterSums {
+function clusterSums(perRequest: Float64Array, above: Float64Array, rows: number): ClusterSums {
   const sums = { requests: 0, rows, a: 0, aa: 0, am: 0, mm: 0 }
   for (const [at, m] of perRequest.entries()) {
     if (m === 0) continue
-    const a = below[at] as number
+    const a = m - (above[at] as number)
     sums.requests++
     sums.a += a
     sums.aa += a * a

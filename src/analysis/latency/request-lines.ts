@@ -1,11 +1,17 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
 import type { Status } from '../../trace/tables.ts'
-import { IS_TOKEN_EVENT, MEASURED, TTFT_NS } from '../populations.ts'
+import { MEASURED, TTFT_NS } from '../populations.ts'
 import type { RequestLine } from '../report.ts'
 import { countOf, msOf, numberOf, textOf } from '../rows.ts'
+import type { TokenEvents } from '../token-events/token-events.ts'
 
 /** The first `limit` measured requests with their gaps in at most `bins` stretches of equal numbers of gaps. */
-export async function requestLines(reader: RunReader, limit: number, bins: number): Promise<RequestLine[]> {
+export async function requestLines(
+  reader: RunReader,
+  events: TokenEvents,
+  limit: number,
+  bins: number,
+): Promise<RequestLine[]> {
   const rows = await reader.query(
     `SELECT request_id, prompt_id, size, repeat, status, end_ns - sent_ns AS e2e, ${TTFT_NS} AS ttft,
       input_tokens, output_tokens,
@@ -13,9 +19,7 @@ export async function requestLines(reader: RunReader, limit: number, bins: numbe
     FROM ${MEASURED} ORDER BY coalesce(sent_ns, scheduled_ns), request_id LIMIT ${limit}`,
   )
   const ids = rows.map((row) => countOf(row, 'request_id'))
-  const gaps = ids.length === 0 ? [] : await reader.query(binnedGaps(ids, bins))
-  const gapsOf = new Map<number, number[]>(ids.map((id) => [id, []]))
-  for (const row of gaps) gapsOf.get(countOf(row, 'request_id'))?.push(msOf(row, 'gap') ?? 0)
+  const gapsOf = await binnedGaps(events, ids, bins)
   return rows.map((row) => ({
     request_id: countOf(row, 'request_id'),
     prompt_id: textOf(row, 'prompt_id'),
@@ -27,15 +31,43 @@ export async function requestLines(reader: RunReader, limit: number, bins: numbe
     input_tokens: numberOf(row, 'input_tokens'),
     output_tokens: numberOf(row, 'output_tokens'),
     output_tokens_per_s: numberOf(row, 'speed'),
-    gaps_ms: gapsOf.get(countOf(row, 'request_id')) ?? [],
+    gaps_ms: Array.from(gapsOf.get(countOf(row, 'request_id')) ?? [], (ns) => ns / 1e6),
   }))
 }
 
-/** The longest gap of each stretch: a stall shows however long the answer. */
-function binnedGaps(ids: readonly number[], bins: number): string {
-  return `WITH g AS (SELECT request_id, "index" AS i, t_ns - lag(t_ns) OVER (PARTITION BY request_id ORDER BY "index") AS gap
-      FROM chunks WHERE request_id IN (${ids.join(', ')}) AND ${IS_TOKEN_EVENT}),
-    numbered AS (SELECT request_id, gap, row_number() OVER (PARTITION BY request_id ORDER BY i) - 1 AS k, count(*) OVER (PARTITION BY request_id) AS n
-      FROM g WHERE gap IS NOT NULL)
-    SELECT request_id, floor(k * least(${bins}, n) / n) AS bin, max(gap) AS gap FROM numbered GROUP BY 1, 2 ORDER BY 1, 2`
+/** The longest gap of each stretch, ns, a row a request: a stall shows however long the answer. */
+async function binnedGaps(
+  events: TokenEvents,
+  ids: readonly number[],
+  bins: number,
+): Promise<Map<number, Float64Array>> {
+  const { requests, sums } = events
+  const longest = new Map<number, Float64Array>()
+  const rowOf = new Int32Array(requests.count).fill(-1)
+  const rows = ids.map((id, row) => {
+    const place = requests.placeOf(id)
+    rowOf[place] = row
+    const gaps = Math.max(0, (sums.events[place] as number) - 1)
+    const found = new Float64Array(Math.min(bins, gaps)).fill(Number.NEGATIVE_INFINITY)
+    longest.set(id, found)
+    return { gaps, found }
+  })
+  const seen = new Int32Array(ids.length)
+  const lastNs = new Float64Array(ids.length).fill(Number.NaN)
+  await events.pass(({ rows: count, place, tNs }) => {
+    for (let i = 0; i < count; i++) {
+      const at = place[i] as number
+      const row = at < 0 ? -1 : (rowOf[at] as number)
+      if (row < 0) continue
+      const gap = (tNs[i] as number) - (lastNs[row] as number)
+      lastNs[row] = tNs[i] as number
+      if (Number.isNaN(gap)) continue
+      const { gaps, found } = rows[row] as (typeof rows)[number]
+      const nth = seen[row] as number
+      seen[row] = nth + 1
+      const bin = Math.floor((nth * found.length) / gaps)
+      if (gap > (found[bin] as number)) found[bin] = gap
+    }
+  }, ids)
+  return longest
 }

@@ -1,6 +1,6 @@
-import { RankFinder } from '../intervals/rank-finder.ts'
 import { quantileRank, rowsNeeded } from '../intervals/rank-interval.ts'
 import type { StreamFacts } from '../report.ts'
+import { lateOf } from '../token-events/event-batch.ts'
 import type { TokenEvents } from '../token-events/token-events.ts'
 
 /** Fewer events than this may well come in one read of an honest stream. */
@@ -41,13 +41,13 @@ export async function streamFacts(events: TokenEvents): Promise<{ stream: Stream
     if (!known && count !== output && requests.timed[at] === 1) plan.leftOut++
     if (known && (sums.bundled[at] as number) > 0) plan.bundled++
   }
-  const late = await lateness(events)
+  const p99Ns = await lateP99Ns(events)
   return {
     stream: {
       events: all.events,
       coalesced_share: all.events === 0 ? null : all.coalesced / all.events,
-      late_p99_ms: all.events < rowsNeeded(0.99) ? null : late.p99Ns / 1e6,
-      late_max_ms: all.events === 0 ? null : late.maxNs / 1e6,
+      late_p99_ms: p99Ns === null ? null : p99Ns / 1e6,
+      late_max_ms: all.events === 0 ? null : events.latestNs / 1e6,
       counted_twice: all.countedTwice,
       counts_differ: all.differ,
       drift_ratio: all.usage === 0 ? null : all.tokens / all.usage - 1,
@@ -57,32 +57,18 @@ export async function streamFacts(events: TokenEvents): Promise<{ stream: Stream
   }
 }
 
-/** How late the stamps of answered requests' events can be; what there is of none means nothing. */
-async function lateness(events: TokenEvents): Promise<{ p99Ns: number; maxNs: number }> {
-  const { answered } = events.requests
-  const finder = new RankFinder()
-  let maxNs = Number.NEGATIVE_INFINITY
+/** The p99 of how late stamps can be, in as many more passes as it takes. */
+async function lateP99Ns({ requests, late, pass }: TokenEvents): Promise<number | null> {
+  if (late.n < rowsNeeded(0.99)) return null
+  const rank = quantileRank(late.n, 0.99)
   let values = new Float64Array(0)
-  const pass = (visit: (values: Float64Array, count: number) => void) =>
-    events.pass(({ rows, place, lateNs }) => {
-      if (values.length < rows) values = new Float64Array(rows)
-      let count = 0
-      for (let i = 0; i < rows; i++) {
-        const at = place[i] as number
-        if (at < 0 || answered[at] === 0) continue
-        const late = lateNs[i] as number
-        values[count++] = late
-        if (late > maxNs) maxNs = late
-      }
-      visit(values, count)
-    })
-  await pass((late, count) => finder.count(late, count))
-  if (finder.n === 0) return { p99Ns: Number.NaN, maxNs }
-  const rank = quantileRank(finder.n, 0.99)
-  let more = finder.want([rank])
+  let more = late.want([rank])
   while (more) {
-    await pass((late, count) => finder.add(late, count))
-    more = finder.look()
+    await pass((batch) => {
+      if (values.length < batch.rows) values = new Float64Array(batch.rows)
+      late.add(values, lateOf(batch, requests.answered, values))
+    })
+    more = late.look()
   }
-  return { p99Ns: finder.at(rank), maxNs }
+  return late.at(rank)
 }

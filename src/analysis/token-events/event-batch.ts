@@ -16,3 +16,13 @@ export interface EventBatch {
   readonly coalesced: Numbers
   readonly owner: unknown
 }
+
+/** Writes how late the stamps of these requests' events can be, ns; returns how many there are. */
+export function lateOf({ rows, place, lateNs }: EventBatch, wanted: Uint8Array, into: Float64Array): number {
+  let count = 0
+  for (let i = 0; i < rows; i++) {
+    const at = place[i] as number
+    if (at >= 0 && wanted[at] === 1) into[count++] = lateNs[i] as number
+  }
+  return count
+}

@@ -1,39 +1,52 @@
-import { type DuckDBConnection, DuckDBTypeId } from '@duckdb/node-api'
+import { type DuckDBConnection, type DuckDBDataChunk, DuckDBTypeId } from '@duckdb/node-api'
 import duckdb from '@duckdb/node-bindings'
 import type { NumberBatch, RowStream } from './run-reader.ts'
 import { prepareSelect, sqlError } from './sql-lock.ts'
 
-/** Runs one locked SELECT of UINTEGER and DOUBLE columns without NULLs: its columns as they lie in the database's vectors. */
-export async function* streamNumbers(connection: DuckDBConnection, sql: string): AsyncGenerator<NumberBatch> {
+/**
+ * Runs one locked SELECT of UINTEGER and DOUBLE columns without NULLs: its columns as they lie in the database's vectors. At
+ * once, the result lies in memory; else every batch takes a turn between threads, which costs more than its rows.
+ */
+export async function* streamNumbers(
+  connection: DuckDBConnection,
+  sql: string,
+  atOnce = false,
+): AsyncGenerator<NumberBatch> {
   const statement = await prepareSelect(connection, sql)
   try {
+    if (atOnce) {
+      const result = await statement.run()
+      const wide = result.columnTypes().map(({ typeId }) => isWide(typeId, sql))
+      for (let i = 0; i < result.chunkCount; i++) yield batchOf(result.getChunk(i), wide)
+      return
+    }
     const result = await statement.stream()
-    const types = Array.from({ length: result.columnCount }, (_, i) => result.columnTypeId(i))
-    const wrong = types.find((type) => type !== DuckDBTypeId.DOUBLE && type !== DuckDBTypeId.UINTEGER)
-    if (wrong !== undefined) throw new TypeError(`a column of type ${DuckDBTypeId[wrong]} in: ${sql}`)
-    let next = result.fetchChunk()
+    const wide = result.columnTypes().map(({ typeId }) => isWide(typeId, sql))
     for (;;) {
-      const chunk = await next
+      const chunk = await result.fetchChunk()
       if (chunk === null || chunk.rowCount === 0) return
-      // The database goes on while this one is worked on.
-      next = result.fetchChunk()
-      // Nobody may have asked for it when it fails.
-      next.catch(() => {})
-      const rows = chunk.rowCount
-      const columns = types.map((type, i) => {
-        const wide = type === DuckDBTypeId.DOUBLE
-        const bytes = duckdb.vector_get_data(
-          duckdb.data_chunk_get_vector(chunk.chunk, i),
-          rows * (wide ? Float64Array : Uint32Array).BYTES_PER_ELEMENT,
-        )
-        const buffer = bytes.buffer as ArrayBuffer
-        return wide ? new Float64Array(buffer, bytes.byteOffset, rows) : new Uint32Array(buffer, bytes.byteOffset, rows)
-      })
-      yield { rows, columns, owner: chunk }
+      yield batchOf(chunk, wide)
     }
   } catch (error) {
     throw error instanceof TypeError ? error : sqlError(error)
   }
+}
+
+function isWide(type: DuckDBTypeId, sql: string): boolean {
+  if (type === DuckDBTypeId.DOUBLE) return true
+  if (type === DuckDBTypeId.UINTEGER) return false
+  throw new TypeError(`a column of type ${DuckDBTypeId[type]} in: ${sql}`)
+}
+
+function batchOf(chunk: DuckDBDataChunk, wide: readonly boolean[]): NumberBatch {
+  const rows = chunk.rowCount
+  const columns = wide.map((is64, i) => {
+    const Column = is64 ? Float64Array : Uint32Array
+    const vector = duckdb.data_chunk_get_vector(chunk.chunk, i)
+    const bytes = duckdb.vector_get_data(vector, rows * Column.BYTES_PER_ELEMENT)
+    return new Column(bytes.buffer as ArrayBuffer, bytes.byteOffset, rows)
+  })
+  return { rows, columns, owner: chunk }
 }
 
 /** The same of rows that came as values. */

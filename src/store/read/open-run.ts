@@ -57,7 +57,7 @@ async function openSealed(folder: string, run: RunJson): Promise<StreamingReader
     run,
     stream,
     query: async (sql) => collectRows(await stream(sql)),
-    numbers: (sql) => streamNumbers(connection, sql),
+    numbers: (sql, atOnce) => streamNumbers(connection, sql, atOnce),
     async close() {
       connection.closeSync()
       instance.closeSync()

@@ -26,8 +26,11 @@ export interface RunReader {
   readonly run: RunJson
   /** All rows of one SELECT: for results that fit in memory. */
   query(sql: string): Promise<SqlRow[]>
-  /** All rows of one SELECT of UINTEGER and DOUBLE columns without NULLs, a batch at a time: for results of many millions. */
-  numbers(sql: string): AsyncGenerator<NumberBatch>
+  /**
+   * All rows of one SELECT of UINTEGER and DOUBLE columns without NULLs, a batch at a time: for results of many millions. Of one
+   * that is known to fit in memory, `atOnce` is faster.
+   */
+  numbers(sql: string, atOnce?: boolean): AsyncGenerator<NumberBatch>
   close(): Promise<void>
 }
 
