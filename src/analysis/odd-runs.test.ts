@@ -155,6 +155,15 @@ describe('analyseRun on runs that lack something', () => {
     expect(report.verdict.find((line) => line.what === 'tokens')).toMatchObject({ level: 'warn' })
   })
 
+  it('takes gaps in the order of the events, not of their times', async () => {
+    const times = [10e6, 30e6, 20e6, 25e6]
+    // As they lie in a sealed run: by time.
+    const chunks = [0, 2, 3, 1].map((index) => ({ request_id: 0, index, t_ns: times[index] ?? 0, kind: 'content' }))
+    const { latency, requests } = await analysed({ requests: [OK], chunks })
+    expect(latency.itl_ms).toMatchObject({ n: 3, min: -10, max: 20 })
+    expect(requests[0]?.gaps_ms).toEqual([20, -10, 5])
+  })
+
   it('reads tracks within the measured span, and their roles', async () => {
     const report = await analysed({
       requests: [OK],

@@ -73,6 +73,24 @@ describe('a run from start to seal', () => {
     )
   })
 
+  test('events of one moment are sorted by request, and stay in the order of their index', async () => {
+    const out = join(tempFolder(), 'run')
+    const recording = await start(out)
+    const rest = { late_ns: 0, bytes: 1, kind: 1, coalesced: false }
+    const rows = [1, 0].flatMap((request_id) => [0, 1].map((index) => ({ request_id, index, t_ns: 5 })))
+    for (const row of rows) recording.store.writers.chunks.append({ ...row, ...rest })
+    await recording.finish()
+    const run = await openRun(out)
+    const order = await run.query('SELECT request_id, "index" FROM chunks')
+    await run.close()
+    expect(order.map(({ request_id, index }) => [request_id, index])).toEqual([
+      [0, 0],
+      [0, 1],
+      [1, 0],
+      [1, 1],
+    ])
+  })
+
   test('more rows than a batch holds arrive whole and sorted by time', async () => {
     const out = join(tempFolder(), 'run')
     const recording = await start(out)

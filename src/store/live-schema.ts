@@ -27,16 +27,22 @@ export function createTable(name: string, table: TableDef): string {
   return `CREATE TABLE IF NOT EXISTS ${ident(name)} (${columns.map(([column, spec]) => `${ident(column)} ${sqlType(spec, 'live')}`).join(', ')})`
 }
 
-/** The sealed shape of a live table as a select list: codes become their names. */
-export function decodedColumns(table: TableName): string {
+/**
+ * The sealed shape of a live table as a select list: codes become their names. As enums, these are the same in Parquet, which
+ * then need not find out that there are few of them.
+ */
+export function decodedColumns(table: TableName, names: 'texts' | 'enums' = 'texts'): string {
   return Object.entries<ColumnSpec>(TABLES[table].columns)
-    .map(([name, spec]) => (baseType(spec[0]) === 'code' ? `${decode(name, spec)} AS ${ident(name)}` : ident(name)))
+    .map(([name, spec]) =>
+      baseType(spec[0]) === 'code' ? `${decode(name, spec, names)} AS ${ident(name)}` : ident(name),
+    )
     .join(', ')
 }
 
-function decode(name: string, spec: ColumnSpec): string {
+function decode(name: string, spec: ColumnSpec, as: 'texts' | 'enums'): string {
   const names = (spec[2] ?? []).map(literal).join(', ')
-  return `list_extract([${names}], ${ident(name)}::BIGINT + 1)`
+  const list = as === 'texts' ? `[${names}]` : `[${names}]::ENUM(${names})[]`
+  return `list_extract(${list}, ${ident(name)}::BIGINT + 1)`
 }
 
 /** An empty relation of a table's sealed shape, for runs that have no part of it. */

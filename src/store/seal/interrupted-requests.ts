@@ -15,11 +15,14 @@ function overlaps(windows: RunJson['profiled']): string {
   return each.length === 0 ? 'false' : each.join(' OR ')
 }
 
+/** How many offers have no request that ended, as a query. */
+export const UNENDED = `SELECT count(*)::DOUBLE FROM ${liveName('offers')} WHERE request_id NOT IN (SELECT request_id FROM ${liveName('requests')})`
+
 /**
- * The live requests, and for each offer without an end a row `interrupted` made of what its chunks tell. Its
+ * The live requests, and, where some are `unended`, for each offer without an end a row `interrupted` made of what its chunks tell. Its
  * token count is kept only where every token event came with one. Those under way while a profiler ran are marked.
  */
-export function allRequests(profiled: RunJson['profiled'] = []): string {
+export function allRequests(profiled: RunJson['profiled'], unended: boolean): string {
   const known: Record<string, string> = {
     request_id: 'o.request_id',
     shard: 'o.shard',
@@ -41,8 +44,10 @@ export function allRequests(profiled: RunJson['profiled'] = []): string {
   }
   const columns = Object.keys(requests.columns satisfies Record<string, ColumnSpec>)
   const list = columns.map((name) => `${known[name] ?? 'NULL'} AS ${ident(name)}`).join(', ')
-  const all = `SELECT ${columns.map(ident).join(', ')} FROM ${liveName('requests')}
-    UNION ALL
+  const ended = `SELECT ${columns.map(ident).join(', ')} FROM ${liveName('requests')}`
+  const all = !unended
+    ? ended
+    : `${ended} UNION ALL
     SELECT ${list} FROM ${liveName('offers')} o
     LEFT JOIN (${chunkSummary()}) c USING (request_id)
     WHERE o.request_id NOT IN (SELECT request_id FROM ${liveName('requests')})`

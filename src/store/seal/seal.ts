@@ -7,7 +7,7 @@ import { LIVE_TABLES, type LiveTableName, TABLES, type TableName } from '../../t
 import { createLiveTable, decodedColumns, liveName } from '../live-schema.ts'
 import { liveFile, readRunJson, writeRunJson } from '../run-folder.ts'
 import { writeInferredLinks } from './inferred-links.ts'
-import { allRequests } from './interrupted-requests.ts'
+import { allRequests, UNENDED } from './interrupted-requests.ts'
 import { countersMips, slicesMips } from './mips.ts'
 import { writeStepLinks } from './step-links.ts'
 import { sortKey, writeSelect } from './write-part.ts'
@@ -115,18 +115,37 @@ async function writePart(
   table: TableName,
   run: RunJson,
 ): Promise<number> {
-  const select = selectFor(table, run)
-  const counted = await connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM (${select})`)
-  const count = Number(counted.getRows()[0]?.[0] ?? 0)
+  const select =
+    table === 'requests' ? requestsSelect(run, (await numberOf(connection, UNENDED)) > 0) : selectFor(table)
+  const count = await numberOf(connection, `SELECT count(*)::DOUBLE FROM (${select})`)
   if (count === 0) return 0
-  await writeSelect(connection, folder, table, `part-${shard}-0.parquet`, `${select} ORDER BY ${sortKey(table)}`)
+  const order = table === 'chunks' && (await chunksInOrder(connection)) ? '' : ` ORDER BY ${sortKey(table)}`
+  await writeSelect(connection, folder, table, `part-${shard}-0.parquet`, `${select}${order}`)
   return count
 }
 
-function selectFor(table: TableName, run: RunJson): string {
-  if (table === 'requests') return `SELECT ${decodedColumns(table)} FROM (${allRequests(run.profiled)})`
+/** Whether events lie as they are to be sorted: a client that stamps each as it comes writes them so. Sorting takes as long as writing. */
+async function chunksInOrder(connection: DuckDBConnection): Promise<boolean> {
+  const outOfOrder = await numberOf(
+    connection,
+    `SELECT count(*)::DOUBLE FROM (
+      SELECT t_ns, lag(t_ns) OVER () AS t0, request_id, lag(request_id) OVER () AS r0, "index", lag("index") OVER () AS i0 FROM ${liveName('chunks')})
+    WHERE t_ns < t0 OR t_ns = t0 AND (request_id < r0 OR request_id = r0 AND "index" < i0)`,
+  )
+  return outOfOrder === 0
+}
+
+async function numberOf(connection: DuckDBConnection, sql: string): Promise<number> {
+  return Number((await connection.runAndReadAll(sql)).getRows()[0]?.[0] ?? 0)
+}
+
+function requestsSelect(run: RunJson, unended: boolean): string {
+  return `SELECT ${decodedColumns('requests', 'enums')} FROM (${allRequests(run.profiled, unended)})`
+}
+
+function selectFor(table: Exclude<TableName, 'requests'>): string {
   if (table === 'mips') return `${countersMips(liveName('counters'))} UNION ALL ${slicesMips(liveName('slices'))}`
-  return `SELECT ${decodedColumns(table)} FROM ${liveName(table)}`
+  return `SELECT ${decodedColumns(table, 'enums')} FROM ${liveName(table)}`
 }
 
 function withRows(run: RunJson, rows: Partial<Record<TableName, number>>): RunJson['layers'] {
