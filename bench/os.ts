@@ -104,22 +104,22 @@ async function measured([command = '', ...args]: readonly string[]): Promise<Mea
   return JSON.parse(line.slice(1)) as Measured
 }
 
-/** CPU of Layerline and its bpftrace while they look at a busy program, past their start. */
+/** CPU of Layerline and its bpftrace while they look at a busy program, past their start: the first seconds compile what is used often. */
 async function ownCpu(parent: string): Promise<void> {
   const busy = spawn('python3', ['-c', BUSY], { stdio: ['pipe', 'pipe', 'inherit'] })
   await once(busy.stdout, 'data')
   const folder = join(parent, 'own')
   const child = spawn(
     LAYERLINE,
-    ['os', 'attach', '--pid', String(busy.pid), '--duration', '30', '--quiet', '--out', folder],
+    ['os', 'attach', '--pid', String(busy.pid), '--duration', '50', '--quiet', '--out', folder],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   )
   const ended = once(child, 'close')
   // The run begins once the probes are attached.
   while (!existsSync(join(folder, 'run.json')) && child.exitCode === null) await sleep(100)
-  await sleep(5000)
+  await sleep(10_000)
   const before = { cpuNs: treeCpuNs(child.pid as number), ms: performance.now() }
-  await sleep(15_000)
+  await sleep(30_000)
   const cores = (treeCpuNs(child.pid as number) - before.cpuNs) / 1e6 / (performance.now() - before.ms)
   await ended
   busy.stdin.end()
