@@ -73,6 +73,29 @@ describe('a run from start to seal', () => {
     )
   })
 
+  test('numbers of a run that is being recorded are those of the sealed one', async () => {
+    const out = join(tempFolder(), 'run')
+    const recording = await start(out)
+    const rest = { late_ns: 0.5, bytes: 1, kind: 1, coalesced: false }
+    for (let index = 0; index < 5000; index++) {
+      recording.store.writers.chunks.append({ request_id: 3, index, t_ns: index * 1.5, ...rest })
+    }
+    await recording.store.commit()
+    const numbers = async () => {
+      const run = await openRun(out)
+      const found: number[][] = []
+      for await (const { columns } of run.numbers('SELECT "index", t_ns FROM chunks')) {
+        for (const [i, index] of [...(columns[0] ?? [])].entries()) found.push([index, columns[1]?.[i] ?? Number.NaN])
+      }
+      await run.close()
+      return found
+    }
+    const live = await numbers()
+    await recording.finish()
+    expect(live).toEqual(Array.from({ length: 5000 }, (_, index) => [index, index * 1.5]))
+    expect(await numbers()).toEqual(live)
+  })
+
   test('events of one moment are sorted by request, and stay in the order of their index', async () => {
     const out = join(tempFolder(), 'run')
     const recording = await start(out)

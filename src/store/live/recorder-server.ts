@@ -2,8 +2,10 @@ import { once } from 'node:events'
 import { chmodSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
-import type { DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { errorText, LayerlineError } from '../../base/errors.ts'
+import { streamNumbers } from '../read/number-batches.ts'
+import { frameOf, LAST_FRAME } from '../read/number-frames.ts'
 import { streamSelect } from '../read/sql-rows.ts'
 
 export interface RecorderServer {
@@ -17,7 +19,7 @@ const MOST_QUERIES = 2
 /**
  * Lets others read a run while it is recorded, on a Unix socket that only this user may open: GET /run gives
  * run.json, POST /sql streams a SELECT as NDJSON, the column names first, then a row a line, then `{"done":n}`
- * or `{"error":…}`, so that a cut answer is not taken for a whole one.
+ * or `{"error":…}`, so that a cut answer is not taken for a whole one. POST /numbers streams one of numbers as frames of bytes.
  */
 export async function serveRecorder(instance: DuckDBInstance, folder: string, socket: string): Promise<RecorderServer> {
   rmSync(socket, { force: true })
@@ -49,6 +51,8 @@ async function answer(
     response.end(readFileSync(join(folder, 'run.json')))
   } else if (request.method === 'POST' && request.url === '/sql') {
     await answerSql(instance, await bodyOf(request), response)
+  } else if (request.method === 'POST' && request.url === '/numbers') {
+    await answerSql(instance, await bodyOf(request), response, writeNumbers)
   } else {
     response.writeHead(404).end()
   }
@@ -67,7 +71,15 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 
 let running = 0
 
-async function answerSql(instance: DuckDBInstance, sql: string, response: ServerResponse): Promise<void> {
+/** Writes a part of an answer; whether there is still somebody who wants more, once there is room for it. */
+type Write = (part: string | Buffer) => Promise<boolean>
+
+async function answerSql(
+  instance: DuckDBInstance,
+  sql: string,
+  response: ServerResponse,
+  answerIt = writeRows,
+): Promise<void> {
   if (running >= MOST_QUERIES) {
     const error = `the recorder answers ${MOST_QUERIES} queries at a time`
     response.end(`${JSON.stringify({ error, hint: 'ask again when another reader is done' })}\n`)
@@ -81,16 +93,12 @@ async function answerSql(instance: DuckDBInstance, sql: string, response: Server
   })
   try {
     await connection.run('BEGIN TRANSACTION READ ONLY')
-    const stream = await streamSelect(connection, sql)
-    response.write(`${JSON.stringify(stream.columns)}\n`)
-    let rows = 0
-    for await (const batch of stream.batches()) {
-      rows += batch.length
-      const open = response.write(batch.map((row) => `${JSON.stringify(row)}\n`).join(''))
-      if (response.destroyed) return
-      if (!open) await Promise.race([once(response, 'drain'), gone])
-    }
-    response.end(`${JSON.stringify({ done: rows })}\n`)
+    await answerIt(connection, sql, async (part) => {
+      const open = response.write(part)
+      if (!open && !response.destroyed) await Promise.race([once(response, 'drain'), gone])
+      return !response.destroyed
+    })
+    response.end()
   } catch (error) {
     const hint = error instanceof LayerlineError ? error.hint : undefined
     response.end(`${JSON.stringify({ error: errorText(error), hint })}\n`)
@@ -99,4 +107,20 @@ async function answerSql(instance: DuckDBInstance, sql: string, response: Server
     running--
     connection.closeSync()
   }
+}
+
+async function writeRows(connection: DuckDBConnection, sql: string, write: Write): Promise<void> {
+  const stream = await streamSelect(connection, sql)
+  if (!(await write(`${JSON.stringify(stream.columns)}\n`))) return
+  let rows = 0
+  for await (const batch of stream.batches()) {
+    rows += batch.length
+    if (!(await write(batch.map((row) => `${JSON.stringify(row)}\n`).join('')))) return
+  }
+  await write(`${JSON.stringify({ done: rows })}\n`)
+}
+
+async function writeNumbers(connection: DuckDBConnection, sql: string, write: Write): Promise<void> {
+  for await (const batch of streamNumbers(connection, sql)) if (!(await write(frameOf(batch)))) return
+  await write(LAST_FRAME)
 }

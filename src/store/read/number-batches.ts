@@ -1,6 +1,6 @@
 import { type DuckDBConnection, type DuckDBDataChunk, DuckDBTypeId } from '@duckdb/node-api'
 import duckdb from '@duckdb/node-bindings'
-import type { NumberBatch, RowStream } from './run-reader.ts'
+import type { NumberBatch } from './run-reader.ts'
 import { prepareSelect, sqlError } from './sql-lock.ts'
 
 /**
@@ -47,12 +47,4 @@ function batchOf(chunk: DuckDBDataChunk, wide: readonly boolean[]): NumberBatch 
     return new Column(bytes.buffer as ArrayBuffer, bytes.byteOffset, rows)
   })
   return { rows, columns, owner: chunk }
-}
-
-/** The same of rows that came as values. */
-export async function* numbersOf(stream: RowStream): AsyncGenerator<NumberBatch> {
-  for await (const batch of stream.batches()) {
-    const columns = stream.columns.map((_, i) => Float64Array.from(batch, (row) => Number(row[i])))
-    yield { rows: batch.length, columns, owner: batch }
-  }
 }

@@ -2,7 +2,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { createInterface } from 'node:readline'
 import { errorCode, LayerlineError } from '../../base/errors.ts'
 import { parseRunJson } from '../../trace/run-json.ts'
-import { numbersOf } from './number-batches.ts'
+import { batchesOfFrames } from './number-frames.ts'
 import type { RowStream, SqlValue, StreamingReader } from './run-reader.ts'
 import { collectRows } from './sql-rows.ts'
 
@@ -27,7 +27,7 @@ export async function openLiveRun(folder: string, socket: string): Promise<Strea
     stream,
     query: async (sql) => collectRows(await stream(sql)),
     async *numbers(sql) {
-      yield* numbersOf(await stream(sql))
+      yield* batchesOfFrames(await call(socket, 'POST', '/numbers', sql), cutShort)
     },
     close: async () => {},
   }
