@@ -3,6 +3,7 @@ import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
+import { untilMultiple } from '../base/aligned-timer.ts'
 import { errorCode, LayerlineError } from '../base/errors.ts'
 
 const READ_MS = 100
@@ -29,7 +30,7 @@ export class BatchedPipe {
     this.readFd = readFd
     this.writeFd = writeFd
     this.decoder = new StringDecoder(encoding)
-    this.timer = this.lookIn(READ_MS)
+    this.timer = this.lookIn(untilMultiple(performance.now(), READ_MS))
   }
 
   /** Throws `missing/mkfifo` where the system has no named pipes. */
@@ -55,7 +56,8 @@ export class BatchedPipe {
   private lookIn(ms: number): NodeJS.Timeout {
     const look = (): void => {
       const bytes = this.drain()
-      if (this.isOpen) this.timer = this.lookIn(bytes > MUCH_BYTES ? BUSY_MS : READ_MS)
+      if (this.isOpen)
+        this.timer = this.lookIn(bytes > MUCH_BYTES ? BUSY_MS : untilMultiple(performance.now(), READ_MS))
     }
     return setTimeout(look, ms).unref()
   }

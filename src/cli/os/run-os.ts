@@ -29,7 +29,7 @@ const SIMULATE = new URL(
   import.meta.url.replace('/dist/src/', '/src/'),
 )
 /** Whether a target is still there is looked at so often. */
-const ALIVE_MS = 250
+const ALIVE_MS = 500
 
 /** The program of known behaviour, as a command. */
 export function simulation(): string[] {

@@ -1,4 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs'
+import { type AlignedTimer, everyAligned } from '../../base/aligned-timer.ts'
 import { LayerlineError } from '../../base/errors.ts'
 import { CERTIFY_GAP } from '../../trace/certify.ts'
 import { BootClock, monotonicNs } from './clock/boot-clock.ts'
@@ -15,9 +16,9 @@ import { type ProbeFile, readProbeFile } from './script/probe-file.ts'
 const MOST_THREADS = 2000
 const CLOCK_LOOK_MS = 30_000
 /** Libraries of new processes are looked for this often … */
-const LIBRARY_LOOK_MS = 250
+const LIBRARY_LOOK_MS = 300
 /** … while the layer is so young or a process has just begun, or after an opening of one; then every so many looks. */
-const YOUNG_LOOKS = 240
+const YOUNG_LOOKS = 200
 const OLD_EVERY = 20
 /** The file whose probes tell of openings. */
 const OPENINGS = 'load'
@@ -47,7 +48,7 @@ export class OsLayer {
   private files: readonly ProbeFile[] = []
   private libraryFiles: readonly ProbeFile[] = []
   private clockTimer: NodeJS.Timeout | undefined
-  private libraryTimer: NodeJS.Timeout | undefined
+  private libraryTimer: AlignedTimer | undefined
   private looks = 0
   /** Looks that an opening asks for: it may not be mapped yet at the first. */
   private looksAsked = 0
@@ -91,7 +92,7 @@ export class OsLayer {
     await Promise.all([this.attachKernel(kernel, pids), this.attachLibraries([...new Set(found)], pids)])
     this.clock.look()
     this.clockTimer = setInterval(() => this.clock.look(), CLOCK_LOOK_MS)
-    this.libraryTimer = setInterval(() => this.lookForLibraries(), LIBRARY_LOOK_MS)
+    this.libraryTimer = everyAligned(LIBRARY_LOOK_MS, () => this.lookForLibraries())
   }
 
   /** Takes all probes off until `resume`: what is counted goes on where it was. */
@@ -113,7 +114,7 @@ export class OsLayer {
 
   private async detachAll(): Promise<void> {
     clearInterval(this.clockTimer)
-    clearInterval(this.libraryTimer)
+    this.libraryTimer?.clear()
     this.detaching = true
     const led = Promise.all(this.programs.filter(({ leads }) => leads).map((program) => program.stop()))
     await Promise.all([led, ...this.programs.filter(({ leads }) => !leads).map((program) => program.stop(led))])

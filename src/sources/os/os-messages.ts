@@ -84,7 +84,7 @@ export interface OsOptions {
   readonly window?: { readonly fromS: number; readonly forS: number } | undefined
 }
 
-export const OS_DEFAULTS = { tickMs: 100, eventsPerSecond: 10_000, mapKeys: 8192 } as const
+export const OS_DEFAULTS = { tickMs: 100, eventsPerSecond: 10_000, mapKeys: 4096 } as const
 
 /** What the layer's thread has seen since it told last. */
 export interface OsBatch {

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { everyAligned } from '../../base/aligned-timer.ts'
 import { errorText, LayerlineError } from '../../base/errors.ts'
 import { OsLayer } from './os-layer.ts'
 import type { OsBatch, OsOptions, OsSink, OsThreadMessage, OsThreadRequest } from './os-messages.ts'
@@ -44,19 +45,19 @@ async function run(port: NonNullable<typeof parentPort>, options: OsOptions): Pr
   const postBatch = (counts: OsBatch['counts']): void => post({ kind: 'batch', ...outbox.take(counts) })
   const postAll = (): void => postBatch(probes.counts())
   const postInTurn = (): void => postBatch(batches++ % COUNTS_EVERY === 0 ? probes.counts() : null)
-  let timer = setInterval(postInTurn, POST_EVERY_MS)
+  let timer = everyAligned(POST_EVERY_MS, postInTurn)
   async function switchTo(request: 'pause' | 'resume'): Promise<void> {
     let problem: ReturnType<typeof problemOf> | null = null
     try {
       if (request === 'pause') {
         view.pause()
         if (without === null) await probes.pause()
-        clearInterval(timer)
+        timer.clear()
         postAll()
       } else {
         if (without === null) await probes.resume()
         view.resume()
-        timer = setInterval(postInTurn, POST_EVERY_MS)
+        timer = everyAligned(POST_EVERY_MS, postInTurn)
       }
     } catch (error) {
       problem = problemOf(error)
@@ -65,7 +66,7 @@ async function run(port: NonNullable<typeof parentPort>, options: OsOptions): Pr
   }
   await told
   await work
-  clearInterval(timer)
+  timer.clear()
   view.stop()
   await probes.stop()
   postAll()

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { type AlignedTimer, everyAligned } from '../../../base/aligned-timer.ts'
 import { readOrNull } from '../../host/proc/cgroup.ts'
 import { monotonicNs } from '../clock/boot-clock.ts'
 import type { OsSink, OsTarget } from '../os-messages.ts'
@@ -39,7 +40,7 @@ export class ProcView {
   private readonly mapped = new Map<string, number>()
   private pids: number[] = []
   private lookedNs = Number.NEGATIVE_INFINITY
-  private timer: NodeJS.Timeout | undefined
+  private timer: AlignedTimer | undefined
   private first = true
   /** Children that were there before the target: helpers of ours. */
   private others: ReadonlySet<number> = new Set()
@@ -63,17 +64,17 @@ export class ProcView {
 
   /** Looks at nothing until `resume`; the first look after it speaks for all of the pause. */
   pause(): void {
-    clearInterval(this.timer)
+    this.timer?.clear()
   }
 
   resume(): void {
-    clearInterval(this.timer)
-    this.timer = setInterval(() => this.tick(), this.options.tickMs)
+    this.timer?.clear()
+    this.timer = everyAligned(this.options.tickMs, () => this.tick())
   }
 
   stop(): void {
     if (this.timer === undefined) return
-    clearInterval(this.timer)
+    this.timer?.clear()
     this.timer = undefined
     this.tick()
     this.facts.end(monotonicNs())
