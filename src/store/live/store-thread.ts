@@ -14,7 +14,7 @@ const COMMIT_MS = 150
 /** Small enough that folding the log into the file does not hold a commit up for long. */
 const SETTINGS = {
   threads: '1',
-  memory_limit: '512MB',
+  memory_limit: '128MB',
   checkpoint_threshold: '32MB',
   preserve_insertion_order: 'false',
 }
