@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join } from 'node:path'
+import { namesOrNone } from '../host/proc/cgroup.ts'
 import { definedSymbols } from './elf.ts'
 import type { FoundLibrary } from './script/compose.ts'
 import type { ProbeFile } from './script/probe-file.ts'
@@ -56,7 +57,7 @@ function interpreterOf(script: string): string | null {
 /** Where packages of a Python lie: beside its bin folder, and Debian's own. */
 function packageFolders(python: string): string[] {
   const lib = join(dirname(dirname(isAbsolute(python) ? python : join(process.cwd(), python))), 'lib')
-  return list(lib)
+  return namesOrNone(lib)
     .filter((name) => /^python3[\d.]*$/.test(name))
     .flatMap((name) => [join(lib, name, 'site-packages'), join(lib, name, 'dist-packages')])
 }
@@ -70,16 +71,8 @@ function torchOf(python: string): string[] {
 function cudaOf(python: string): string[] {
   return packageFolders(python).flatMap((folder) => {
     const lib = join(folder, 'nvidia', 'cuda_runtime', 'lib')
-    return list(lib)
+    return namesOrNone(lib)
       .filter((name) => isLibrary(name, 'libcudart.so'))
       .map((name) => join(lib, name))
   })
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
-  }
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseNamedNumber } from './proc-text.ts'
 
@@ -94,6 +94,15 @@ export function cgroupPlaceOf(pid: number | 'self', controller: string, proc = '
   const cgroup = readOrNull(join(proc, String(pid), 'cgroup'))
   const mountinfo = readOrNull(join(proc, 'self', 'mountinfo'))
   return cgroup === null || mountinfo === null ? null : cgroupPlace(cgroup, mountinfo, controller)
+}
+
+/** The names in a folder; none where it cannot be read. */
+export function namesOrNone(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
 }
 
 export function readOrNull(path: string): string | null {

@@ -1,6 +1,6 @@
-import { readdirSync, readlinkSync } from 'node:fs'
+import { readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { readOrNull } from '../proc/cgroup.ts'
+import { namesOrNone, readOrNull } from '../proc/cgroup.ts'
 import { parseProcessStat, parseSchedstat, TICK_NS } from '../proc/proc-text.ts'
 import { parseTcpTable } from '../proc/tcp-table.ts'
 import { growth, LazyTrack, type Sampled, type SampleSink, type TrackSpec } from './samples.ts'
@@ -110,19 +110,11 @@ export class ThreadCpu implements Sampled {
 export function socketInodes(proc: string, pid: number): Set<string> {
   const inodes = new Set<string>()
   const folder = join(proc, String(pid), 'fd')
-  for (const fd of readdirOrNone(folder)) {
+  for (const fd of namesOrNone(folder)) {
     const inode = /^socket:\[(\d+)\]$/.exec(readlinkOrEmpty(join(folder, fd)))?.[1]
     if (inode !== undefined) inodes.add(inode)
   }
   return inodes
-}
-
-function readdirOrNone(path: string): string[] {
-  try {
-    return readdirSync(path)
-  } catch {
-    return []
-  }
 }
 
 function readlinkOrEmpty(path: string): string {

@@ -58,7 +58,10 @@ interface CountMap {
 }
 interface SinceMap {
   readonly totals: readonly { readonly states: readonly number[] | null; readonly of: CountMap }[]
-  readonly entries: Map<string, { readonly lines: readonly Line[]; value: number }>
+  readonly entries: Map<
+    string,
+    { readonly goOn: readonly { line: Line; states: readonly number[] | null }[]; value: number }
+  >
 }
 
 /**
@@ -107,15 +110,15 @@ export class CountRows {
       let entry = entries.get(key)
       if (entry?.value === value) continue
       if (entry === undefined) {
-        const lines = totals.flatMap(({ of }) => {
+        const goOn = totals.flatMap(({ states, of }) => {
           const parts = keyParts(of.spec, key)
-          return parts === null ? [] : [this.lineOf(lineKey(of.spec.name, parts), parts, of)]
+          return parts === null ? [] : [{ states, line: this.lineOf(lineKey(of.spec.name, parts), parts, of) }]
         })
-        entry = { lines, value }
+        entry = { goOn, value }
         entries.set(key, entry)
       }
       entry.value = value
-      for (const [i, line] of entry.lines.entries()) line.begunNs = begunNs(value, totals[i]?.states ?? null)
+      for (const { line, states } of entry.goOn) line.begunNs = begunNs(value, states)
     }
   }
 

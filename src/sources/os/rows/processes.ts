@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { readOrNull } from '../../host/proc/cgroup.ts'
+import { namesOrNone, readOrNull } from '../../host/proc/cgroup.ts'
 import { parseProcessStat, TICK_NS } from '../../host/proc/proc-text.ts'
 
 /** The names of processes and threads, from /proc while they live, and from what the probes told of them. */
@@ -90,11 +90,7 @@ export function cgroupProcesses(folder: string): number[] {
 }
 
 export function threadsOf(pid: number): number[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`).map(Number)
-  } catch {
-    return []
-  }
+  return namesOrNone(`/proc/${pid}/task`).map(Number)
 }
 
 /** What a descriptor of a process leads to; null where that cannot be told. */

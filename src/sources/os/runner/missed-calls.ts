@@ -1,6 +1,5 @@
-import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { readOrNull } from '../../host/proc/cgroup.ts'
+import { namesOrNone, readOrNull } from '../../host/proc/cgroup.ts'
 
 /**
  * How often the kernel did not call a probe of this bpftrace because another one was at work on that CPU: a fault within a
@@ -10,17 +9,9 @@ import { readOrNull } from '../../host/proc/cgroup.ts'
 export function missedCalls(pid: number, proc = '/proc'): number | null {
   let missed: number | null = null
   const folder = join(proc, String(pid), 'fdinfo')
-  for (const fd of namesIn(folder)) {
+  for (const fd of namesOrNone(folder)) {
     const count = /^recursion_misses:\s*(\d+)$/m.exec(readOrNull(join(folder, fd)) ?? '')?.[1]
     if (count !== undefined) missed = (missed ?? 0) + Number(count)
   }
   return missed
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
-  }
 }
