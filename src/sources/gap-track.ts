@@ -18,6 +18,7 @@ export class GapTrack {
   private track: number | null = null
   private lastNs: number
   private reason: string | null = null
+  private paused = false
 
   constructor(context: SourceContext, options: GapTrackOptions) {
     this.context = context
@@ -27,13 +28,25 @@ export class GapTrack {
 
   /** A sample came. */
   sample(tNs: number): void {
-    if (this.reason !== null || tNs - this.lastNs > this.options.longestPauseNs) this.close(tNs)
+    const late = tNs - this.lastNs > this.options.longestPauseNs
+    if (!this.paused && (this.reason !== null || late)) this.close(tNs)
     if (tNs > this.lastNs) this.lastNs = tNs
   }
 
   /** Samples have stopped coming; the first reason of an outage stays its name. */
   outage(reason: string): void {
     this.reason ??= reason
+  }
+
+  /** The source stands still on purpose. What it had said already still comes, and does not end the outage. */
+  pause(reason: string): void {
+    this.paused = true
+    this.outage(reason)
+  }
+
+  /** The next sample ends the outage. */
+  resume(): void {
+    this.paused = false
   }
 
   /** The end of the run: an outage that still lasts ends here. */

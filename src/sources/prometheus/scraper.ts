@@ -65,10 +65,11 @@ export class MetricsScraper implements PreparedSource {
         this.paused = true
         clearTimeout(this.timer)
         await this.scraping
-        this.gaps?.outage(CERTIFY_GAP)
+        this.gaps?.pause(CERTIFY_GAP)
       },
       resume: async () => {
         this.paused = false
+        this.gaps?.resume()
         this.dueMs = performance.now()
         this.schedule()
       },

@@ -115,10 +115,12 @@ class LocalSmi implements PreparedSource {
     pause: async () => {
       this.paused = true
       this.child?.kill('SIGSTOP')
-      this.gaps?.outage(CERTIFY_GAP)
+      this.gaps?.pause(CERTIFY_GAP)
     },
     resume: async () => {
       this.paused = false
+      this.pipe.drain()
+      this.gaps?.resume()
       this.child?.kill('SIGCONT')
     },
   }
