@@ -22,8 +22,8 @@ export interface MeasuredLoad {
   readonly pacingCpuS: number | null
   /** TTFT by the server's own stamps, ms; null for answers as fast as they are read. */
   readonly truth: { readonly p50: number; readonly p99: number } | null
-  /** Resident set of the client after the first minute and at the end, MB; null for shorter runs. */
-  readonly memory: { readonly afterMinuteMb: number; readonly lastMb: number } | null
+  /** Mean resident set of the client in its second and in its last minute, MB; null for runs under three. */
+  readonly memory: { readonly secondMinuteMb: number; readonly lastMinuteMb: number } | null
 }
 
 /** `failing`: a load that may be more than the machine can do; otherwise a failed request is an error. */
@@ -74,10 +74,10 @@ async function memoryOf(out: string): Promise<MeasuredLoad['memory']> {
     const [row] = await reader.query(`
       WITH m AS (SELECT t_ns / 1e9 AS t, value / 1e6 AS mb FROM named_counters
         WHERE name = 'rss_bytes' AND (attrs->>'role') = 'client'), last AS (SELECT max(t) AS t FROM m)
-      SELECT avg(mb) FILTER (m.t BETWEEN 60 AND 90) AS after_minute, avg(mb) FILTER (m.t > last.t - 30) AS last, max(m.t) AS seconds
+      SELECT avg(mb) FILTER (m.t BETWEEN 60 AND 120) AS second_minute, avg(mb) FILTER (m.t > last.t - 60) AS last_minute, max(m.t) AS seconds
       FROM m, last`)
-    if (Number(row?.seconds) < 120) return null
-    return { afterMinuteMb: Number(row?.after_minute), lastMb: Number(row?.last) }
+    if (Number(row?.seconds) < 180) return null
+    return { secondMinuteMb: Number(row?.second_minute), lastMinuteMb: Number(row?.last_minute) }
   } finally {
     await reader.close()
   }

@@ -14,7 +14,7 @@ export type FromStore =
   | { type: 'recycle'; table: LiveTableName; columns: Columns | null; rows: number }
   | { type: 'committed'; id: number }
   | { type: 'failed'; message: string; diskFull: boolean }
-  | { type: 'closed'; rows: Partial<Record<LiveTableName, number>>; commits: number; longestCommitMs: number }
+  | { type: 'closed'; rows: Readonly<Partial<Record<LiveTableName, number>>>; commits: number; longestCommitMs: number }
 
 export interface StoreThreadData {
   /** The live database file. */

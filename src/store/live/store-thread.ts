@@ -1,9 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { errorText } from '../../base/errors.ts'
-import { LIVE_TABLES, type LiveTableName, TABLES, type TableName } from '../../trace/tables.ts'
-import { createLiveTable, decodedColumns, ident, JOINED_VIEWS, liveName } from '../live-schema.ts'
-import { BatchLoader } from './batch-loader.ts'
+import { LiveDatabase } from './live-database.ts'
 import { NativeTurn } from './native-turn.ts'
 import { type RecorderServer, serveRecorder } from './recorder-server.ts'
 import type { FromStore, StoreThreadData, ToStore } from './store-messages.ts'
@@ -11,28 +8,17 @@ import type { FromStore, StoreThreadData, ToStore } from './store-messages.ts'
 /** With the client handing rows over every 40 ms, `kill -9` loses at most 250 ms. */
 const COMMIT_MS = 150
 
-/** Small enough that folding the log into the file does not hold a commit up for long. */
-const SETTINGS = {
-  threads: '1',
-  memory_limit: '128MB',
-  checkpoint_threshold: '32MB',
-  preserve_insertion_order: 'false',
-}
-
 /** The thread that owns the live database: appends what it is handed, commits on a clock, answers readers. */
 class StoreThread {
-  private readonly loaders = new Map<LiveTableName, BatchLoader>()
-  private readonly connection: DuckDBConnection
+  private readonly database: LiveDatabase
   private readonly turn: NativeTurn
-  /** What was appended to since the last commit. */
-  private readonly dirty = new Set<BatchLoader>()
   private failed = false
   private commits = 0
   private longestCommitMs = 0
   private queue: Promise<void> = Promise.resolve()
 
-  private constructor(connection: DuckDBConnection, turn: NativeTurn) {
-    this.connection = connection
+  private constructor(database: LiveDatabase, turn: NativeTurn) {
+    this.database = database
     this.turn = turn
   }
 
@@ -40,20 +26,11 @@ class StoreThread {
     data: StoreThreadData,
     post: (message: FromStore, transfer?: ArrayBuffer[]) => void,
   ): Promise<StoreThread> {
-    const instance = await DuckDBInstance.create(data.path, SETTINGS)
-    const connection = await instance.connect()
-    const thread = new StoreThread(connection, new NativeTurn(data.turn))
+    const database = await LiveDatabase.open(data.path)
+    const thread = new StoreThread(database, new NativeTurn(data.turn))
     thread.post = post
-    for (const table of Object.keys(LIVE_TABLES) as LiveTableName[]) await connection.run(createLiveTable(table))
-    for (const table of Object.keys(TABLES) as TableName[]) {
-      await connection.run(`CREATE VIEW ${ident(table)} AS SELECT ${decodedColumns(table)} FROM ${liveName(table)}`)
-    }
-    for (const view of JOINED_VIEWS) await connection.run(view)
-    await connection.run('CHECKPOINT')
-    await connection.run('SET enable_external_access = false')
-    await connection.run('SET lock_configuration = true')
-    await connection.run('BEGIN')
-    thread.server = data.socket === null ? null : await serveRecorder(instance, data.folder, data.socket)
+    if (data.socket !== null)
+      thread.server = await serveRecorder((work) => database.read(work), data.folder, data.socket)
     return thread
   }
 
@@ -79,13 +56,7 @@ class StoreThread {
   private async append(message: Extract<ToStore, { type: 'rows' }>): Promise<void> {
     const { table, columns, rows } = message
     if (!this.failed) {
-      let loader = this.loaders.get(table)
-      if (loader === undefined) {
-        loader = await BatchLoader.open(this.connection, table)
-        this.loaders.set(table, loader)
-      }
-      loader.append(columns, rows)
-      this.dirty.add(loader)
+      await this.database.append(table, columns, rows)
       this.timer ??= setTimeout(() => this.enqueue(() => this.commit()), COMMIT_MS)
     }
     const arrays = Object.values(columns)
@@ -99,33 +70,26 @@ class StoreThread {
   private async commit(): Promise<void> {
     clearTimeout(this.timer)
     this.timer = undefined
-    if (this.dirty.size === 0 || this.failed) return
+    if (!this.database.isDirty || this.failed) return
     const start = performance.now()
-    for (const loader of this.dirty) loader.flush()
-    this.dirty.clear()
-    await this.connection.run('COMMIT; BEGIN')
+    await this.database.commit()
     this.commits++
     this.longestCommitMs = Math.max(this.longestCommitMs, performance.now() - start)
   }
 
   /** Always ends in `closed`: the client waits for it, whatever state a failure left the database in. */
   private async close(): Promise<void> {
-    const rows: Partial<Record<LiveTableName, number>> = {}
     clearTimeout(this.timer)
     try {
       this.server?.close()
       await this.commit()
-      for (const [table, loader] of this.loaders) rows[table] = loader.rows
       // After a failure the appenders hold rows they cannot write: closing them would throw again.
-      if (!this.failed) {
-        for (const loader of this.loaders.values()) loader.close()
-        await this.connection.run('COMMIT')
-      }
+      if (!this.failed) await this.database.close()
     } catch (error) {
       this.fail(error)
     } finally {
-      if (!this.failed) this.connection.closeSync()
-      this.post({ type: 'closed', rows, commits: this.commits, longestCommitMs: this.longestCommitMs })
+      const { commits, longestCommitMs } = this
+      this.post({ type: 'closed', rows: this.database.rows, commits, longestCommitMs })
       parentPort?.close()
     }
   }
