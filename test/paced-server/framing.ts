@@ -20,9 +20,14 @@ export class Framing {
     return `${coding}transfer-encoding: chunked\r\n${this.b.trailers ? 'trailer: x-trailer\r\n' : ''}`
   }
 
+  /** Each text is carried as it is, in a chunk of its own where there are any. */
+  get isPlain(): boolean {
+    return !this.b.gzip && this.b.chunk_bytes === 0
+  }
+
   /** The bytes of texts that leave together. */
   frame(texts: readonly string[]): string | Buffer {
-    const plain = !this.b.gzip && this.b.chunk_bytes === 0
+    const plain = this.isPlain
     if (plain && this.b.framing !== 'chunked') return texts.join('')
     if (plain) {
       let out = ''

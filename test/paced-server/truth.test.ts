@@ -65,7 +65,7 @@ test.each([1, 63, 64, 65, 128, 129, 130, 193])('unpaced, %i tokens: no word miss
   expect(saidText(answer.body)).toBe(words(tokens))
 })
 
-test.each([1, 64, 129, 193, 1000])('unpaced, %i tokens with running usage: each event counts on', async (tokens) => {
+test.each([1, 64, 129, 193, 1000, 1500])('unpaced, %i tokens with running usage: each event counts on', async (tokens) => {
   const streamOptions = { include_usage: true, continuous_usage_stats: true }
   const answer = await rawStream(server.port, tokens, { unpaced: true }, { stream_options: streamOptions })
   expect(answer.end).toBe('complete')

@@ -1,5 +1,6 @@
 import type { Completion } from './completion.ts'
 import type { Connection } from './connection.ts'
+import { CountedBlock } from './counted-block.ts'
 import type { Framing } from './framing.ts'
 import { type Step, script } from './script.ts'
 import type { RequestTruth, TruthBook } from './truth.ts'
@@ -44,7 +45,7 @@ export class UnpacedAnswer {
   private readonly done: () => void
   private period: string[] = []
   private block: Buffer | null = null
-  private counted: CountedEvent[] = []
+  private counted: CountedBlock | null = null
   private readonly promptTokens: number | null
   private written = PERIOD
   private repeats: number
@@ -89,13 +90,10 @@ export class UnpacedAnswer {
   }
 
   private counting(promptTokens: number): string | Buffer {
-    if (this.counted.length === 0) this.counted = this.period.map(countedEvent)
-    return this.framing.frame(
-      this.counted.map(({ before, between, after }) => {
-        const done = ++this.written
-        return before + (promptTokens + done) + between + done + after
-      }),
-    )
+    this.counted ??= new CountedBlock(this.period, promptTokens, this.framing)
+    const block = this.counted.after(this.written)
+    this.written += PERIOD
+    return block
   }
 
   private take(): boolean {
@@ -115,20 +113,6 @@ export class UnpacedAnswer {
     this.connection.whenSent(this.done)
     return false
   }
-}
-
-/** An event's text around its two running counts. */
-interface CountedEvent {
-  readonly before: string
-  readonly between: string
-  readonly after: string
-}
-
-function countedEvent(text: string): CountedEvent {
-  const [, before, between, after] = /^(.*"total_tokens":)\d+(,"completion_tokens":)\d+(.*)$/s.exec(text) ?? []
-  if (before === undefined || between === undefined || after === undefined)
-    throw new Error(`no running usage in ${text}`)
-  return { before, between, after }
 }
 
 /** Whether token events differ only by their word, and their running usage. */

@@ -13,7 +13,7 @@ const FLUSH_MS = 40
 /** Past this many rows on their way to the store, streamed events are dropped and counted: memory stays bounded. */
 const MAX_QUEUED_ROWS = 4_000_000
 const DROPPABLE: ReadonlySet<LiveTableName> = new Set(['chunks', 'counters', 'slices'])
-const SPARE_BATCHES = 32
+const SPARE_BATCHES = 128
 
 type Writers = { [K in LiveTableName]: RowBuffer<(typeof LIVE_TABLES)[K]> }
 

@@ -41,8 +41,9 @@ export function allocateColumns(table: TableDef, rows: number): Columns {
 export class RowBuffer<T extends TableDef> implements RowWriter<T> {
   readonly table: T
   columns: ArraysOf<T>
-  /** Four times what is shipped at once: room for what one socket read can add before the next settle. */
+  /** More than what is shipped at once: room for what one socket read can add before the next settle. */
   readonly capacity: number
+  private readonly shipAt: number
   private rows = 0
   private readonly names: readonly [name: string, spec: ColumnSpec][]
   private readonly ship: (columns: Columns, rows: number) => Columns | undefined
@@ -59,7 +60,8 @@ export class RowBuffer<T extends TableDef> implements RowWriter<T> {
     this.onFirst = onFirst
     this.names = Object.entries(table.columns)
     const hasText = this.names.some(([, spec]) => baseType(spec[0]) === 'text')
-    this.capacity = hasText ? 512 : 4 * VECTOR_ROWS
+    this.capacity = hasText ? 512 : 2 * VECTOR_ROWS
+    this.shipAt = hasText ? 128 : VECTOR_ROWS
     this.columns = allocateColumns(table, this.capacity) as unknown as ArraysOf<T>
   }
 
@@ -88,7 +90,7 @@ export class RowBuffer<T extends TableDef> implements RowWriter<T> {
   }
 
   settle(): void {
-    if (this.rows * 4 >= this.capacity) this.flush()
+    if (this.rows >= this.shipAt) this.flush()
   }
 
   /** Ships what is there, however little. */

@@ -15,8 +15,10 @@ const ESCAPES = new Set([0x22, 0x5c, 0x2f, 0x62, 0x66, 0x6e, 0x72, 0x74])
 
 interface Literal {
   length: number
-  /** The bytes, four at a time, little endian. */
-  words: Int32Array
+  /** The bytes, eight at a time: as numbers two of them are the same only where the bytes are, as no UTF-8 is a NaN or a zero. */
+  words: Float64Array
+  /** The last eight, which overlap those; null where there are fewer. */
+  last: number | null
   tail: Uint8Array
 }
 
@@ -64,14 +66,18 @@ export class EventTemplate {
     for (let i = 0; ; i++) {
       const literal = this.literals[i]!
       const words = literal.words
-      const tail = literal.tail
-      if (pos + literal.length > end) return -1
-      for (let w = 0; w < words.length; w++, pos += 4) {
-        if (view.getInt32(pos, true) !== words[w]) return -1
+      const past = pos + literal.length
+      if (past > end) return -1
+      for (let w = 0; w < words.length; w++, pos += 8) {
+        if (view.getFloat64(pos, true) !== words[w]) return -1
       }
-      for (let b = 0; b < tail.length; b++, pos++) {
-        if (bytes[pos] !== tail[b]) return -1
+      if (literal.last !== null) {
+        if (view.getFloat64(past - 8, true) !== literal.last) return -1
+      } else {
+        const tail = literal.tail
+        for (let b = 0; b < tail.length; b++) if (bytes[pos + b] !== tail[b]) return -1
       }
+      pos = past
       if (i === holes.length) return pos
       const kind = holes[i]
       if (kind === HOLE.text || kind === HOLE.string) {
@@ -136,11 +142,12 @@ export class EventTemplate {
 }
 
 function toLiteral(bytes: Uint8Array): Literal {
-  const count = bytes.length >> 2
+  const count = bytes.length >> 3
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  const words = new Int32Array(count)
-  for (let i = 0; i < count; i++) words[i] = view.getInt32(4 * i, true)
-  return { length: bytes.length, words, tail: bytes.slice(4 * count) }
+  const words = new Float64Array(count)
+  for (let i = 0; i < count; i++) words[i] = view.getFloat64(8 * i, true)
+  const last = count === 0 ? null : view.getFloat64(bytes.length - 8, true)
+  return { length: bytes.length, words, last, tail: bytes.slice(8 * count) }
 }
 
 function isDigit(c: number): boolean {
