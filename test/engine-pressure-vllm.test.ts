@@ -96,10 +96,9 @@ it(
     const { step_join: joined } = JSON.parse(reported.stdout) as Report
     expect(joined).toMatchObject({ from: 'profile', refused: null })
     expect(joined?.doubts.preemption).toBeGreaterThan(0)
-    expect(joined?.inferred).toBeGreaterThan(0)
-    // On a machine whose cores are all taken a token has been told wrongly: of all that were made, one in a hundred at most may be.
-    const wrong = (joined?.inferred ?? 0) - (joined?.score?.right ?? 0)
-    expect(wrong, JSON.stringify(joined)).toBeLessThanOrEqual((REQUESTS * OUTPUT_TOKENS) / 100)
+    // A machine whose cores are all taken hands tokens over so late that nothing may be told: then nothing is told.
+    expect((joined?.inferred ?? 0) + (joined?.unresolved ?? 0)).toBeGreaterThan(0)
+    expect(joined?.score?.precision ?? 1, JSON.stringify(joined)).toBeGreaterThanOrEqual(0.999)
 
     // vLLM's own spans: one a request, the tokens ours, its parts in order and no longer than the whole.
     const spans = await run.query(`SELECT request_id, sum(dur_ns) FILTER (name = 'llm_request') AS whole,

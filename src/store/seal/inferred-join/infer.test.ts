@@ -92,6 +92,23 @@ describe('what breaks its rules is refused, or left in doubt, and not told wrong
   })
 })
 
+describe('tokens that come later than the next step ends are not told wrongly', () => {
+  const crowded = { requests: 40, atOnce: 4, prompts: [250], outputs: [60] }
+  it.each<[string, Partial<SimulatedPlan>]>([
+    ['from far away, all alike', { ...crowded, deliveryMs: [10, 15] }],
+    ['from far away, with preemptions', { ...crowded, deliveryMs: [10, 15], cacheTokens: 900 }],
+    ['to a busy client, all alike', { ...crowded, deliveryMs: [1.2, 40] }],
+    ['to a busy client, with preemptions', { ...crowded, deliveryMs: [1.2, 40], cacheTokens: 900 }],
+    ['from far away, short steps', { ...crowded, deliveryMs: [10, 15], stepMs: [1.5, 2.5], cacheTokens: 900 }],
+    ['to a busy client, open loop', { deliveryMs: [1.2, 40] }],
+    ['from far away, open loop', { deliveryMs: [10, 15] }],
+  ])('%s', (_, more) => {
+    const score = scored(more)
+    expect(score.inferred).toBeGreaterThan(0)
+    expect(score.precision).toBeGreaterThanOrEqual(0.999)
+  })
+})
+
 describe('small cases', () => {
   const step = (id: number, tMs: number, [prefills, prefillTokens, decodes]: [number, number, number]): EngineStep => ({
     ...{ id, tNs: tMs * 1e6, durNs: 8e6, prefills, prefillTokens, decodes, decodeTokens: decodes },
@@ -126,6 +143,15 @@ describe('small cases', () => {
     const steps = [step(1, 0, [1, 10, 0]), step(2, 10, [1, 10, 1]), step(3, 20, [0, 0, 2])]
     const links = told(steps, [request(7, -1, 10, [24, 30]), request(8, -0.5, 10, [23, 30])])
     expect(links.map(([, , , doubt]) => doubt)).toEqual(Array(4).fill('ambiguous'))
+  })
+
+  it('a send that was stamped after its step, by a starved client, does not make the request the next one', () => {
+    const steps = [step(1, 0, [1, 10, 0]), step(2, 10, [0, 0, 1]), step(3, 60, [1, 10, 0]), step(4, 70, [0, 0, 1])]
+    const late = [request(7, 50, 10, [90, 91]), request(8, 52, 10, [92, 93])].map((each) => ({ ...each, dueNs: -1e6 }))
+    const wrong = inferJoin(steps, late).links.filter(({ doubt, requestId, stepId }) => {
+      return doubt === null && requestId === 7 && stepId > 2
+    })
+    expect(wrong).toEqual([])
   })
 
   it('no steps, or no requests, give no links', () => {

@@ -1,10 +1,12 @@
 import { tokenArrivals } from './arrivals.ts'
 import type { ClientRequest, Doubt, EngineStep, InferredJoin } from './model.ts'
-import { Replay, type Replayed, type ReplayOptions } from './replay.ts'
-import { tokenLinks } from './token-links.ts'
+import { Replay, type Replayed, type ReplayOptions, USUAL_DELIVERY_NS } from './replay.ts'
+import { deliveries, tokenLinks } from './token-links.ts'
 
 /** Steps that must show it before a server is said to speculate. */
 const SPECULATING_STEPS = 4
+/** Tokens whose deliveries show what is usual. */
+const ENOUGH_TOKENS = 32
 
 /**
  * Which step made each token, from steps without names and requests as their client saw them: the scheduler is replayed, and
@@ -15,23 +17,28 @@ export function inferJoin(
   requestsAsGiven: readonly ClientRequest[],
 ): InferredJoin {
   const steps = [...stepsAsGiven].sort((a, b) => a.tNs - b.tNs)
-  const requests = [...requestsAsGiven].sort((a, b) => a.sentNs - b.sentNs || a.id - b.id)
+  const requests = [...requestsAsGiven].sort((a, b) => dueOf(a) - dueOf(b) || a.id - b.id)
   const tokenBudget = steps.reduce((most, step) => Math.max(most, step.prefillTokens + step.decodeTokens), 0)
   if (speculates(steps)) return { links: [], refused: 'speculative', asynchronous: false, tokenBudget, breaks: {} }
   const attempt = (options: ReplayOptions) => replayed(steps, requests, tokenBudget, options)
-  let best = attempt({ asynchronous: false, ordered: true })
+  const plain = { asynchronous: false, ordered: true, deliveryNs: USUAL_DELIVERY_NS, shown: false }
+  let best = attempt(plain)
   if (breaksOf(best.replay) > 0 && requests.some(({ stopped }) => stopped)) {
-    const other = attempt({ asynchronous: true, ordered: true })
+    const other = attempt({ ...plain, asynchronous: true })
     if (breaksOf(other.replay) < breaksOf(best.replay)) best = other
   }
+  // What counting alone tells shows how far the time at which a token came can be trusted.
+  const delays = deliveries(steps, best.all)
+  const deliveryNs = Math.max(USUAL_DELIVERY_NS, delays[Math.floor(0.95 * delays.length)] ?? 0)
+  best = attempt({ ...best.options, deliveryNs, shown: delays.length >= ENOUGH_TOKENS })
   const { outOfOrder, taken } = best.replay
   const disordered = outOfOrder > 2 && outOfOrder * 20 > taken
-  if (disordered) best = attempt({ asynchronous: best.asynchronous, ordered: false })
+  if (disordered) best = attempt({ ...best.options, ordered: false })
   const { breaks } = best.replay
   return {
     links: tokenLinks(steps, best.all),
     refused: null,
-    asynchronous: best.asynchronous,
+    asynchronous: best.options.asynchronous,
     tokenBudget,
     breaks: disordered ? { ...breaks, order: (breaks.order ?? 0) + outOfOrder } : breaks,
   }
@@ -46,7 +53,7 @@ function replayed(
   const all = requests.map(unplayed)
   const replay = new Replay(steps, all, budget, options)
   replay.run()
-  return { replay, all, asynchronous: options.asynchronous }
+  return { replay, all, options }
 }
 
 function unplayed(request: ClientRequest): Replayed {
@@ -55,6 +62,7 @@ function unplayed(request: ClientRequest): Replayed {
   return {
     request,
     arrivals,
+    dueNs: dueOf(request),
     firstNs: first?.tNs ?? Number.POSITIVE_INFINITY,
     lastNs: request.outputTokens === null ? request.endNs : (last?.tNs ?? request.endNs),
     stepOf: new Int32Array(arrivals?.length ?? request.outputTokens ?? 0).fill(-1),
@@ -62,6 +70,8 @@ function unplayed(request: ClientRequest): Replayed {
     lostBy: null,
   }
 }
+
+const dueOf = ({ dueNs, sentNs }: ClientRequest) => Math.min(dueNs, sentNs)
 
 const breaksOf = (replay: Replay) => Object.values(replay.breaks).reduce((sum, n) => sum + n, 0)
 

@@ -3,8 +3,8 @@ import { type ClientRequest, type Doubt, type EngineStep, endOf } from './model.
 
 /** Clocks and stamps of two sources meet: a token may seem to come this much before its step has ended. */
 export const TOLERANCE_NS = 500_000
-/** Most first tokens come sooner than this after their step's end. */
-const USUAL_DELIVERY_NS = 6_000_000
+/** Most first tokens come sooner than this after their step's end, if not shown to come later. */
+export const USUAL_DELIVERY_NS = 6_000_000
 /** Steps over which a request's tokens must fit when a replay begins in the midst of its answer. */
 const FIT_STEPS = 64
 /** Tokens whose delivery is remembered. */
@@ -21,6 +21,8 @@ export interface Replayed {
   readonly request: ClientRequest
   /** When each token came; null where that is not known. */
   readonly arrivals: Float64Array | null
+  /** When it can have been sent at the earliest: a starved client stamps its send late. */
+  readonly dueNs: number
   readonly firstNs: number
   readonly lastNs: number
   /** Number of the step of each token, -1 where not known. */
@@ -47,6 +49,10 @@ export interface ReplayOptions {
   readonly asynchronous: boolean
   /** Whether requests are taken in by the order of their sends. */
   readonly ordered: boolean
+  /** Most tokens come sooner than this after their step's end. */
+  readonly deliveryNs: number
+  /** Whether that was seen: then a replay that begins amidst an answer needs no other sign, where steps are longer than it. */
+  readonly shown: boolean
 }
 
 /**
@@ -62,7 +68,7 @@ export class Replay {
   private readonly steps: readonly EngineStep[]
   private readonly budget: number
   private readonly options: ReplayOptions
-  /** By their sends. */
+  /** By when they can have been sent at the earliest. */
   private readonly requests: readonly Replayed[]
   private next = 0
   private waiting: Replayed[] = []
@@ -149,7 +155,7 @@ export class Replay {
     const full = step.prefillTokens >= room
     const next = this.steps[i + 1]
     const firstBefore = next === undefined ? Number.NEGATIVE_INFINITY : endOf(next) - TOLERANCE_NS
-    const quick = firstBefore - endOf(step) > USUAL_DELIVERY_NS
+    const quick = firstBefore - endOf(step) > this.options.deliveryNs
     if (count === 0) {
       const [only, another] = cut
       if (only === undefined) return step.prefillTokens === 0 ? [] : 'foreign'
@@ -169,8 +175,8 @@ export class Replay {
 
   private choose(step: EngineStep, intake: Omit<Intake, 'reorderNs'>): Running[] | null {
     const reorderNs = this.options.ordered ? REORDER_NS : Number.POSITIVE_INFINITY
-    // A starved client stamps its send late: such sends are tried where the others do not fit.
-    const due = this.waiting.filter(({ request }) => Math.min(request.dueNs, request.sentNs) <= step.tNs)
+    // Sends that were stamped later than the step are tried where the others do not fit.
+    const due = this.waiting.filter(({ dueNs }) => dueNs <= step.tNs)
     for (const possible of [
       due.filter(({ request, firstNs }) => request.sentNs <= step.tNs || firstNs < intake.firstBefore),
       due,
@@ -212,13 +218,14 @@ export class Replay {
     if (this.options.asynchronous && of.request.stopped) this.zombies++
   }
 
+  /** Those that may have been sent by then, in the order of their sends. */
   private arrive(until: number): void {
-    for (; this.next < this.requests.length; this.next++) {
-      const each = this.requests[this.next] as Replayed
-      if (each.request.sentNs > until) return
-      if (this.inStep) this.waiting.push(each)
-      else this.outside.push(each)
-    }
+    const from = this.next
+    while ((this.requests[this.next]?.dueNs ?? Number.POSITIVE_INFINITY) <= until) this.next++
+    if (from === this.next) return
+    const into = this.inStep ? this.waiting : this.outside
+    into.push(...this.requests.slice(from, this.next))
+    into.sort((a, b) => a.request.sentNs - b.request.sentNs)
   }
 
   /** Begins at a step in which all that have tokens decode, and nothing else runs; or at one that only takes in. */
@@ -256,12 +263,14 @@ export class Replay {
     if (arrivals === null) return null
     const steps = this.steps.slice(i, i + 2 * FIT_STEPS).filter(({ decodes }) => decodes > 0)
     const [first, last] = [steps[0] as EngineStep, steps.at(-1) as EngineStep]
-    const quick = (endOf(last) - endOf(first)) / Math.max(1, steps.length - 1) > USUAL_DELIVERY_NS
+    const quick = (endOf(last) - endOf(first)) / Math.max(1, steps.length - 1) > this.options.deliveryNs
     const from = this.fitted(arrivals, steps.slice(0, FIT_STEPS))
     // A step that is missing shows where fewer steps say something else.
     const others = [FIT_STEPS / 8, ...(quick ? [2] : [])].map((count) => this.fitted(arrivals, steps.slice(0, count)))
     if (from === null || others.some((other) => other !== from)) return null
-    return { of, left: 0, exact: true, tokens: from, since: quick ? null : from }
+    // The end of an answer that is near confirms little.
+    if (!quick && of.stepOf.length - from < UNSURE_TOKENS) return null
+    return { of, left: 0, exact: true, tokens: from, since: quick && this.options.shown ? null : from }
   }
 
   private fitted(arrivals: Float64Array, steps: readonly EngineStep[]): number | null {

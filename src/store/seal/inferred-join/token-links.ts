@@ -48,17 +48,24 @@ function lastEnded(steps: readonly EngineStep[], tNs: number): EngineStep | null
 
 /**
  * A request most of whose tokens come later than others' by half a step or more was taken for one that ran earlier than it
- * did: the replay had the wrong one, or steps of somebody else.
+ * did: the replay had the wrong one, or steps of somebody else. Where all are delivered late, that is later than 19 of 20.
  */
 function markLate(steps: readonly EngineStep[], replayed: readonly Replayed[]): void {
   const delays = replayed.map((each) => delaysOf(steps, each))
   const all = delays.flatMap((each) => each.map(({ delay }) => delay)).sort((a, b) => a - b)
   const usual = all[all.length >> 1] ?? 0
+  const spread = (all[Math.floor(0.95 * all.length)] ?? 0) - usual
   for (const [k, each] of replayed.entries()) {
     const of = delays[k] ?? []
-    const late = of.filter(({ delay, step }) => delay - usual >= step / 2)
+    const late = of.filter(({ delay, step }) => delay - usual >= Math.max(step / 2, spread))
     if (late.length * 2 > of.length) each.doubt ??= 'late'
   }
+}
+
+/** How long after their steps' ends tokens came, ns, ascending, as far as their steps are told. */
+export function deliveries(steps: readonly EngineStep[], replayed: readonly Replayed[]): number[] {
+  const told = replayed.filter(({ doubt }) => doubt === null)
+  return told.flatMap((each) => delaysOf(steps, each).map(({ delay }) => delay)).sort((a, b) => a - b)
 }
 
 /** Of the last token of each event: how long after its step's end it came, and how long it is to the end of the next step. */
