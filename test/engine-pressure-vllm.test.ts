@@ -95,7 +95,7 @@ it(
     const reported = await layerline(folder, ['report', 'run', '--json'])
     const { step_join: joined } = JSON.parse(reported.stdout) as Report
     expect(joined).toMatchObject({ from: 'profile', refused: null })
-    expect(joined?.doubts.preemption).toBeGreaterThan(0)
+    expect(joined?.breaks.preemption).toBeGreaterThan(0)
     // A machine whose cores are all taken hands tokens over so late that nothing may be told: then nothing is told.
     expect((joined?.inferred ?? 0) + (joined?.unresolved ?? 0)).toBeGreaterThan(0)
     expect(joined?.score?.precision ?? 1, JSON.stringify(joined)).toBeGreaterThanOrEqual(0.999)
