@@ -65,19 +65,22 @@ test.each([1, 63, 64, 65, 128, 129, 130, 193])('unpaced, %i tokens: no word miss
   expect(saidText(answer.body)).toBe(words(tokens))
 })
 
-test.each([1, 64, 129, 193, 1000, 1500])('unpaced, %i tokens with running usage: each event counts on', async (tokens) => {
-  const streamOptions = { include_usage: true, continuous_usage_stats: true }
-  const answer = await rawStream(server.port, tokens, { unpaced: true }, { stream_options: streamOptions })
-  expect(answer.end).toBe('complete')
-  expect(saidText(answer.body)).toBe(words(tokens))
-  const usages = payloads(answer.body).flatMap((each) => (each === '[DONE]' ? [] : [JSON.parse(each).usage]))
-  const wanted = Array.from({ length: tokens }, (_, i) => ({
-    prompt_tokens: 3,
-    total_tokens: 4 + i,
-    completion_tokens: 1 + i,
-  }))
-  expect(usages.slice(0, tokens)).toEqual(wanted)
-})
+test.each([1, 64, 129, 193, 1000, 1500])(
+  'unpaced, %i tokens with running usage: each event counts on',
+  async (tokens) => {
+    const streamOptions = { include_usage: true, continuous_usage_stats: true }
+    const answer = await rawStream(server.port, tokens, { unpaced: true }, { stream_options: streamOptions })
+    expect(answer.end).toBe('complete')
+    expect(saidText(answer.body)).toBe(words(tokens))
+    const usages = payloads(answer.body).flatMap((each) => (each === '[DONE]' ? [] : [JSON.parse(each).usage]))
+    const wanted = Array.from({ length: tokens }, (_, i) => ({
+      prompt_tokens: 3,
+      total_tokens: 4 + i,
+      completion_tokens: 1 + i,
+    }))
+    expect(usages.slice(0, tokens)).toEqual(wanted)
+  },
+)
 
 test('/metrics grows by what was generated', async () => {
   const read = async (name: string) => {

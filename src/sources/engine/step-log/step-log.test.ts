@@ -123,3 +123,24 @@ it('knows its own requests by the id that the server made of the header', () => 
   expect(idOf('cmpl-20260101-a.b-1--x-0-0123abcd')).toBeNull()
   expect(idOf('20260101-a.b-1--17')).toBeNull()
 })
+
+it('tells nothing of a run of the same name that was before', async () => {
+  const folder = join(tempFolder(), 'steps')
+  const log = logIn(folder)
+  const memory = memoryContext()
+  const source = prepareStepLog(folder)
+  await source.start(memory.context)
+  // Its clock began with the log's: what is before the run has times below its start.
+  const before = -1e9
+  log.line({ n: 0, a: before, b: before, new: [[0, `cmpl-run-4-0-${HEX}`, 3, 0]], r: [[0, 3, 0]] })
+  log.line({ e: 0, a: before + 1e6, b: before + 2e6, o: [[0, 1]] })
+  log.line({ n: 1, a: before + 3e6, b: before + 3e6, p: [0], r: [] })
+  log.line({ n: 2, a: 10e6, b: 10e6, f: [0], new: [[1, `cmpl-run-4-0-${HEX}`, 3, 0]], r: [[1, 3, 0]] })
+  log.line({ e: 2, a: 11e6, b: 12e6, o: [[1, 1]] })
+  expect(await until(() => memory.gaps().length >= 2)).toBe(true)
+  await source.stop()
+  expect(memory.gaps().map(({ category, name }) => [category, name])).toEqual([
+    ['step', 'prefill'],
+    ['scheduled', 'prefill'],
+  ])
+})

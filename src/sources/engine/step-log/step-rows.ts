@@ -77,15 +77,7 @@ export class StepRows {
   }
 
   scheduled(line: ScheduledLine): void {
-    for (const number of line.p) {
-      const request = this.requests.get(number)
-      if (request === undefined || request.requestId === null) continue
-      this.preemptions++
-      this.slice(this.requestTrack, this.clock.runNs(line.a), 0, 'preempted', {
-        category: 'preemption',
-        request_id: request.requestId,
-      })
-    }
+    this.preempted(line)
     for (const number of line.f) this.requests.delete(number)
     for (const [number, id, promptTokens] of line.new) {
       this.requests.set(number, { requestId: this.requestIdOf(id), promptTokens })
@@ -99,6 +91,18 @@ export class StepRows {
     if (this.open.size > MOST_OPEN) {
       this.open.delete(this.open.keys().next().value as number)
       this.skipped++
+    }
+  }
+
+  /** Of what was before the run nothing is told: a run of the same name may have been, with requests of the same names. */
+  private preempted(line: ScheduledLine): void {
+    const tNs = this.clock.runNs(line.a)
+    if (tNs < 0) return
+    for (const number of line.p) {
+      const request = this.requests.get(number)
+      if (request === undefined || request.requestId === null) continue
+      this.preemptions++
+      this.slice(this.requestTrack, tNs, 0, 'preempted', { category: 'preemption', request_id: request.requestId })
     }
   }
 
