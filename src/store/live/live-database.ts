@@ -44,7 +44,7 @@ export class LiveDatabase {
     this.connection = connection
   }
 
-  /** Makes the file with all tables and views, or opens one that has them. */
+  /** Makes the file, with all tables and views. */
   static async open(path: string, { reopenRows = REOPEN_ROWS } = {}): Promise<LiveDatabase> {
     const instance = await DuckDBInstance.create(path, SETTINGS)
     const connection = await instance.connect()
