@@ -34,7 +34,7 @@ async function number(connection: DuckDBConnection, sql: string): Promise<number
   return Number(result.getRows()[0]?.[0])
 }
 
-/** What the database holds in its file's blocks, MB, once it has given back what it can. */
+/** What the database holds of its file's blocks in memory, its cache among them, MB. */
 async function heldMb(): Promise<number> {
   let mb = Number.NaN
   await database.read(async (connection) => {

@@ -17,7 +17,7 @@ export function inferJoin(
   requestsAsGiven: readonly ClientRequest[],
 ): InferredJoin {
   const steps = [...stepsAsGiven].sort((a, b) => a.tNs - b.tNs)
-  const requests = [...requestsAsGiven].sort((a, b) => dueOf(a) - dueOf(b) || a.id - b.id)
+  const requests = [...requestsAsGiven].sort((a, b) => a.dueNs - b.dueNs || a.id - b.id)
   const tokenBudget = steps.reduce((most, step) => Math.max(most, step.prefillTokens + step.decodeTokens), 0)
   if (speculates(steps)) return { links: [], refused: 'speculative', asynchronous: false, tokenBudget, breaks: {} }
   const attempt = (options: ReplayOptions) => replayed(steps, requests, tokenBudget, options)
@@ -62,7 +62,6 @@ function unplayed(request: ClientRequest): Replayed {
   return {
     request,
     arrivals,
-    dueNs: dueOf(request),
     firstNs: first?.tNs ?? Number.POSITIVE_INFINITY,
     lastNs: request.outputTokens === null ? request.endNs : (last?.tNs ?? request.endNs),
     stepOf: new Int32Array(arrivals?.length ?? request.outputTokens ?? 0).fill(-1),
@@ -70,8 +69,6 @@ function unplayed(request: ClientRequest): Replayed {
     lostBy: null,
   }
 }
-
-const dueOf = ({ dueNs, sentNs }: ClientRequest) => Math.min(dueNs, sentNs)
 
 const breaksOf = (replay: Replay) => Object.values(replay.breaks).reduce((sum, n) => sum + n, 0)
 

@@ -15,7 +15,7 @@ export interface EngineStep {
 /** A request as its client saw it. */
 export interface ClientRequest {
   readonly id: number
-  /** When it was due: it cannot have been sent earlier, whatever the stamp of a starved client says. */
+  /** When it was due, no later than `sentNs`: it cannot have been sent earlier, and a starved client stamps its send late. */
   readonly dueNs: number
   readonly sentNs: number
   /** When the client was done with it. */

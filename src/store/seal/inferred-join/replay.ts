@@ -13,6 +13,8 @@ const DELAYS = 256
 const MOST_GAP_NS = 2_000_000
 /** Tokens before a sign of a missing step that it may have moved as well. */
 const UNSURE_TOKENS = 16
+/** Tokens that a replay which began amidst an answer must tell up to its end, for the end to confirm them. */
+const CONFIRMING_TOKENS = 16
 /** Sends this close may reach the scheduler in the other order. */
 const REORDER_NS = 5_000_000
 
@@ -21,8 +23,6 @@ export interface Replayed {
   readonly request: ClientRequest
   /** When each token came; null where that is not known. */
   readonly arrivals: Float64Array | null
-  /** When it can have been sent at the earliest: a starved client stamps its send late. */
-  readonly dueNs: number
   readonly firstNs: number
   readonly lastNs: number
   /** Number of the step of each token, -1 where not known. */
@@ -68,7 +68,7 @@ export class Replay {
   private readonly steps: readonly EngineStep[]
   private readonly budget: number
   private readonly options: ReplayOptions
-  /** By when they can have been sent at the earliest. */
+  /** By when they were due. */
   private readonly requests: readonly Replayed[]
   private next = 0
   private waiting: Replayed[] = []
@@ -176,7 +176,7 @@ export class Replay {
   private choose(step: EngineStep, intake: Omit<Intake, 'reorderNs'>): Running[] | null {
     const reorderNs = this.options.ordered ? REORDER_NS : Number.POSITIVE_INFINITY
     // Sends that were stamped later than the step are tried where the others do not fit.
-    const due = this.waiting.filter(({ dueNs }) => dueNs <= step.tNs)
+    const due = this.waiting.filter(({ request }) => request.dueNs <= step.tNs)
     for (const possible of [
       due.filter(({ request, firstNs }) => request.sentNs <= step.tNs || firstNs < intake.firstBefore),
       due,
@@ -221,7 +221,7 @@ export class Replay {
   /** Those that may have been sent by then, in the order of their sends. */
   private arrive(until: number): void {
     const from = this.next
-    while ((this.requests[this.next]?.dueNs ?? Number.POSITIVE_INFINITY) <= until) this.next++
+    while ((this.requests[this.next]?.request.dueNs ?? Number.POSITIVE_INFINITY) <= until) this.next++
     if (from === this.next) return
     const into = this.inStep ? this.waiting : this.outside
     into.push(...this.requests.slice(from, this.next))
@@ -269,7 +269,7 @@ export class Replay {
     const others = [FIT_STEPS / 8, ...(quick ? [2] : [])].map((count) => this.fitted(arrivals, steps.slice(0, count)))
     if (from === null || others.some((other) => other !== from)) return null
     // The end of an answer that is near confirms little.
-    if (!quick && of.stepOf.length - from < UNSURE_TOKENS) return null
+    if (!quick && of.stepOf.length - from < CONFIRMING_TOKENS) return null
     return { of, left: 0, exact: true, tokens: from, since: quick && this.options.shown ? null : from }
   }
 
