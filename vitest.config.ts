@@ -1,4 +1,9 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
+
+/** What `npm test` leaves out; scripts/test.mjs asks for it. */
+const FULL = '**/*.full.test.ts'
+const LONG = '**/*.long.test.ts'
+const exclude = [...configDefaults.exclude, FULL, LONG]
 
 export default defineConfig({
   test: {
@@ -6,11 +11,13 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    reporters: ['default', './test/support/summary-reporter.ts'],
+    setupFiles: ['./test/support/no-leftovers.ts'],
+    reporters: ['minimal', './test/support/summary-reporter.ts'],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'bench/**/*.test.ts'] } },
-      // Whole programs in real time, on whatever machine: what fails once is tried again, and the summary names it.
-      { extends: true, test: { name: 'program', include: ['test/**/*.test.ts'], retry: 1 } },
+      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'bench/**/*.test.ts'], exclude } },
+      { extends: true, test: { name: 'program', include: ['test/**/*.test.ts'], exclude } },
+      { extends: true, test: { name: 'full', include: [FULL] } },
+      { extends: true, test: { name: 'long', include: [LONG] } },
     ],
   },
 })

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { generatedTrace, newTruth } from '../bench/import/generated-trace.ts'
 import type { Kernels } from '../src/analysis/kernels/kernels.ts'
 import { CHECKOUT, layerline, sqlRows } from './support/cli.ts'
+import { needs } from './support/needs.ts'
 import { tempFolder } from './support/temp-folder.ts'
 
 const VLLM = join(CHECKOUT, '../shared/data/vllm-profile')
@@ -224,7 +225,9 @@ test('files that are no traces are refused, and leave nothing behind', async () 
   }
 })
 
-describe.skipIf(!existsSync(VLLM))('a real profile of vLLM', () => {
+describe('a real profile of vLLM', () => {
+  needs(existsSync(VLLM) ? null : 'the shared data are not beside this checkout')
+
   test('its steps, their tokens and what ran in them; the client saw each step end before its chunk', async () => {
     const folder = tempFolder()
     const { rows, notes } = await imported(folder, [VLLM, '--out', 'run'])

@@ -117,7 +117,7 @@ test.for([
   ['Mooncake', 'mooncake_conversation_head.jsonl', `row['timestamp'] / 1000 ${JSONL}`, 13],
 ] as const)('%s, the real file, replays over its own span', async ([, file, python, limit], { skip }) => {
   const path = join(DATA, file)
-  if (!existsSync(path)) return skip(`no ${path}`)
+  if (!existsSync(path)) return skip('the shared data are not beside this checkout')
   const span = spanOf(path, python, limit)
   expect(span).toBeGreaterThan(0)
   expect(await scheduledSpan(path, ['--limit', String(limit)])).toBeCloseTo(span, 5)

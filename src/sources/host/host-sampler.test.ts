@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
+import { needs } from '../../../test/support/needs.ts'
 import { createRunClock } from '../../base/time.ts'
 import { memoryRows } from '../../store/live/memory-rows.ts'
 import { counters, tracks } from '../../trace/tables.ts'
@@ -209,7 +210,9 @@ process.stdin.once('data', () => {
 console.log('ready')
 `
 
-describe.skipIf(!existsSync('/proc/stat'))('the sampler thread (skipped without /proc)', () => {
+describe('the sampler thread', () => {
+  needs(existsSync('/proc/stat') ? null : 'there is no /proc/stat: run it on Linux')
+
   it('measures what a process says of itself', async () => {
     const child = spawn(process.execPath, ['-e', BURN], { stdio: ['pipe', 'pipe', 'inherit'] })
     const exited = once(child, 'exit')

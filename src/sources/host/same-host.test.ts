@@ -3,10 +3,13 @@ import { existsSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, it } from 'vitest'
+import { needs } from '../../../test/support/needs.ts'
 import { hostProvenance } from './provenance.ts'
 import { findListener } from './same-host.ts'
 
-describe.skipIf(!existsSync('/proc/net/tcp'))('the listener of a port (skipped without /proc)', () => {
+describe('the listener of a port', () => {
+  needs(existsSync('/proc/net/tcp') ? null : 'there is no /proc/net/tcp: run it on Linux')
+
   let server: Server
   afterEach(() => server.close())
   const listen = async (address: string): Promise<number> => {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
+import { needs } from '../../../test/support/needs.ts'
 import { LayerlineError } from '../../base/errors.ts'
 import { createRunClock } from '../../base/time.ts'
 import { memoryRows } from '../../store/live/memory-rows.ts'
@@ -341,7 +342,7 @@ describe('connections that fail', () => {
 
   test('IPv6', async (context) => {
     const server = await serve(() => sse(BODY), '::1').catch(() => null)
-    if (server === null) return context.skip('this machine has no ::1')
+    if (server === null) return context.skip('this machine has no ::1: switch IPv6 on')
     const { send } = open({ url: `http://[::1]:${server.port}/v1` })
     expect(await send()).toMatchObject({ status: 'ok', text: 'ab' })
     expect(server.asked[0]?.head).toContain(`host: [::1]:${server.port}`)
@@ -378,7 +379,9 @@ describe('TLS', () => {
   const secure = (answer: (asked: Asked) => string | Buffer | null) =>
     serve(answer, '127.0.0.1', (accept) => createTlsServer(made!, accept))
 
-  test.skipIf(made === null)('with its CA, insecurely, and not without; reason: openssl', async () => {
+  needs(made === null ? 'openssl makes the certificate: install openssl' : null)
+
+  test('with its CA, insecurely, and not without', async () => {
     const { port } = await secure(() => sse(BODY))
     for (const url of [`https://127.0.0.1:${port}`, `https://localhost:${port}`]) {
       const trusted = open({ url, ca: made!.cert })
@@ -391,7 +394,7 @@ describe('TLS', () => {
     expect(refused.sentNs).toBeNaN()
   })
 
-  test.skipIf(made === null)('http and https taken for each other', async () => {
+  test('http and https taken for each other', async () => {
     const tls = await secure(() => sse(BODY))
     const toTls = await open({ url: `http://127.0.0.1:${tls.port}` }).send()
     expect(['malformed', 'truncated', 'reset']).toContain(toTls.status)

@@ -10,7 +10,7 @@ it('reads the kernel’s list of cores', () => {
 })
 
 it('finds the cores that Node counts, and uses no more', (context) => {
-  if (!existsSync('/proc/self/status')) context.skip('no /proc')
+  if (!existsSync('/proc/self/status')) context.skip('there is no /proc: run it on Linux')
   expect(allowedCores()).toHaveLength(availableParallelism())
   expect(usableCores()).toBeGreaterThan(0)
   expect(usableCores()).toBeLessThanOrEqual(availableParallelism())

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { needs } from '../../../../test/support/needs.ts'
 import { parseUnixUs } from '../host-clock.ts'
 import { MARK, runScript } from './remote-script.ts'
 
@@ -27,7 +28,9 @@ async function converse(child: ChildProcess, answerer: string, questions: string
 }
 
 describe.each(['bash', 'perl', 'python3', 'date'])('the far end with %s', (answerer) => {
-  it.skipIf(answerer !== 'date' && !has(answerer))('tells the time and reads files, until its input ends', async () => {
+  needs(answerer === 'date' || has(answerer) ? null : `${answerer} is not installed: install ${answerer}`)
+
+  it('tells the time and reads files, until its input ends', async () => {
     writeFileSync(join(folder, 'one'), 'first\n\nlast %s \\n "$HOME" `id`\n')
     writeFileSync(join(folder, 'two'), 'x'.repeat(100_000))
     const before = Date.now()

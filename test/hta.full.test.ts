@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { type TrainingPlan, trainingTrace } from '../bench/import/training-trace.ts'
 import type { HtaKernels } from '../src/analysis/kernels/kernels.ts'
 import { layerline } from './support/cli.ts'
+import { needs } from './support/needs.ts'
 import { pythonWithHta, whyNoPip } from './support/python-packages.ts'
 import { tempFolder } from './support/temp-folder.ts'
 
@@ -79,9 +80,10 @@ const close = (value: unknown) => (typeof value === 'number' ? expect.closeTo(va
 const byRankAndStream = (a: Rows[number], b: Rows[number]) =>
   Number(a.rank) - Number(b.rank) || Number(a.stream) - Number(b.stream)
 
-describe.skipIf(whyNot !== undefined)(`HTA's figures${whyNot === undefined ? '' : `: ${whyNot}`}`, () => {
+describe("HTA's figures", () => {
+  needs(whyNot)
   beforeAll(async () => {
-    await pythonWithHta()
+    if (whyNot === undefined) await pythonWithHta()
   }, 300_000)
 
   test.each<[string, Omit<TrainingPlan, 'rank'>]>([

@@ -5,6 +5,7 @@ import { localProfileFolder, remoteProfileFolder } from '../src/sources/engine/p
 import { sshClock } from '../src/sources/engine/profiler/ssh-clock.ts'
 import { parseSshFolder, type SshFolder } from '../src/sources/gpu/ssh/ssh-folder.ts'
 import { memoryContext } from './support/memory-context.ts'
+import { needs } from './support/needs.ts'
 import { noSshd, sessionPath, startSshd, type TestSshd } from './support/sshd.ts'
 import { tempFolder } from './support/temp-folder.ts'
 
@@ -20,7 +21,9 @@ async function remote(path: string): Promise<SshFolder> {
   return folder
 }
 
-describe.skipIf(noSshd !== null)(`a folder of profiles on another machine ${noSshd ?? ''}`, () => {
+describe('a folder of profiles on another machine', () => {
+  needs(noSshd)
+
   it('brings the traces that are new, byte by byte, as the same folder does here', async () => {
     // A name that a shell would take apart.
     const path = join(tempFolder(), "it's a $(folder)")

@@ -10,6 +10,7 @@ import { parseGpuTarget, type SshTarget } from '../src/sources/gpu/gpu-target.ts
 import { prepareSshSmi } from '../src/sources/gpu/ssh/ssh-smi.ts'
 import type { PreparedSource } from '../src/sources/source.ts'
 import { memoryContext, until } from './support/memory-context.ts'
+import { needs } from './support/needs.ts'
 import { clientConfig, freePort, noSshd, sessionPath, startSshd, type TestSshd } from './support/sshd.ts'
 
 const FAKE = join(import.meta.dirname, 'fake-nvidia-smi')
@@ -53,7 +54,9 @@ process.stdin.on('end', () => { child.kill(); process.exit() }).resume()`
 const meanPower = (index: number, s: number): number =>
   200 + 20 * index + (1000 / Math.PI) * (Math.cos((2 * Math.PI * (s - 1)) / 20) - Math.cos((2 * Math.PI * s) / 20))
 
-describe.skipIf(noSshd !== null)(`GPU samples over ssh ${noSshd ?? ''}`, () => {
+describe('GPU samples over ssh', () => {
+  needs(noSshd)
+
   it('come at their true times, from a host whose clock is two hours off and has no zone', async () => {
     const server = await sshd()
     const source = await prepared(server, 25)
@@ -233,7 +236,9 @@ Host *
   })
 })
 
-describe.skipIf(noSshd !== null)(`what ssh says, in our words ${noSshd ?? ''}`, () => {
+describe('what ssh says, in our words', () => {
+  needs(noSshd)
+
   async function failure(target: SshTarget): Promise<LayerlineError> {
     try {
       open.push(await prepareSshSmi(target, { periodMs: 100, gpus: [] }))

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { prepareRemoteStepLog } from '../src/sources/engine/step-log/remote-step-log.ts'
 import { parseSshFolder } from '../src/sources/gpu/ssh/ssh-folder.ts'
 import { memoryContext, until } from './support/memory-context.ts'
+import { needs } from './support/needs.ts'
 import { noSshd, sessionPath, startSshd, type TestSshd } from './support/sshd.ts'
 import { tempFolder } from './support/temp-folder.ts'
 
@@ -41,7 +42,9 @@ function logIn(folder: string, driftMs: number) {
   }
 }
 
-describe.skipIf(noSshd !== null)(`the step log of another machine ${noSshd ?? ''}`, () => {
+describe('the step log of another machine', () => {
+  needs(noSshd)
+
   it('is followed while it grows, its times through clocks that were measured', async () => {
     const path = join(tempFolder(), "steps' log")
     mkdirSync(path)

@@ -5,6 +5,7 @@ import { openRun } from '../src/store/read/open-run.ts'
 import type { SqlRow } from '../src/store/read/run-reader.ts'
 import { loadPrompts } from '../src/workload/prompts.ts'
 import { layerline } from './support/cli.ts'
+import { needs } from './support/needs.ts'
 import { noSshd, sessionPath, startSshd } from './support/sshd.ts'
 import { tempFolder } from './support/temp-folder.ts'
 import { useVllm, vllmCounters } from './support/vllm.ts'
@@ -26,10 +27,13 @@ function utilization(unixS: number): number {
   return Math.round(100 * (0.5 + (0.4 / turn / (1 / 6)) * (at(unixS - 1 / 6) - at(unixS))))
 }
 
-describe.skipIf(noSshd !== null)(`a trace of vLLM with a GPU host beside it ${noSshd ?? ''}`, () => {
-  it.skipIf(!existsSync(PROMPTS))(
+describe('a trace of vLLM with a GPU host beside it', () => {
+  needs(noSshd)
+
+  it(
     "tells vLLM's own tokens, samples for each request, true labels and clocks",
-    async () => {
+    async (context) => {
+      if (!existsSync(PROMPTS)) return context.skip('the shared data are not beside this checkout')
       const { engine } = vllm
       const folder = tempFolder()
       const out = join(folder, 'run')

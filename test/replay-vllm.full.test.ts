@@ -13,7 +13,7 @@ const MOONCAKE_BLOCK = 512
 
 const vllm = useVllm({ model: 'tiny', sequences: 8 })
 beforeEach((context) => {
-  if (!existsSync(DATA)) context.skip(`no ${DATA}`)
+  if (!existsSync(DATA)) context.skip('the shared data are not beside this checkout')
 })
 
 /** Replays a trace against vLLM; how its own counters grew meanwhile, and the run's rows. */
