@@ -5,11 +5,9 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { generatedTrace, newTruth } from '../bench/import/generated-trace.ts'
 import type { Kernels } from '../src/analysis/kernels/kernels.ts'
-import { CHECKOUT, layerline, sqlRows } from './support/cli.ts'
-import { needs } from './support/needs.ts'
+import { layerline, sqlRows } from './support/cli.ts'
+import { sharedData } from './support/shared-cases.ts'
 import { tempFolder } from './support/temp-folder.ts'
-
-const VLLM = join(CHECKOUT, '../shared/data/vllm-profile')
 
 function generate(events: number, rank: number) {
   const truth = newTruth()
@@ -226,11 +224,10 @@ test('files that are no traces are refused, and leave nothing behind', async () 
 })
 
 describe('a real profile of vLLM', () => {
-  needs(existsSync(VLLM) ? null : 'the shared data are not beside this checkout')
-
-  test('its steps, their tokens and what ran in them; the client saw each step end before its chunk', async () => {
+  test('its steps, their tokens and what ran in them; the client saw each step end before its chunk', async (context) => {
+    const profile = sharedData(context, 'vllm-profile')
     const folder = tempFolder()
-    const { rows, notes } = await imported(folder, [VLLM, '--out', 'run'])
+    const { rows, notes } = await imported(folder, [profile, '--out', 'run'])
     // Counted in the files by grep: cpu_op, user_annotation, Trace, instants; three of the front end's are no Python.
     expect(rows.slices).toBe(75_198 + 95 + 1 + 2 + 3)
     expect(notes.filter(({ level }) => level === 'warn')).toEqual([])
@@ -243,7 +240,7 @@ describe('a real profile of vLLM', () => {
     expect(steps).toHaveLength(95)
     const prefills = steps.filter(({ name }) => !String(name).startsWith('execute_context_0'))
     expect(prefills.map(({ tokens }) => tokens)).toEqual([49, 202, 15, 302])
-    const client = JSON.parse(readFileSync(join(VLLM, 'a_client.json'), 'utf8')) as { chunks: [number, unknown][] }[]
+    const client = JSON.parse(readFileSync(join(profile, 'a_client.json'), 'utf8')) as { chunks: [number, unknown][] }[]
     const { epoch_ns } = JSON.parse(readFileSync(join(folder, 'run', 'run.json'), 'utf8')) as { epoch_ns: string }
     const ends = steps.map(({ end_ns }) => Number(end_ns) + Number(BigInt(epoch_ns) - 1_795_314_742_000_000_000n))
     const chunks = client.flatMap(({ chunks: all }) => all.map(([t]) => Number(BigInt(t) - 1_795_314_742_000_000_000n)))

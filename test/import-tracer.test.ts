@@ -9,17 +9,11 @@ import { openRun } from '../src/store/read/open-run.ts'
 import type { SqlRow } from '../src/store/read/run-reader.ts'
 import { readRunJson } from '../src/store/run-folder.ts'
 import { GPU_OFFSET_NS, knownRun, REQUESTS, SAMPLES } from './support/known-run.ts'
+import { sharedData } from './support/shared-cases.ts'
 import { tempFolder } from './support/temp-folder.ts'
 
-const TRACE = 'trace_20250711_164711.csv'
-const PERFORMANCE = 'performance_tracing_A10_head.csv'
-
-/** The folder of real traces: beside the checkout, or where LAYERLINE_SHARED says. */
-function sharedFolder(): string | undefined {
-  const places = [process.env.LAYERLINE_SHARED, join(import.meta.dirname, '..', '..', 'shared')]
-  const place = places.find((each) => each !== undefined && existsSync(join(each, 'data', 'tracer-output')))
-  return place === undefined ? undefined : join(place, 'data', 'tracer-output')
-}
+const TRACE = 'tracer-output/trace_20250711_164711.csv'
+const PERFORMANCE = 'tracer-output/performance_tracing_A10_head.csv'
 
 async function rowsOf(run: string, sql: string): Promise<SqlRow[]> {
   const reader = await openRun(run)
@@ -43,14 +37,13 @@ const samplesOf = (name: string) => `SELECT t_ns, value FROM named_counters WHER
 
 describe('files of the Tracer', () => {
   test('its trace: samples, two clocks two hours apart, requests only as far as told', async (context) => {
-    const shared = sharedFolder()
-    if (shared === undefined) return context.skip('no shared data beside the checkout')
-    const lines = readFileSync(join(shared, TRACE), 'utf8')
+    const trace = sharedData(context, TRACE)
+    const lines = readFileSync(trace, 'utf8')
       .trimEnd()
       .split(/\r?\n/)
       .slice(1)
       .map((line) => line.split(','))
-    const { folder, format, run } = await importRun(join(shared, TRACE), join(tempFolder(), 'run'))
+    const { folder, format, run } = await importRun(trace, join(tempFolder(), 'run'))
     expect(format).toBe('tracer-trace')
     const epochMs = Number(BigInt(run.epoch_ns) / 1_000_000n)
     const utilization = await rowsOf(folder, samplesOf('gpu_utilization_ratio'))
@@ -87,14 +80,13 @@ describe('files of the Tracer', () => {
   })
 
   test('performance_tracing: every sample, a request a stretch, a zone that nothing tells', async (context) => {
-    const shared = sharedFolder()
-    if (shared === undefined) return context.skip('no shared data beside the checkout')
-    const lines = readFileSync(join(shared, PERFORMANCE), 'utf8')
+    const performance = sharedData(context, PERFORMANCE)
+    const lines = readFileSync(performance, 'utf8')
       .trimEnd()
       .split(/\r?\n/)
       .slice(1)
       .map((line) => line.split(','))
-    const { folder, run } = await importRun(join(shared, PERFORMANCE), join(tempFolder(), 'run'))
+    const { folder, run } = await importRun(performance, join(tempFolder(), 'run'))
     const epochMs = Number(BigInt(run.epoch_ns) / 1_000_000n)
     const utilization = await rowsOf(folder, samplesOf('gpu_utilization_ratio'))
     expect(utilization.map(({ t_ns, value }) => [epochMs + (t_ns as number) / 1e6, value])).toEqual(
@@ -160,10 +152,9 @@ describe('what we wrote ourselves comes back', () => {
   })
 
   test('an imported trace that is exported again keeps its lines', async (context) => {
-    const shared = sharedFolder()
-    if (shared === undefined) return context.skip('no shared data beside the checkout')
+    const trace = sharedData(context, TRACE)
     const folder = tempFolder()
-    const { folder: run } = await importRun(join(shared, TRACE), join(folder, 'run'))
+    const { folder: run } = await importRun(trace, join(folder, 'run'))
     await EXPORTS['tracer-csv'].write(run, join(folder, 'again.csv'), {})
     const columns = (path: string) =>
       readFileSync(path, 'utf8')
@@ -173,7 +164,7 @@ describe('what we wrote ourselves comes back', () => {
           const [gpuTs, gpu, memory, , id, input, output, , model] = line.split(',')
           return [gpuTs, gpu, memory, id, input, output, model]
         })
-    expect(columns(join(folder, 'again.csv'))).toEqual(columns(join(shared, TRACE)))
+    expect(columns(join(folder, 'again.csv'))).toEqual(columns(trace))
   })
 
   test('--vision: samples once each, requests with their times', async () => {

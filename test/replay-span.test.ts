@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RunningPacedServer, startPacedServer } from './paced-server/start.ts'
-import { CHECKOUT, layerline, sqlRows } from './support/cli.ts'
+import { layerline, sqlRows } from './support/cli.ts'
+import { sharedData } from './support/shared-cases.ts'
 import { tempFolder } from './support/temp-folder.ts'
 
 let server: RunningPacedServer
@@ -11,8 +12,6 @@ beforeAll(async () => {
   server = await startPacedServer()
 })
 afterAll(() => server.stop())
-
-const DATA = join(CHECKOUT, '..', 'shared', 'data', 'workloads')
 
 /** Seconds from the first to the last arrival, in Python and by its own reading of the format. */
 function spanOf(path: string, python: string, limit: number): number {
@@ -115,9 +114,8 @@ test.each(SAMPLES)('%s replays over its own span', async (_, file, lines, python
 test.for([
   ['Azure 2023', 'azure2023_code.csv', `iso(row['TIMESTAMP']) ${CSV}`, 3],
   ['Mooncake', 'mooncake_conversation_head.jsonl', `row['timestamp'] / 1000 ${JSONL}`, 13],
-] as const)('%s, the real file, replays over its own span', async ([, file, python, limit], { skip }) => {
-  const path = join(DATA, file)
-  if (!existsSync(path)) return skip('the shared data are not beside this checkout')
+] as const)('%s, the real file, replays over its own span', async ([, file, python, limit], context) => {
+  const path = sharedData(context, `workloads/${file}`)
   const span = spanOf(path, python, limit)
   expect(span).toBeGreaterThan(0)
   expect(await scheduledSpan(path, ['--limit', String(limit)])).toBeCloseTo(span, 5)

@@ -1,20 +1,20 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeEach, expect, test } from 'vitest'
-import { CHECKOUT, layerline, sqlRows } from './support/cli.ts'
+import { expect, test } from 'vitest'
+import { layerline, sqlRows } from './support/cli.ts'
+import { needs } from './support/needs.ts'
+import { sharedFolder } from './support/shared-cases.ts'
 import { tempFolder } from './support/temp-folder.ts'
 import { useVllm, vllmCounters } from './support/vllm.ts'
 
 const MINUTES = 60_000
-const DATA = join(CHECKOUT, '..', 'shared', 'data', 'workloads')
 /** vLLM's block on a CPU, tokens: what its prefix cache holds is whole blocks. */
 const VLLM_BLOCK = 128
 const MOONCAKE_BLOCK = 512
 
 const vllm = useVllm({ model: 'tiny', sequences: 8 })
-beforeEach((context) => {
-  if (!existsSync(DATA)) context.skip('the shared data are not beside this checkout')
-})
+const DATA = join(sharedFolder() ?? '', 'data/workloads')
+needs(sharedFolder() === null ? 'the shared data are not here: LAYERLINE_SHARED names the folder that has them' : null)
 
 /** Replays a trace against vLLM; how its own counters grew meanwhile, and the run's rows. */
 async function replay(trace: string, ...more: string[]) {

@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Report } from '../src/analysis/report.ts'
 import { readRunJson } from '../src/store/run-folder.ts'
 import { type RunningPacedServer, startPacedServer } from './paced-server/start.ts'
-import { CHECKOUT, type CliOptions, layerline, sqlRows, startLayerline, until } from './support/cli.ts'
+import { type CliOptions, layerline, sqlRows, startLayerline, until } from './support/cli.ts'
+import { sharedFolder } from './support/shared-cases.ts'
 import { tempFolder } from './support/temp-folder.ts'
 
 let server: RunningPacedServer
@@ -65,8 +66,8 @@ const line = (report: Report, what: string) => report.verdict.find((each) => eac
 
 describe('replay', () => {
   test("keeps a trace's times over the speed-up, its lengths and its order", async () => {
-    const azure = join(CHECKOUT, '../shared/data/workloads/azure2023_code.csv')
-    const sample = existsSync(azure) ? readFileSync(azure, 'utf8') : AZURE
+    const shared = sharedFolder()
+    const sample = shared === null ? AZURE : readFileSync(join(shared, 'data/workloads/azure2023_code.csv'), 'utf8')
     const path = join(folder, 'azure.csv')
     writeFileSync(path, sample.split('\r\n').slice(0, 41).join('\r\n'))
     const { report, out, code } = await reported('replay', ['--trace', path, '--speedup', '40'])

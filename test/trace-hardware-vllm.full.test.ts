@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openRun } from '../src/store/read/open-run.ts'
@@ -6,12 +6,12 @@ import type { SqlRow } from '../src/store/read/run-reader.ts'
 import { loadPrompts } from '../src/workload/prompts.ts'
 import { layerline } from './support/cli.ts'
 import { needs } from './support/needs.ts'
+import { sharedData } from './support/shared-cases.ts'
 import { noSshd, sessionPath, startSshd } from './support/sshd.ts'
 import { tempFolder } from './support/temp-folder.ts'
 import { useVllm, vllmCounters } from './support/vllm.ts'
 
 const FAKE = join(import.meta.dirname, 'fake-nvidia-smi')
-const PROMPTS = join(import.meta.dirname, '../../shared/data/prompts/for_tracing_decode.csv')
 const MINUTES = 60_000
 /** nvidia-smi's utilisation is a mean over a second at most. */
 const WINDOW_S = 1
@@ -33,14 +33,14 @@ describe('a trace of vLLM with a GPU host beside it', () => {
   it(
     "tells vLLM's own tokens, samples for each request, true labels and clocks",
     async (context) => {
-      if (!existsSync(PROMPTS)) return context.skip('the shared data are not beside this checkout')
+      const prompts = sharedData(context, 'prompts/for_tracing_decode.csv')
       const { engine } = vllm
       const folder = tempFolder()
       const out = join(folder, 'run')
       const host = await startSshd({ PATH: sessionPath(FAKE), FAKE_SMI_GPUS: '1' })
       onTestFinished(() => host.stop())
       const before = await vllmCounters(engine.url)
-      const load = ['--prompts', PROMPTS, '--sizes', '64,128,256,512', '--max-tokens', '128', '--url', engine.url]
+      const load = ['--prompts', prompts, '--sizes', '64,128,256,512', '--max-tokens', '128', '--url', engine.url]
       const gpu = ['--gpu', `ssh://${host.user}@127.0.0.1:${host.port}`, '--ssh-config', host.configPath]
       const metrics = ['--engine-metrics', new URL('/metrics', engine.url).href]
       const traced = await layerline(

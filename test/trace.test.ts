@@ -1,11 +1,12 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { describe, expect, test, vi } from 'vitest'
 import type { Report } from '../src/analysis/report.ts'
 import type { RunJson } from '../src/trace/run-json.ts'
-import { CHECKOUT, layerline, sqlRows } from './support/cli.ts'
+import { layerline, sqlRows } from './support/cli.ts'
 import { useRealEngine } from './support/real-engine.ts'
+import { sharedData } from './support/shared-cases.ts'
 import { tempFolder } from './support/temp-folder.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
@@ -98,8 +99,7 @@ describe('trace', () => {
   })
 
   test('over the shared decode prompts', { timeout: 180_000 }, async (context) => {
-    const prompts = join(CHECKOUT, '../shared/data/prompts/for_tracing_decode.csv')
-    if (!existsSync(prompts)) context.skip('the shared data are not beside this checkout')
+    const prompts = sharedData(context, 'prompts/for_tracing_decode.csv')
     const folder = tempFolder()
     const before = await engine.tokens()
     const given = ['--prompts', prompts, '--url', engine.url, '--sizes', '64,128,256,512', '--max-tokens', '128']

@@ -1,14 +1,14 @@
-import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sharedData } from '../../test/support/shared-cases.ts'
 import { LayerlineError } from '../base/errors.ts'
 import type { PromptRow } from './prompt-row.ts'
 import { loadPrompts, parsePrompts } from './prompts.ts'
 
-const REAL = ['../shared/data/prompts/for_tracing_decode.csv', '../shared/data/prompts/for_tracing_prefill.csv']
+const REAL = ['prompts/for_tracing_decode.csv', 'prompts/for_tracing_prefill.csv']
 
 async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
@@ -218,8 +218,7 @@ describe('prompt files', () => {
   })
 
   it('of the original Tracer are read', async (context) => {
-    if (!REAL.every((path) => existsSync(path))) return context.skip('the shared data are not beside this checkout')
-    for (const path of REAL) {
+    for (const path of REAL.map((name) => sharedData(context, name))) {
       const rows = await loadPrompts(path)
       // The files have no quoted newline: each line after the header is a row that begins with its size.
       const lines = (await readFile(path, 'utf8')).trimEnd().split(/\r?\n/).slice(1)

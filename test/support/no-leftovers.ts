@@ -5,7 +5,7 @@ import { CHECKOUT } from './cli.ts'
 import { endLeftovers, processesWith, TEST_MARKER } from './processes.ts'
 
 /** For the end of a process that has been told to end. */
-const GRACE_MS = 20_000
+const GRACE_MS = Number(process.env.LEFTOVER_GRACE_MS ?? 20_000)
 
 let entry = ''
 

@@ -13,6 +13,16 @@ export function sharedFolder(): string | null {
 export function sharedCase(context: TestContext, name: string): string {
   const shared = sharedFolder()
   const folder = shared === null ? null : join(shared, 'cases', name)
-  if (folder === null || !existsSync(folder)) return context.skip(`the shared data have no case ${name} here`)
+  if (folder === null || !existsSync(folder))
+    return context.skip(`the shared data have no case ${name} here: LAYERLINE_SHARED names the folder that has them`)
   return folder
+}
+
+/** A file or folder of the shared data (`workloads/azure2023_code.csv`); skips the test where it is not there. */
+export function sharedData(context: TestContext, path: string): string {
+  const shared = sharedFolder()
+  const found = shared === null ? null : join(shared, 'data', path)
+  if (found === null || !existsSync(found))
+    return context.skip(`the shared data have no ${path} here: LAYERLINE_SHARED names the folder that has them`)
+  return found
 }

@@ -1,14 +1,17 @@
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import { missingProgram } from '../../../test/support/needs.ts'
+import { sharedData } from '../../../test/support/shared-cases.ts'
 import { tempFolder } from '../../../test/support/temp-folder.ts'
 import type { Arrival } from './arrival.ts'
 import { openTrace, type TraceOptions } from './open-trace.ts'
 
-const DATA = fileURLToPath(new URL('../../../../shared/data/workloads/', import.meta.url))
+const AZURE_2023 = 'workloads/azure2023_code.csv'
+const NO_PYTHON = missingProgram('python3')
 
 async function all(options: TraceOptions) {
   const schedule = await openTrace(options)
@@ -57,8 +60,9 @@ function sums(arrivals: readonly Arrival[]) {
 }
 
 describe('the traces themselves, against independent code', () => {
-  it('Azure 2023', async () => {
-    const path = join(DATA, 'azure2023_code.csv')
+  it('Azure 2023', async (context) => {
+    if (NO_PYTHON !== null) context.skip(NO_PYTHON)
+    const path = sharedData(context, AZURE_2023)
     const { schedule, arrivals } = await all({ path })
     expect(sums(arrivals)).toEqual(byPython(AZURE_PY, path))
     expect(new Set(arrivals.map(({ tUs }) => tUs)).size).toBe(8819)
@@ -67,8 +71,9 @@ describe('the traces themselves, against independent code', () => {
     expect(schedule.notes[0]).toBe('azure2023_code.csv: azure, 8,819 rows over 57 min 16 s at 2.57 a second')
   })
 
-  it('Mooncake, in ms, its blocks as the file has them', async () => {
-    const path = join(DATA, 'mooncake_conversation_head.jsonl')
+  it('Mooncake, in ms, its blocks as the file has them', async (context) => {
+    if (NO_PYTHON !== null) context.skip(NO_PYTHON)
+    const path = sharedData(context, 'workloads/mooncake_conversation_head.jsonl')
     const { schedule, arrivals } = await all({ path })
     expect(sums(arrivals)).toEqual(byPython(MOONCAKE_PY, path))
     const rows = readFileSync(path, 'utf8').trim().split('\n')
@@ -79,9 +84,21 @@ describe('the traces themselves, against independent code', () => {
       'ticks of 2.999 s, 8.9 rows on each: they come in bursts; --jitter SEED',
     )
   })
+})
 
-  it('come out the same from a cache, from gzip and from zstd', async () => {
-    const path = join(DATA, 'azure2023_code.csv')
+describe('a long trace', () => {
+  /** Of Azure's form, 300 KB. */
+  function longTrace(): string {
+    const row = (i: number) => {
+      const ms = i * 390 + ((i * 7919) % 300)
+      return `${new Date(ms).toISOString().replace('T', ' ').replace('Z', '')}0000,${1 + ((i * 31) % 4000)},${1 + (i % 500)}`
+    }
+    const rows = Array.from({ length: 8000 }, (_, i) => row(i))
+    return written('t.csv', ['TIMESTAMP,ContextTokens,GeneratedTokens', ...rows].join('\r\n'))
+  }
+
+  it('comes out the same from a cache and from gzip', async () => {
+    const path = longTrace()
     const { arrivals } = await all({ path })
     const cacheDir = tempFolder()
     expect((await all({ path, cacheDir })).arrivals).toEqual(arrivals)
@@ -90,6 +107,13 @@ describe('the traces themselves, against independent code', () => {
     expect(again.schedule.notes[0]).toContain(', from the cache')
     const gz = written('t.csv.gz', gzipSync(readFileSync(path)))
     expect((await all({ path: gz })).arrivals).toEqual(arrivals)
+  })
+
+  it('comes out the same from zstd', async (context) => {
+    const missing = missingProgram('zstd')
+    if (missing !== null) context.skip(missing)
+    const path = longTrace()
+    const { arrivals } = await all({ path })
     // Two frames after one another are a file of zstd as well, and the name says nothing.
     const bytes = readFileSync(path)
     const frames = [bytes.subarray(0, 100_000), bytes.subarray(100_000)]
@@ -264,7 +288,7 @@ describe('a plain table', () => {
 
   it('a file that is not there, and one that is cut off when packed', async () => {
     await expect(openTrace({ path: '/nowhere/t.csv' })).rejects.toThrow('/nowhere/t.csv: no such file')
-    const whole = gzipSync(readFileSync(join(DATA, 'azure2023_code.csv')))
+    const whole = gzipSync(randomBytes(100_000))
     const path = written('t.gz', whole.subarray(0, whole.length / 2))
     await expect(openTrace({ path })).rejects.toThrow('cannot unpack it as gzip: the file is cut off')
   })

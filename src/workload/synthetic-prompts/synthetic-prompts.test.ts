@@ -1,11 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { sharedData } from '../../../test/support/shared-cases.ts'
 import type { Arrival, ArrivalPrompts } from '../arrivals/arrival.ts'
 import { tokenIdVocabulary } from './prompt-vocabulary.ts'
 import { syntheticPrompts } from './synthetic-prompts.ts'
 
-const MOONCAKE = '../shared/data/workloads/mooncake_conversation_head.jsonl'
+const MOONCAKE = 'workloads/mooncake_conversation_head.jsonl'
 const IDS = Array.from({ length: 30_000 }, (_, i) => 100 + i)
 const vocabulary = tokenIdVocabulary(IDS, {})
 const prompts = (salt = 'a') => syntheticPrompts(vocabulary, salt)
@@ -97,8 +98,7 @@ describe('what prompts share', () => {
   })
 
   it('is equal blocks at equal places, as the first rows of the Mooncake trace say', (context) => {
-    if (!existsSync(MOONCAKE)) return context.skip('the shared data are not beside this checkout')
-    const rows = readFileSync(MOONCAKE, 'utf8')
+    const rows = readFileSync(sharedData(context, MOONCAKE), 'utf8')
       .split('\n', 150)
       .map((line) => JSON.parse(line) as { input_length: number; hash_ids: number[] })
     const all = prompts()

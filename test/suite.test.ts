@@ -1,0 +1,43 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { CHECKOUT, cleanEnv } from './support/cli.ts'
+import { tempFolder } from './support/temp-folder.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+/** Runs one of the tests that break a rule of the suite. */
+function runBroken(name: string, env: Record<string, string> = {}) {
+  const config = join(CHECKOUT, 'test/fixtures/suite/vitest.config.ts')
+  const args = [join(CHECKOUT, 'node_modules/vitest/vitest.mjs'), 'run', '--config', config, name]
+  const given = cleanEnv({ ...env, CI: undefined, LEFTOVER_GRACE_MS: '500' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { env: given, encoding: 'utf8' })
+  return { status, said: stdout + stderr, last: stdout.trimEnd().split('\n').at(-1) }
+}
+
+const isThere = (pid: number) => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+test('tests that leave a process behind fail, also where it has left its parents; it is named and ended', async () => {
+  const file = join(tempFolder(), 'pid')
+  const { status, said, last } = runBroken('leaves-a-daemon', { LEFT_PID: file })
+  const pid = Number(readFileSync(file, 'utf8'))
+  expect(pid).toBeGreaterThan(0)
+  expect(status).toBe(1)
+  expect(last).toMatch(/^1 passed, [1-9]\d* failed, 0 skipped$/)
+  expect(said).toContain(`${pid} sleep 300`)
+  await expect.poll(() => isThere(pid)).toBe(false)
+})
+
+test('a skip that gives no reason fails, and one that does is told', () => {
+  const { status, said, last } = runBroken('skips-silently')
+  expect(status).toBe(1)
+  expect(last).toBe('0 passed, 1 failed, 2 skipped')
+  expect(said).toContain('skips-silently.broken.ts > says why: the moon is not full: wait')
+})
