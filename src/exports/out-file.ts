@@ -1,6 +1,7 @@
-import { closeSync, existsSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { errorCode, errorText, LayerlineError } from '../base/errors.ts'
+import { createFresh } from '../base/fresh-file.ts'
 import { makeFolder } from '../store/run-folder.ts'
 
 /** Refuses to write over what is there. */
@@ -31,7 +32,7 @@ export class OutFile {
     this.path = path
     outFolder(dirname(path))
     try {
-      this.fd = openSync(`${path}.tmp`, 'w')
+      this.fd = createFresh(`${path}.tmp`)
     } catch (error) {
       throw unwritable(path, error)
     }

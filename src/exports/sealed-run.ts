@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { rmSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
 import { LayerlineError } from '../base/errors.ts'
+import { scratchFolder } from '../base/scratch-folder.ts'
 import { streamNumbers } from '../store/read/number-batches.ts'
 import { sealedViews } from '../store/read/open-run.ts'
 import type { RunReader } from '../store/read/run-reader.ts'
@@ -39,7 +39,7 @@ export async function openSealedRun(folderAsGiven: string): Promise<SealedRun> {
       hint: 'an export reads a sealed run: end it, or `layerline recover`',
     })
   }
-  const scratch = mkdtempSync(join(tmpdir(), 'layerline-export-'))
+  const scratch = scratchFolder('export')
   const instance = await DuckDBInstance.create(':memory:', { memory_limit: '1GB', temp_directory: scratch })
   const connection = await instance.connect()
   const close = () => {

@@ -274,7 +274,7 @@ describe('a run from start to seal', () => {
     await recording.store.close()
     const instance = await DuckDBInstance.create(join(out, 'live-0.duckdb'))
     const connection = await instance.connect()
-    await connection.run('DROP VIEW requests; DROP TABLE live_requests; DROP VIEW mips; DROP TABLE live_mips')
+    await connection.run('DROP TABLE live_requests; DROP TABLE live_mips')
     connection.closeSync()
     instance.closeSync()
     await recoverRun(out)

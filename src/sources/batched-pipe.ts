@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, constants, openSync, readSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
 import { untilMultiple } from '../base/aligned-timer.ts'
 import { errorCode, LayerlineError } from '../base/errors.ts'
+import { scratchFolder } from '../base/scratch-folder.ts'
 
 const READ_MS = 100
 /** Where a look finds much, a pipe could fill up until the next. */
@@ -35,7 +35,7 @@ export class BatchedPipe {
 
   /** Throws `missing/mkfifo` where the system has no named pipes. */
   static open(encoding: 'latin1' | 'utf8' = 'latin1'): BatchedPipe {
-    const folder = mkdtempSync(join(tmpdir(), 'layerline-pipe-'))
+    const folder = scratchFolder('pipe')
     const path = join(folder, 'samples')
     try {
       execFileSync('mkfifo', ['-m', '600', path])

@@ -17,8 +17,8 @@ export function liveName(table: LiveTableName): string {
   return `live_${table}`
 }
 
-export function createLiveTable(table: LiveTableName): string {
-  return createTable(liveName(table), LIVE_TABLES[table])
+export function createLiveTable(table: LiveTableName, name = liveName(table)): string {
+  return createTable(name, LIVE_TABLES[table])
 }
 
 /** Makes a table of a live shape: codes are numbers. */

@@ -13,9 +13,10 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { errorCode, errorText, LayerlineError } from '../base/errors.ts'
+import { createFresh } from '../base/fresh-file.ts'
+import { scratchFolder } from '../base/scratch-folder.ts'
 import { compactStamp } from '../base/time.ts'
 import { parseRunJson, type RunJson } from '../trace/run-json.ts'
 
@@ -24,8 +25,23 @@ const MIN_FREE_BYTES = 64 * 2 ** 20
 /** The kernel's limit on the path of a Unix socket, with its final NUL. */
 const MAX_SOCKET_PATH = 107
 
+/** The live database of one recording process. Throws where DuckDB would put its log elsewhere. */
 export function liveFile(folder: string, shard: number): string {
+  if (folder.includes('?')) {
+    throw new LayerlineError(
+      'input/run-path',
+      `${folder}: a run cannot be recorded or recovered below a folder with "?" in its name`,
+      {
+        hint: 'the live database takes what follows "?" for options: use another path; a sealed run may lie anywhere',
+      },
+    )
+  }
   return join(folder, `live-${shard}.duckdb`)
+}
+
+/** Where copies of live rows lie that readers asked for; goes when the run is sealed. */
+export function segmentFolder(folder: string): string {
+  return join(folder, '.live')
 }
 
 export function runJsonFile(folder: string): string {
@@ -40,6 +56,7 @@ export function createRunFolder(command: string, out: string | undefined, parent
   const folder = resolve(
     out ?? join(parent, `${compactStamp(new Date())}-${command}-${randomBytes(2).toString('hex')}`),
   )
+  liveFile(folder, 0)
   if (existsSync(folder)) {
     throw new LayerlineError('input/out-exists', `--out ${folder}: exists already; expected a folder to be made`, {
       hint: 'a run is never overwritten: name another folder, or remove that one',
@@ -89,17 +106,27 @@ export function runIdOf(folder: string): string {
   return basename(folder)
 }
 
-/** Where a recorder of this run listens: in its folder, or, where that path is too long for a socket, in the temporary folder. */
-export function socketPath(folder: string, shard: number): string {
-  const inFolder = join(folder, `recorder-${shard}.sock`)
-  if (Buffer.byteLength(inFolder) <= MAX_SOCKET_PATH) return inFolder
-  return join(tmpdir(), `layerline-${process.pid}-${randomBytes(4).toString('hex')}.sock`)
+/**
+ * Where a recorder of this run listens: in its folder, or, where that path is too long for a socket, in a folder of its own for
+ * temporary files. Null where that is too long as well: the run is then recorded all the same.
+ */
+export function socketPath(folder: string, shard: number): string | null {
+  const inFolder = socketInFolder(folder, shard)
+  if (inFolder !== null) return inFolder
+  const elsewhere = join(scratchFolder('recorder'), 's')
+  return Buffer.byteLength(elsewhere) <= MAX_SOCKET_PATH ? elsewhere : null
+}
+
+/** Where a worker of this run listens; null where that path is too long for a socket. */
+export function socketInFolder(folder: string, shard: number): string | null {
+  const path = join(folder, `recorder-${shard}.sock`)
+  return Buffer.byteLength(path) <= MAX_SOCKET_PATH ? path : null
 }
 
 /** Writes a file so that a reader sees the old one or the new one, whole, also after a power cut. */
 export function writeFileAtomic(path: string, text: string): void {
   const tmp = `${path}.tmp`
-  const fd = openSync(tmp, 'w', 0o644)
+  const fd = createFresh(tmp)
   try {
     // Goes on after a short write, as on a disk that is nearly full; writeSync does not.
     writeFileSync(fd, text)

@@ -1,6 +1,7 @@
-import { renameSync, rmSync } from 'node:fs'
+import { closeSync, renameSync, rmSync } from 'node:fs'
 import { basename } from 'node:path'
-import { errorText, LayerlineError } from '../../base/errors.ts'
+import { errorCode, errorText, LayerlineError } from '../../base/errors.ts'
+import { createFresh } from '../../base/fresh-file.ts'
 import { literal } from '../../store/live-schema.ts'
 import type { ExportedFile } from '../export-options.ts'
 import { refuseExisting } from '../out-file.ts'
@@ -10,8 +11,10 @@ import type { SealedRun } from '../sealed-run.ts'
 export async function copyCsv(run: SealedRun, select: string, path: string, what: string): Promise<ExportedFile> {
   refuseExisting(path)
   try {
+    // Made here, so that the database follows no symbolic link of that name.
+    closeSync(createFresh(`${path}.tmp`))
     const result = await run.connection.runAndReadAll(
-      `COPY (${select}) TO ${literal(`${path}.tmp`)} (FORMAT csv, HEADER, DELIMITER ',')`,
+      `COPY (${select}) TO ${literal(`${path}.tmp`)} (FORMAT csv, HEADER, DELIMITER ',', USE_TMP_FILE false)`,
     )
     renameSync(`${path}.tmp`, path)
     return { path, rows: Number(result.getRows()[0]?.[0] ?? 0), what }
@@ -19,7 +22,7 @@ export async function copyCsv(run: SealedRun, select: string, path: string, what
     rmSync(`${path}.tmp`, { force: true })
     if (/no space left/i.test(errorText(error)))
       throw new LayerlineError('missing/disk-space', `--out ${path}: no space left on the disk`, { cause: error })
-    if (/cannot open file|permission/i.test(errorText(error)))
+    if (errorCode(error) !== undefined || /cannot open file|permission/i.test(errorText(error)))
       throw new LayerlineError('input/out-unwritable', `--out ${path}: cannot be written`, {
         hint: 'name a path that you may write to',
         cause: error,

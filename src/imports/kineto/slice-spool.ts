@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { BatchLoader } from '../../store/live/batch-loader.ts'
@@ -5,6 +6,7 @@ import type { Columns } from '../../store/live/row-buffer.ts'
 import { createTable, literal } from '../../store/live-schema.ts'
 import { countersMips, slicesMips } from '../../store/seal/mips.ts'
 import { sortKey, writeSelect } from '../../store/seal/write-part.ts'
+import { readParquet } from '../../store/sql-files.ts'
 import { defineTable } from '../../trace/columns.ts'
 
 /** What is kept of a slice until all are known: the steps, and what time a file's zero stands for. */
@@ -90,9 +92,11 @@ export class SliceSpool {
   }
 
   static async open(folder: string, withArgs: boolean): Promise<SliceSpool> {
+    const spilled = join(folder, 'spool.tmp')
+    mkdirSync(spilled, { recursive: true, mode: 0o700 })
     const instance = await DuckDBInstance.create(':memory:', {
       memory_limit: MEMORY,
-      temp_directory: join(folder, 'spool.tmp'),
+      temp_directory: spilled,
       threads: '2',
       // Row ids become slice ids: rows lie in the order they came.
       preserve_insertion_order: 'true',
@@ -235,7 +239,7 @@ export class SliceSpool {
 
   private async count(table: string, part: string): Promise<number> {
     const path = join(this.folder, table, part)
-    const result = await this.connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM read_parquet(${literal(path)})`)
+    const result = await this.connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM ${readParquet([path])}`)
     return Number(result.getRows()[0]?.[0] ?? 0)
   }
 }

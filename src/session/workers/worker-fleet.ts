@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { LayerlineError } from '../../base/errors.ts'
 import { processStart } from '../../base/process-identity.ts'
 import type { ServerInfo } from '../../sources/requests/probe.ts'
+import { socketInFolder } from '../../store/run-folder.ts'
 import type { RunPlan } from '../../trace/run-json.ts'
 import type { Desk, OfferedRun, Offerer, OfferProgress } from '../offer.ts'
 import { type FromWorker, type ToWorker, WORKER_VARIABLE, type WorkerTask } from './worker-messages.ts'
@@ -115,7 +116,8 @@ export class WorkerFleet implements Offerer {
       run.addShards(
         workers.map(({ child }, index) => {
           const pid = child.pid ?? 0
-          return { shard: index + 1, pid, pid_start: processStart(pid), socket: null }
+          const socket = socketInFolder(run.folder, index + 1)
+          return { shard: index + 1, pid, pid_start: processStart(pid), socket }
         }),
       )
       const ready = Promise.all(workers.map((worker) => worker.says('ready')))

@@ -3,6 +3,7 @@ import { errorText, LayerlineError } from '../../base/errors.ts'
 import { createRunClock } from '../../base/time.ts'
 import type { Target } from '../../sources/requests/target.ts'
 import { LiveStore, type LiveTotals } from '../../store/live/live-store.ts'
+import { socketInFolder } from '../../store/run-folder.ts'
 import { startClientSide } from '../client-side.ts'
 import { OfferGate } from '../live/offer-gate.ts'
 import { LiveTally } from '../live/tally.ts'
@@ -64,7 +65,9 @@ export class WorkerLink {
       monotonicBaseNs: BigInt(task.monotonicBaseNs),
     })
     let storeFailure: LayerlineError | null = null
-    const store = await LiveStore.open({ folder: task.folder, shard: task.storeShard, socket: null }, (error) => {
+    const { folder, storeShard: shard } = task
+    const where = { folder, shard, socket: socketInFolder(folder, shard) }
+    const store = await LiveStore.open(where, (error) => {
       storeFailure = error
       stop.advance('cut')
     })

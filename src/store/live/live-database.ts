@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
-import { LIVE_TABLES, type LiveTableName, TABLES, type TableName } from '../../trace/tables.ts'
-import { createLiveTable, decodedColumns, ident, JOINED_VIEWS, liveName } from '../live-schema.ts'
+import { LIVE_TABLES, type LiveTableName } from '../../trace/tables.ts'
+import { createLiveTable, ident, literal, liveName } from '../live-schema.ts'
+import { lockedTo } from '../sql-files.ts'
 import { BatchLoader } from './batch-loader.ts'
 import type { Columns } from './row-buffer.ts'
 
@@ -18,14 +18,20 @@ const SETTINGS = {
  * rows, none of which it can give back. Once they take a large part of its memory it fails at a checkpoint, and with it the run.
  */
 const REOPEN_ROWS = 8_000_000
-/** How long a reader waits for that at most: a few commits. */
-const OVERDUE_MS = 500
-const LOOK_MS = 50
 
-/** The live database file of a run, written by one connection in commits, and opened anew before what it keeps in memory grows large. */
+export interface LiveDatabaseOptions {
+  /** Where copies for readers may be written. */
+  readonly copiesIn: string
+  readonly reopenRows?: number
+}
+
+/**
+ * The live database file of a run, written by one connection in commits, and opened anew before what it keeps in memory grows large. Calls must
+ * not overlap. It runs no SQL but its own.
+ */
 export class LiveDatabase {
   private readonly path: string
-  private readonly reopenRows: number
+  private readonly options: LiveDatabaseOptions
   private instance: DuckDBInstance
   private connection: DuckDBConnection
   private readonly loaders = new Map<LiveTableName, BatchLoader>()
@@ -33,28 +39,26 @@ export class LiveDatabase {
   private readonly dirty = new Set<BatchLoader>()
   private readonly appended: Partial<Record<LiveTableName, number>> = {}
   private sinceOpened = 0
-  private readers = 0
-  private overdue = false
-  private reopening: Promise<void> | null = null
 
-  private constructor(path: string, reopenRows: number, instance: DuckDBInstance, connection: DuckDBConnection) {
+  private constructor(
+    path: string,
+    options: LiveDatabaseOptions,
+    instance: DuckDBInstance,
+    connection: DuckDBConnection,
+  ) {
     this.path = path
-    this.reopenRows = reopenRows
+    this.options = options
     this.instance = instance
     this.connection = connection
   }
 
-  /** Makes the file, with all tables and views. */
-  static async open(path: string, { reopenRows = REOPEN_ROWS } = {}): Promise<LiveDatabase> {
+  /** Makes the file, with all tables. */
+  static async open(path: string, options: LiveDatabaseOptions): Promise<LiveDatabase> {
     const instance = await DuckDBInstance.create(path, SETTINGS)
     const connection = await instance.connect()
     for (const table of Object.keys(LIVE_TABLES) as LiveTableName[]) await connection.run(createLiveTable(table))
-    for (const table of Object.keys(TABLES) as TableName[]) {
-      await connection.run(`CREATE VIEW ${ident(table)} AS SELECT ${decodedColumns(table)} FROM ${liveName(table)}`)
-    }
-    for (const view of JOINED_VIEWS) await connection.run(view)
     await connection.run('CHECKPOINT')
-    const database = new LiveDatabase(path, reopenRows, instance, connection)
+    const database = new LiveDatabase(path, options, instance, connection)
     await database.begin()
     return database
   }
@@ -79,35 +83,25 @@ export class LiveDatabase {
     this.sinceOpened += rows
   }
 
-  /** All that was appended is in the file; where nobody reads, the file is opened anew if it is time for that. */
+  /** All that was appended is in the file. */
   async commit(): Promise<void> {
     for (const loader of this.dirty) loader.flush()
     this.dirty.clear()
     await this.connection.run('COMMIT; BEGIN')
-    if (this.sinceOpened < this.reopenRows) return
-    // Readers who come one upon the other must not put it off for ever.
-    if (this.readers > 0) this.overdue ||= this.sinceOpened >= 2 * this.reopenRows
-    else {
-      this.overdue = false
-      this.reopening = this.reopen()
-      await this.reopening
-    }
+    if (this.sinceOpened >= (this.options.reopenRows ?? REOPEN_ROWS)) await this.reopen()
   }
 
-  /** Does something with a connection of its own, which is closed behind it. */
-  async read(work: (connection: DuckDBConnection) => Promise<void>): Promise<void> {
-    for (let waited = 0; this.overdue && waited < OVERDUE_MS; waited += LOOK_MS) await sleep(LOOK_MS)
-    this.readers++
+  /**
+   * Copies committed rows `from` (counted from 0, in the order they came) up to `to` of a table into a Parquet file. What fails here leaves
+   * the recording as it is.
+   */
+  async copyRows(table: LiveTableName, from: number, to: number, path: string): Promise<void> {
+    const connection = await this.instance.connect()
     try {
-      await this.reopening
-      const connection = await this.instance.connect()
-      try {
-        await work(connection)
-      } finally {
-        connection.closeSync()
-      }
+      const rows = `SELECT * FROM ${ident(liveName(table))} WHERE rowid >= ${from} AND rowid < ${to}`
+      await connection.run(`COPY (${rows}) TO ${literal(path)} (FORMAT parquet, USE_TMP_FILE false)`)
     } finally {
-      this.readers--
+      connection.closeSync()
     }
   }
 
@@ -129,8 +123,7 @@ export class LiveDatabase {
   }
 
   private async begin(): Promise<void> {
-    await this.connection.run('SET enable_external_access = false')
-    await this.connection.run('SET lock_configuration = true')
+    for (const setting of lockedTo('allowed_directories', [this.options.copiesIn])) await this.connection.run(setting)
     await this.connection.run('BEGIN')
   }
 }

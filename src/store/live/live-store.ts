@@ -4,15 +4,19 @@ import { LayerlineError } from '../../base/errors.ts'
 import { builtFile } from '../../base/worker-file.ts'
 import { LIVE_TABLES, type LiveTableName } from '../../trace/tables.ts'
 import { liveFile } from '../run-folder.ts'
+import { batchBytes } from './batch-bytes.ts'
 import { NativeTurn } from './native-turn.ts'
 import { type Columns, RowBuffer } from './row-buffer.ts'
-import type { FromStore, StoreThreadData, ToStore } from './store-messages.ts'
+import { type FromStore, nowMs, type StoreThreadData, type ToStore } from './store-messages.ts'
 
 /** Rows leave the client's thread at least this often. */
 const FLUSH_MS = 40
-/** Past this many rows on their way to the store, streamed events are dropped and counted: memory stays bounded. */
-const MAX_QUEUED_ROWS = 4_000_000
-const DROPPABLE: ReadonlySet<LiveTableName> = new Set(['chunks', 'counters', 'slices'])
+/**
+ * Rows that are written and not committed hold at most so much: past it those of the large tables are dropped and counted. Memory stays bounded, and
+ * so does what a kill can lose.
+ */
+export const MAX_UNCOMMITTED_BYTES = 64 * 2 ** 20
+const DROPPABLE: ReadonlySet<LiveTableName> = new Set(['chunks', 'counters', 'slices', 'texts'])
 const SPARE_BATCHES = 128
 
 type Writers = { [K in LiveTableName]: RowBuffer<(typeof LIVE_TABLES)[K]> }
@@ -22,6 +26,8 @@ export interface LiveTotals {
   readonly dropped: Partial<Record<LiveTableName, number>>
   readonly commits: number
   readonly longestCommitMs: number
+  /** The longest that a row waited for its commit, from when it was written. */
+  readonly longestUncommittedMs: number
 }
 
 /**
@@ -36,6 +42,8 @@ export class LiveStore {
   private readonly dropped: Partial<Record<LiveTableName, number>> = {}
   private timer: NodeJS.Timeout | undefined
   private queuedRows = 0
+  private uncommittedBytes = 0
+  private readonly firstMs: Partial<Record<LiveTableName, number>> = {}
   private nextCommit = 1
   private readonly waiting = new Map<number, () => void>()
   private failure: LayerlineError | null = null
@@ -47,14 +55,14 @@ export class LiveStore {
     this.failed = failed
     process.on('exit', turn.end)
     const writers: Record<string, RowBuffer<never>> = {}
-    const flushSoon = (): void => {
-      this.timer ??= setTimeout(() => this.flush(), FLUSH_MS)
-    }
     for (const name of Object.keys(LIVE_TABLES) as LiveTableName[]) {
       writers[name] = new RowBuffer(
         LIVE_TABLES[name] as never,
         (columns, rows) => this.ship(name, columns, rows),
-        flushSoon,
+        () => {
+          this.firstMs[name] = nowMs()
+          this.timer ??= setTimeout(() => this.flush(), FLUSH_MS)
+        },
       )
     }
     this.writers = writers as unknown as Writers
@@ -73,6 +81,7 @@ export class LiveStore {
     const data: StoreThreadData = {
       path: liveFile(options.folder, options.shard),
       folder: options.folder,
+      shard: options.shard,
       socket: options.socket,
       turn: turn.shared,
     }
@@ -123,15 +132,19 @@ export class LiveStore {
       dropped: this.dropped,
       commits: totals?.commits ?? 0,
       longestCommitMs: totals?.longestCommitMs ?? 0,
+      longestUncommittedMs: totals?.longestUncommittedMs ?? 0,
     }
   }
 
   private ship(table: LiveTableName, columns: Columns, rows: number): Columns | undefined {
-    if (this.failure !== null || (this.queuedRows > MAX_QUEUED_ROWS && DROPPABLE.has(table))) {
+    const bytes = batchBytes(columns, rows)
+    const full = this.uncommittedBytes + bytes > MAX_UNCOMMITTED_BYTES && DROPPABLE.has(table)
+    if (this.failure !== null || full) {
       this.dropped[table] = (this.dropped[table] ?? 0) + rows
       return columns
     }
     this.queuedRows += rows
+    this.uncommittedBytes += bytes
     // Texts are copied on their way in any case. Few rows have any, so the rest is copied too, and nothing comes back.
     const copies = Object.values(columns).some((column) => Array.isArray(column))
     const buffers: ArrayBuffer[] = []
@@ -141,7 +154,8 @@ export class LiveStore {
       sent[name] = own
       if (!Array.isArray(own)) buffers.push(own.buffer as ArrayBuffer)
     }
-    this.worker.postMessage({ type: 'rows', table, columns: sent, rows } satisfies ToStore, buffers)
+    const sinceMs = this.firstMs[table] ?? nowMs()
+    this.worker.postMessage({ type: 'rows', table, columns: sent, rows, bytes, sinceMs } satisfies ToStore, buffers)
     return copies ? columns : this.spare.get(table)?.pop()
   }
 
@@ -152,6 +166,8 @@ export class LiveStore {
       const spare = this.spare.get(message.table) ?? []
       if (spare.length < SPARE_BATCHES) spare.push(message.columns)
       this.spare.set(message.table, spare)
+    } else if (message.type === 'kept') {
+      this.uncommittedBytes -= message.bytes
     } else if (message.type === 'committed') {
       this.waiting.get(message.id)?.()
       this.waiting.delete(message.id)

@@ -15,6 +15,9 @@ export type Columns = Record<string, Float64Array | Uint32Array | Uint16Array | 
 /** The database's vector size: a batch of a table without strings is shipped at the first settle past it. */
 export const VECTOR_ROWS = 2048
 
+/** Texts of so many characters are shipped at the next settle, however few rows they are. */
+const SHIP_TEXT = 4 * 2 ** 20
+
 const ARRAYS = {
   f64: Float64Array,
   u32: Uint32Array,
@@ -45,6 +48,7 @@ export class RowBuffer<T extends TableDef> implements RowWriter<T> {
   readonly capacity: number
   private readonly shipAt: number
   private rows = 0
+  private textLength = 0
   private readonly names: readonly [name: string, spec: ColumnSpec][]
   private readonly ship: (columns: Columns, rows: number) => Columns | undefined
   private readonly onFirst: () => void
@@ -84,13 +88,14 @@ export class RowBuffer<T extends TableDef> implements RowWriter<T> {
         column[at] = (type === 'text' ? null : NULL_OF[type]) as number
       } else {
         column[at] = (typeof value === 'boolean' ? Number(value) : value) as number
+        if (typeof value === 'string') this.textLength += value.length
       }
     }
     this.settle()
   }
 
   settle(): void {
-    if (this.rows >= this.shipAt) this.flush()
+    if (this.rows >= this.shipAt || this.textLength >= SHIP_TEXT) this.flush()
   }
 
   /** Ships what is there, however little. */
@@ -98,6 +103,7 @@ export class RowBuffer<T extends TableDef> implements RowWriter<T> {
     if (this.rows === 0) return
     const rows = this.rows
     this.rows = 0
+    this.textLength = 0
     const fresh = this.ship(this.columns as unknown as Columns, rows)
     this.columns = (fresh ?? allocateColumns(this.table, this.capacity)) as unknown as ArraysOf<T>
   }

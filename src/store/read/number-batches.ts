@@ -1,5 +1,6 @@
 import { type DuckDBConnection, type DuckDBDataChunk, DuckDBTypeId } from '@duckdb/node-api'
 import duckdb from '@duckdb/node-bindings'
+import { type QueryLimits, withinTime } from './query-limits.ts'
 import type { NumberBatch } from './run-reader.ts'
 import { prepareSelect, sqlError } from './sql-lock.ts'
 
@@ -11,19 +12,20 @@ export async function* streamNumbers(
   connection: DuckDBConnection,
   sql: string,
   atOnce = false,
+  limits: QueryLimits | null = null,
 ): AsyncGenerator<NumberBatch> {
   const statement = await prepareSelect(connection, sql)
   try {
     if (atOnce) {
-      const result = await statement.run()
+      const result = await withinTime(connection, limits, () => statement.run())
       const wide = result.columnTypes().map(({ typeId }) => isWide(typeId, sql))
       for (let i = 0; i < result.chunkCount; i++) yield batchOf(result.getChunk(i), wide)
       return
     }
-    const result = await statement.stream()
+    const result = await withinTime(connection, limits, () => statement.stream())
     const wide = result.columnTypes().map(({ typeId }) => isWide(typeId, sql))
     for (;;) {
-      const chunk = await result.fetchChunk()
+      const chunk = await withinTime(connection, limits, () => result.fetchChunk())
       if (chunk === null || chunk.rowCount === 0) return
       yield batchOf(chunk, wide)
     }

@@ -1,24 +1,26 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { LayerlineError } from '../../base/errors.ts'
 import { isSameProcessAlive } from '../../base/process-identity.ts'
+import { scratchFolder } from '../../base/scratch-folder.ts'
 import type { RunJson } from '../../trace/run-json.ts'
 import { TABLES, type TableName } from '../../trace/tables.ts'
-import { emptyTable, ident, JOINED_VIEWS, literal } from '../live-schema.ts'
+import { emptyTable, ident, JOINED_VIEWS } from '../live-schema.ts'
 import { readRunJson } from '../run-folder.ts'
+import { lockedTo } from '../sql-files.ts'
+import { openLiveRun } from './live-run.ts'
 import { streamNumbers } from './number-batches.ts'
 import { partsSelect } from './part-columns.ts'
-import { openLiveRun } from './recorder-client.ts'
+import type { QueryLimits } from './query-limits.ts'
 import type { StreamingReader } from './run-reader.ts'
 import { collectRows, streamSelect } from './sql-rows.ts'
 
 /**
- * Opens a run for reading: a sealed one from its parts, one still being recorded through its recorder. One that a
- * crash left open says so.
+ * Opens a run for reading: a sealed one from its parts, one still being recorded from copies that its recorder makes; `limits` are
+ * for the queries of that. One that a crash left open says so.
  */
-export async function openRun(folderAsGiven: string): Promise<StreamingReader> {
+export async function openRun(folderAsGiven: string, limits: Partial<QueryLimits> = {}): Promise<StreamingReader> {
   const folder = resolve(folderAsGiven)
   const run = readRunJson(folder)
   if (run.state === 'sealed') return openSealed(folder, run)
@@ -28,12 +30,18 @@ export async function openRun(folderAsGiven: string): Promise<StreamingReader> {
       hint: `layerline recover ${folderAsGiven}`,
     })
   }
-  const socket = alive.find((shard) => shard.socket !== null && existsSync(shard.socket))?.socket
-  const pid = alive[0]?.pid
-  if (socket === null || socket === undefined) throw stillRecording(folder, pid)
-  const reader = await openLiveRun(folder, socket)
-  if (reader === null) throw stillRecording(folder, pid)
-  return reader
+  const sockets = alive.flatMap(({ socket }) => socket ?? [])
+  try {
+    const reader = await openLiveRun(folder, run, sockets, limits)
+    if (reader !== null) return reader
+  } catch (error) {
+    // It may have been sealed since its run.json was read.
+    if (!(error instanceof LayerlineError) || error.code !== 'unreachable/recorder') throw error
+    if (readRunJson(folder).state !== 'sealed') throw error
+  }
+  const now = readRunJson(folder)
+  if (now.state === 'sealed') return openSealed(folder, now)
+  throw stillRecording(folder, alive[0]?.pid)
 }
 
 function stillRecording(folder: string, pid: number | undefined): LayerlineError {
@@ -43,14 +51,22 @@ function stillRecording(folder: string, pid: number | undefined): LayerlineError
 }
 
 async function openSealed(folder: string, run: RunJson): Promise<StreamingReader> {
-  // Made by the database when a query spills, and removed by it.
-  const scratch = join(tmpdir(), `layerline-sql-${process.pid}`)
+  // What a query spills.
+  const scratch = scratchFolder('sql')
   const instance = await DuckDBInstance.create(':memory:', { memory_limit: '2GB', temp_directory: scratch })
   const connection = await instance.connect()
-  const parts = await sealedViews(connection, folder)
-  await connection.run(`SET allowed_paths = [${parts.map(literal).join(', ')}]`)
-  await connection.run('SET enable_external_access = false')
-  await connection.run('SET lock_configuration = true')
+  const close = () => {
+    connection.closeSync()
+    instance.closeSync()
+    rmSync(scratch, { recursive: true, force: true })
+  }
+  try {
+    const parts = await sealedViews(connection, folder)
+    for (const setting of lockedTo('allowed_paths', parts)) await connection.run(setting)
+  } catch (error) {
+    close()
+    throw error
+  }
   const stream = (sql: string) => streamSelect(connection, sql)
   return {
     folder,
@@ -58,11 +74,8 @@ async function openSealed(folder: string, run: RunJson): Promise<StreamingReader
     stream,
     query: async (sql) => collectRows(await stream(sql)),
     numbers: (sql, atOnce) => streamNumbers(connection, sql, atOnce),
-    async close() {
-      connection.closeSync()
-      instance.closeSync()
-      rmSync(scratch, { recursive: true, force: true })
-    },
+    refresh: async () => {},
+    close: async () => close(),
   }
 }
 

@@ -19,7 +19,7 @@ export interface NumberBatch {
 
 /**
  * A run that can be asked. Every table of the format is there as a view, empty where the run has none, codes as
- * their names; a live run answers through its recorder. Whole numbers beyond 2^53 come as strings.
+ * their names; of a live run, what was recorded when it was opened. Whole numbers beyond 2^53 come as strings.
  */
 export interface RunReader {
   readonly folder: string
@@ -37,4 +37,6 @@ export interface RunReader {
 /** A reader that can also stream: memory does not grow with the result. */
 export interface StreamingReader extends RunReader {
   stream(sql: string): Promise<RowStream>
+  /** Brings in what was recorded since; not while an answer is being read. Of a sealed run there is nothing to bring. */
+  refresh(): Promise<void>
 }

@@ -1,25 +1,36 @@
 import type { DuckDBConnection, DuckDBResult, DuckDBValue } from '@duckdb/node-api'
+import { overLimit, type QueryLimits, withinTime } from './query-limits.ts'
 import type { RowStream, SqlRow, SqlValue } from './run-reader.ts'
 import { prepareSelect, sqlError } from './sql-lock.ts'
 
 /** Runs one locked SELECT and streams it: memory does not grow with the result. */
-export async function streamSelect(connection: DuckDBConnection, sql: string): Promise<RowStream> {
+export async function streamSelect(
+  connection: DuckDBConnection,
+  sql: string,
+  limits: QueryLimits | null = null,
+): Promise<RowStream> {
   const statement = await prepareSelect(connection, sql)
   let result: DuckDBResult
   try {
-    result = await statement.stream()
+    result = await withinTime(connection, limits, () => statement.stream())
   } catch (error) {
     throw sqlError(error)
   }
-  return { columns: result.deduplicatedColumnNames(), batches: () => batchesOf(result) }
+  return { columns: result.deduplicatedColumnNames(), batches: () => batchesOf(connection, result, limits) }
 }
 
-async function* batchesOf(result: DuckDBResult): AsyncGenerator<SqlValue[][]> {
-  for (;;) {
+async function* batchesOf(
+  connection: DuckDBConnection,
+  result: DuckDBResult,
+  limits: QueryLimits | null,
+): AsyncGenerator<SqlValue[][]> {
+  for (let count = 0; ; ) {
     let rows: DuckDBValue[][]
     try {
-      const chunk = await result.fetchChunk()
+      const chunk = await withinTime(connection, limits, () => result.fetchChunk())
       if (chunk === null || chunk.rowCount === 0) return
+      count += chunk.rowCount
+      if (limits !== null && count > limits.rows) throw overLimit(`its answer has more than ${limits.rows} rows`)
       rows = chunk.getRows()
     } catch (error) {
       throw sqlError(error)

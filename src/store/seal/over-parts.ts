@@ -1,8 +1,14 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { TableName } from '../../trace/tables.ts'
-import { ident, literal } from '../live-schema.ts'
+import { ident } from '../live-schema.ts'
+import { readParquet } from '../sql-files.ts'
+
+/** Where sealing spills: on the run's disk, and for nobody else to read. What a killed seal leaves goes with the live files. */
+export function sealScratch(folder: string): string {
+  return mkdtempSync(join(folder, '.tmp-'))
+}
 
 /**
  * Asks over all sealed parts of some tables, as views of their names; what is spilled lies in the run's folder meanwhile.
@@ -15,13 +21,13 @@ export async function overParts<T>(
   work: (connection: DuckDBConnection) => Promise<T>,
 ): Promise<T | null> {
   if (!tables.every((table) => existsSync(join(folder, table)))) return null
-  const scratch = join(folder, '.tmp')
+  const scratch = sealScratch(folder)
   const instance = await DuckDBInstance.create(':memory:', { memory_limit: memoryLimit, temp_directory: scratch })
   const connection = await instance.connect()
   try {
     for (const table of tables) {
-      const parts = literal(join(folder, table, 'part-*.parquet'))
-      await connection.run(`CREATE VIEW ${ident(table)} AS SELECT * FROM read_parquet(${parts}, union_by_name = true)`)
+      const parts = readParquet([join(folder, table)], '/part-*.parquet')
+      await connection.run(`CREATE VIEW ${ident(table)} AS SELECT * FROM ${parts}`)
     }
     return await work(connection)
   } finally {

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { errorCode, errorText, LayerlineError } from '../../base/errors.ts'
 import { isSameProcessAlive, processStart } from '../../base/process-identity.ts'
 import type { RunJson } from '../../trace/run-json.ts'
+import { refuseLinks } from '../refuse-links.ts'
 import { readRunJson, writeRunJson } from '../run-folder.ts'
 import { type SealProgress, sealRun } from './seal.ts'
 
@@ -14,6 +15,7 @@ export async function recoverRun(
   const folder = resolve(folderAsGiven)
   const run = readRunJson(folder)
   if (run.state === 'sealed') return { run: await sealRun(folder), wasOpen: false }
+  refuseLinks(folder)
   const alive = run.shards.find(({ pid, pid_start }) => isSameProcessAlive(pid, pid_start))
   if (alive !== undefined && alive.pid !== process.pid) {
     throw new LayerlineError('input/still-recording', `${folder}: still recording, pid ${alive.pid}`, {

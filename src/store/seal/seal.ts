@@ -5,10 +5,12 @@ import { errorText, LayerlineError } from '../../base/errors.ts'
 import type { RunJson } from '../../trace/run-json.ts'
 import { LIVE_TABLES, type LiveTableName, TABLES, type TableName } from '../../trace/tables.ts'
 import { createLiveTable, decodedColumns, liveName } from '../live-schema.ts'
+import { refuseLinks } from '../refuse-links.ts'
 import { liveFile, readRunJson, writeRunJson } from '../run-folder.ts'
 import { writeInferredLinks } from './inferred-links.ts'
 import { allRequests, UNENDED } from './interrupted-requests.ts'
 import { countersMips, slicesMips } from './mips.ts'
+import { sealScratch } from './over-parts.ts'
 import { writeStepLinks } from './step-links.ts'
 import { sortKey, writeSelect } from './write-part.ts'
 
@@ -31,6 +33,7 @@ export async function sealRun(
   onProgress: (progress: SealProgress) => void = () => {},
 ): Promise<RunJson> {
   let run = readRunJson(folder)
+  refuseLinks(folder)
   if (run.state !== 'sealed') {
     const rows: Partial<Record<TableName, number>> = {}
     for (const shard of liveShards(folder)) {
@@ -68,8 +71,14 @@ async function sealShard(
   rows: Partial<Record<TableName, number>>,
   onProgress: (progress: SealProgress) => void,
 ): Promise<void> {
-  const scratch = join(folder, '.tmp')
-  const instance = await openLive(folder, shard, scratch)
+  const scratch = sealScratch(folder)
+  let instance: DuckDBInstance
+  try {
+    instance = await openLive(folder, shard, scratch)
+  } catch (error) {
+    rmSync(scratch, { recursive: true, force: true })
+    throw error
+  }
   const connection = await instance.connect()
   try {
     // A recorder killed as it began has made only some of them.
@@ -160,7 +169,7 @@ function withRows(run: RunJson, rows: Partial<Record<TableName, number>>): RunJs
 /** Everything of the live store; a part left half written is overwritten or goes with it. */
 function removeLive(folder: string): void {
   for (const name of readdirSync(folder)) {
-    if (/^live-\d+\.duckdb(\.wal)?$|^recorder-\d+\.sock$|\.tmp$/.test(name))
+    if (/^live-\d+\.duckdb(\.wal)?$|^recorder-\d+\.sock$|\.tmp$|^\.tmp|^\.live$/.test(name))
       rmSync(join(folder, name), { recursive: true, force: true })
   }
   for (const table of Object.keys(TABLES)) {

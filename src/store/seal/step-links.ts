@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { ident, literal } from '../live-schema.ts'
+import { ident } from '../live-schema.ts'
+import { readParquet } from '../sql-files.ts'
 import { overParts } from './over-parts.ts'
 import { PROFILE_LINKS } from './profile-links.ts'
 import { writeSelect } from './write-part.ts'
@@ -27,8 +28,8 @@ export async function writeStepLinks(folder: string, memoryLimit: string): Promi
       PART,
       `${LINKS} UNION ALL (${PROFILE_LINKS}) ORDER BY src_id, src_index, dst_id`,
     )
-    const part = literal(join(folder, 'links', PART))
-    const counted = await connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM read_parquet(${part})`)
+    const part = readParquet([join(folder, 'links', PART)])
+    const counted = await connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM ${part}`)
     return Number(counted.getRows()[0]?.[0] ?? 0)
   })
   return written ?? 0

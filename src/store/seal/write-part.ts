@@ -1,7 +1,8 @@
-import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { errorText, LayerlineError } from '../../base/errors.ts'
+import { createFresh } from '../../base/fresh-file.ts'
 import { FORMAT } from '../../trace/run-json.ts'
 import { TABLES, type TableName } from '../../trace/tables.ts'
 import { ident, literal } from '../live-schema.ts'
@@ -24,8 +25,10 @@ export async function writeSelect(
 ): Promise<void> {
   mkdirSync(join(folder, table), { recursive: true })
   const part = join(folder, table, name)
-  const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL ${level}, ROW_GROUP_SIZE ${ROW_GROUP}, KV_METADATA {layerline_format: '${FORMAT.major}.${FORMAT.minor}'}`
+  const options = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL ${level}, ROW_GROUP_SIZE ${ROW_GROUP}, USE_TMP_FILE false, KV_METADATA {layerline_format: '${FORMAT.major}.${FORMAT.minor}'}`
   try {
+    // Made here, so that the database follows no symbolic link of that name.
+    closeSync(createFresh(`${part}.tmp`))
     await connection.run(`COPY (${select}) TO ${literal(`${part}.tmp`)} (${options})`)
   } catch (error) {
     rmSync(`${part}.tmp`, { force: true })

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { errorText, LayerlineError } from '../../base/errors.ts'
-import { ident, literal } from '../../store/live-schema.ts'
+import { ident } from '../../store/live-schema.ts'
+import { readParquet } from '../../store/sql-files.ts'
 import {
   ALL_TIME,
   BATCH_ROWS,
@@ -57,10 +58,10 @@ export class CachedTrace implements RowSource {
   async count(condition: string): Promise<{ rows: number; firstUs: number; lastUs: number }> {
     const database = await openDatabase({})
     try {
-      const files = this.meta.parts.map(({ file }) => literal(join(this.folder, file)))
+      const files = this.meta.parts.map(({ file }) => join(this.folder, file))
       if (files.length === 0) return { rows: 0, firstUs: 0, lastUs: 0 }
       const result = await database.connection.runAndReadAll(
-        `SELECT count(*)::DOUBLE, min(t_us), max(t_us) FROM read_parquet([${files.join(', ')}]) WHERE ${condition}`,
+        `SELECT count(*)::DOUBLE, min(t_us), max(t_us) FROM ${readParquet(files)} WHERE ${condition}`,
       )
       const [rows, first, last] = result.getRows()[0] ?? []
       return { rows: Number(rows ?? 0), firstUs: Number(first ?? 0), lastUs: Number(last ?? 0) }
@@ -78,7 +79,7 @@ export class CachedTrace implements RowSource {
     const batch = new RowBatch(this.shape)
     try {
       const result = await connection.stream(
-        `SELECT ${names.map(ident).join(', ')} FROM read_parquet(${literal(path)}) WHERE ${windowSql(window)}`,
+        `SELECT ${names.map(ident).join(', ')} FROM ${readParquet([path])} WHERE ${windowSql(window)}`,
       )
       for (;;) {
         const chunk = await result.fetchChunk()
@@ -113,7 +114,7 @@ export class CachedTrace implements RowSource {
 async function openDatabase(
   config: Record<string, string>,
 ): Promise<{ connection: DuckDBConnection; close: () => void }> {
-  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '256MB', ...config })
+  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '256MB', temp_directory: '', ...config })
   const connection = await instance.connect()
   return {
     connection,

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { errorText, LayerlineError } from '../../base/errors.ts'
 import { literal } from '../../store/live-schema.ts'
+import { readParquet } from '../../store/sql-files.ts'
 import { TraceFacts } from '../arrivals/trace-facts.ts'
 import type { RowCounts, RowShape, RowSource } from '../trace-rows/row-batch.ts'
 import { CACHE_VERSION, type CacheMeta, readCacheMeta } from './cache-meta.ts'
@@ -63,7 +64,6 @@ export async function ingest(
 async function sortParts(folder: string, facts: TraceFacts): Promise<CacheMeta['parts'][number]> {
   const file = 'sorted.parquet'
   // Beside the folder's parts, so that what a crash leaves goes with them.
-  const unsorted = join(folder, 'part-*.parquet')
   const instance = await DuckDBInstance.create(':memory:', {
     memory_limit: '160MB',
     temp_directory: join(folder, 'sorting'),
@@ -71,7 +71,7 @@ async function sortParts(folder: string, facts: TraceFacts): Promise<CacheMeta['
   })
   const connection = await instance.connect()
   try {
-    const rows = `SELECT * FROM read_parquet(${literal(unsorted)}) ORDER BY t_us, line`
+    const rows = `SELECT * FROM ${readParquet([folder], '/part-*.parquet')} ORDER BY t_us, line`
     await connection.run(`COPY (${rows}) TO ${literal(join(folder, file))} (${PARQUET_OPTIONS})`)
   } catch (error) {
     throw fullDisk(error, folder)

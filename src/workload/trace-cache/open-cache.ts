@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { errorText, LayerlineError } from '../../base/errors.ts'
 import { isSameProcessAlive, processStart } from '../../base/process-identity.ts'
+import { scratchFolder } from '../../base/scratch-folder.ts'
 import { makeFolder } from '../../store/run-folder.ts'
 import type { RowShape, RowSource } from '../trace-rows/row-batch.ts'
 import { readCacheMeta } from './cache-meta.ts'
@@ -73,7 +73,7 @@ export async function sortedCopy(
   }
   try {
     // Last, and without a turn of the loop between: no signal finds it with nobody to remove it.
-    folder = mkdtempSync(join(tmpdir(), 'layerline-trace-'))
+    folder = scratchFolder('trace')
     const meta = await ingest(source, path, shape, folder, options)
     return { trace: new CachedTrace(folder, meta, shape), close }
   } catch (error) {

@@ -1,9 +1,9 @@
-import { createWriteStream, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { createWriteStream, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { errorText, LayerlineError } from '../../../base/errors.ts'
+import { scratchFolder } from '../../../base/scratch-folder.ts'
 import { quoted } from '../../gpu/ssh/remote-script.ts'
 import { runOverSsh, type SshFolder } from '../../gpu/ssh/ssh-folder.ts'
 
@@ -70,7 +70,7 @@ export function remoteProfileFolder({ target, path }: SshFolder): ProfileFolder 
     name: `ssh://${target.host}${path}`,
     list,
     async fetch(before) {
-      const folder = mkdtempSync(join(tmpdir(), 'layerline-profile-'))
+      const folder = scratchFolder('profile')
       const discard = () => rmSync(folder, { recursive: true, force: true })
       try {
         const files = []
