@@ -9,8 +9,9 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // They end what hangs; on a machine with much else to do everything takes longer.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     setupFiles: ['./test/support/no-leftovers.ts'],
     reporters: ['minimal', './test/support/summary-reporter.ts'],
     projects: [

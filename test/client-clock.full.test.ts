@@ -1,12 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { startPacedServer } from './paced-server/start.ts'
 import { useBpftrace } from './support/bpftrace.ts'
 import { layerline, sqlRows } from './support/cli.ts'
 import { tempFolder } from './support/temp-folder.ts'
-
-vi.setConfig({ testTimeout: 180_000 })
 
 const REQUESTS = 6
 const TOKENS = 30

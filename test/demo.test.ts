@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Report } from '../src/analysis/report.ts'
 import { processStart } from '../src/base/process-identity.ts'
 import type { RunJson } from '../src/trace/run-json.ts'
@@ -8,16 +8,14 @@ import { layerline, sqlRows, startLayerline } from './support/cli.ts'
 import { useOwnCache } from './support/own-cache.ts'
 import { tempFolder } from './support/temp-folder.ts'
 
-vi.setConfig({ testTimeout: 120_000 })
-
 const cache = useOwnCache()
 const env = { LAYERLINE_CACHE: cache.folder }
 
 const runOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'run', 'run.json'), 'utf8')) as RunJson
 
-test('demo talks, shows what happened, and leaves nothing behind', { timeout: 240_000 }, async () => {
+test('demo talks, shows what happened, and leaves nothing behind', async () => {
   const folder = tempFolder()
-  const { code, stdout, stderr } = await layerline(folder, ['demo', '--turns', '2'], { env, timeoutMs: 200_000 })
+  const { code, stdout, stderr } = await layerline(folder, ['demo', '--turns', '2'], { env })
   expect(code, stderr).toBe(0)
   expect(cache.processes()).toEqual([])
   const [name = ''] = readdirSync(join(folder, 'runs'))
@@ -53,10 +51,10 @@ test('demo talks, shows what happened, and leaves nothing behind', { timeout: 24
   expect(stdout.slice(stdout.indexOf('next:')).match(/^ {2}\S*layerline /gm)).toHaveLength(3)
 })
 
-test('demo --json prints the report alone', { timeout: 240_000 }, async () => {
+test('demo --json prints the report alone', async () => {
   const folder = tempFolder()
   const args = ['demo', '--turns', '1', '--json', '--out', 'run']
-  const { code, stdout, stderr } = await layerline(folder, args, { env, timeoutMs: 200_000 })
+  const { code, stdout, stderr } = await layerline(folder, args, { env })
   expect(code, stderr).toBe(0)
   const report = JSON.parse(stdout) as Report
   expect(report.offered).toMatchObject({ requests: 1, ok: 1 })
@@ -72,9 +70,9 @@ test('demo --json prints the report alone', { timeout: 240_000 }, async () => {
   expect(cache.processes()).toEqual([])
 })
 
-test('Ctrl-C in the middle seals what was said', { timeout: 240_000 }, async () => {
+test('Ctrl-C in the middle seals what was said', async () => {
   const folder = tempFolder()
-  const cli = startLayerline(folder, ['demo', '--turns', '6', '--out', 'run'], { env, timeoutMs: 200_000 })
+  const cli = startLayerline(folder, ['demo', '--turns', '6', '--out', 'run'], { env })
   // The question, and the first words of its answer.
   await cli.prints('stdout', /^> .*\n\w+/m)
   process.kill(cli.pid, 'SIGINT')

@@ -1,9 +1,7 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { layerline } from './support/cli.ts'
 import { useOwnCache } from './support/own-cache.ts'
 import { tempFolder } from './support/temp-folder.ts'
-
-vi.setConfig({ testTimeout: 120_000 })
 
 const cache = useOwnCache()
 

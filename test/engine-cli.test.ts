@@ -3,13 +3,11 @@ import { writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import type { EngineStatus } from '../src/engines/care/engine.ts'
 import { layerline } from './support/cli.ts'
 import { useOwnCache } from './support/own-cache.ts'
 import { tempFolder } from './support/temp-folder.ts'
-
-vi.setConfig({ testTimeout: 120_000 })
 
 const cache = useOwnCache()
 const engine = (...args: string[]) =>
@@ -23,7 +21,7 @@ async function listed(): Promise<EngineStatus> {
   return status
 }
 
-test('an engine that was started runs on, is listed, and ends when told to', { timeout: 240_000 }, async () => {
+test('an engine that was started runs on, is listed, and ends when told to', async () => {
   expect(await listed()).toMatchObject({ name: 'llamacpp', installed: true, model: { installed: true }, running: [] })
   expect((await engine('list')).stdout).toContain('not running')
 

@@ -1,12 +1,10 @@
 import { statSync } from 'node:fs'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { ColdStart } from '../src/analysis/os/cold-start.ts'
 import { useBpftrace } from './support/bpftrace.ts'
 import { layerline, sqlRows } from './support/cli.ts'
 import { useOwnCache } from './support/own-cache.ts'
 import { tempFolder } from './support/temp-folder.ts'
-
-vi.setConfig({ testTimeout: 240_000 })
 
 describe('engine start --os, with the real bpftrace', () => {
   useBpftrace()
@@ -16,7 +14,7 @@ describe('engine start --os, with the real bpftrace', () => {
     const folder = tempFolder()
     const env = { LAYERLINE_CACHE: cache.folder }
     const args = ['engine', 'start', '--port', '0', '--context-tokens', '256', '--os', 'auto', '--out', 'run', '--json']
-    const start = await layerline(folder, args, { env, timeoutMs: 200_000 })
+    const start = await layerline(folder, args, { env })
     expect(start.code, start.stderr).toBe(0)
     const facts = JSON.parse(start.stdout) as {
       pid: number

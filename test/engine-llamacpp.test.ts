@@ -10,12 +10,14 @@ import type { Engine } from '../src/engines/care/engine.ts'
 import { stopEngine } from '../src/engines/care/process/running-engines.ts'
 import { listEngines } from '../src/engines/engines.ts'
 import { startLlamacpp } from '../src/engines/llamacpp/control.ts'
+import { needsSmallEngine } from './support/small-engine.ts'
 
 const MINUTES = 60_000
 
+const small = needsSmallEngine()
 let engine: Engine
 beforeAll(async () => {
-  engine = await startLlamacpp({ sequences: 2, contextTokens: 512 })
+  if (small.there()) engine = await startLlamacpp({ sequences: 2, contextTokens: 512 })
 }, 10 * MINUTES)
 afterAll(() => engine?.stop())
 

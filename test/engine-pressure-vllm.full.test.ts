@@ -48,26 +48,22 @@ it(
       'completions',
     ]
     const layers = ['--profile', '--profile-window', '0+60', '--otlp-listen', String(OTLP_PORT)]
-    const { code, stderr } = await layerline(
-      folder,
-      [
-        'trace',
-        '--prompts',
-        'prompts.csv',
-        '--url',
-        engine.url,
-        '--concurrency',
-        String(REQUESTS),
-        ...sampling,
-        ...layers,
-        '--gpu',
-        'none',
-        '--out',
-        'run',
-        '--json',
-      ],
-      { timeoutMs: 4 * MINUTES },
-    )
+    const { code, stderr } = await layerline(folder, [
+      'trace',
+      '--prompts',
+      'prompts.csv',
+      '--url',
+      engine.url,
+      '--concurrency',
+      String(REQUESTS),
+      ...sampling,
+      ...layers,
+      '--gpu',
+      'none',
+      '--out',
+      'run',
+      '--json',
+    ])
     expect([code, stderr]).toEqual([0, expect.not.stringMatching(/not read|refused|no spans/)])
     const after = await vllmCounters(engine.url)
     const growth = (name: string) => (after[name] ?? Number.NaN) - (before[name] ?? Number.NaN)

@@ -84,7 +84,7 @@ describe("HTA's figures", () => {
   needs(whyNot)
   beforeAll(async () => {
     if (whyNot === undefined) await pythonWithHta()
-  }, 300_000)
+  })
 
   test.each<[string, Omit<TrainingPlan, 'rank'>]>([
     ['several steps, two ranks, with waits', { seed: 1, ranks: 2, steps: 3, launchesPerStep: 60, sync: true }],

@@ -334,7 +334,7 @@ describe('any result', () => {
     fails: fc.boolean(),
   })
 
-  test('of vllm bench serve survives an import and an export', { timeout: 120_000 }, async () => {
+  test('of vllm bench serve survives an import and an export', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(answer, { minLength: 1, maxLength: 8 }), async (answers) => {
         const sorted = answers.toSorted((a, b) => a.start - b.start)
@@ -377,7 +377,6 @@ describe('any result', () => {
 
   test.each([VLLM, AIPERF, GUIDELLM])(
     'damaged anywhere is a run or a named error, never half a run: %s',
-    { timeout: 120_000 },
     async (path) => {
       const text = readFileSync(path, 'utf8')
       const place = fc.nat({ max: text.length - 1 })

@@ -6,7 +6,7 @@ import type { Results } from './injection/results.ts'
 import { CHECKOUT, cleanEnv } from './support/cli.ts'
 
 /** The short form of `npm run injection`: what needs no rights, a few injections each. The figures are in docs/late-tokens.md. */
-it('late tokens of a stopped engine and of a held-up network are told apart', { timeout: 300_000 }, async () => {
+it('late tokens of a stopped engine and of a held-up network are told apart', async () => {
   const child = spawn(
     process.execPath,
     [join(CHECKOUT, 'scripts/injection.mjs'), '--harms', 'sigstop,network', '--seconds', '20', '--skip-calm', '--json'],

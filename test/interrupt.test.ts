@@ -1,14 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Report } from '../src/analysis/report.ts'
 import type { RunJson } from '../src/trace/run-json.ts'
 import type { PartialBehaviour } from './paced-server/behaviour.ts'
 import { type RunningPacedServer, startPacedServer } from './paced-server/start.ts'
 import { layerline, type RunningCli, sqlRows, startLayerline, until } from './support/cli.ts'
 import { tempFolder } from './support/temp-folder.ts'
-
-vi.setConfig({ testTimeout: 120_000 })
 
 let server: RunningPacedServer
 beforeAll(async () => {

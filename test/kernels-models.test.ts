@@ -7,6 +7,10 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { layerline, until } from './support/cli.ts'
 import { kernelBatch, outcomes } from './support/kernel-batch.ts'
+import { missingProgram, needs } from './support/needs.ts'
+
+// The workers' stand-in is a Python program.
+needs(missingProgram('python3'))
 
 /** A hub on this machine that counts what it is asked; `hold` delays a model's files. */
 async function startHub(hold: (model: string) => Promise<void> = async () => {}) {

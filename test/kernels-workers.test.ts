@@ -4,6 +4,10 @@ import { expect, test } from 'vitest'
 import type { Inventory } from '../src/session/kernels/inventory/inventory.ts'
 import { sqlRows } from './support/cli.ts'
 import { isGone, kernelBatch, outcomes } from './support/kernel-batch.ts'
+import { missingProgram, needs } from './support/needs.ts'
+
+// The workers' stand-in is a Python program.
+needs(missingProgram('python3'))
 
 const ENDS = {
   segv: ['crash', 'ended by SIGSEGV'],

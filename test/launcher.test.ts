@@ -1,11 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { CHECKOUT, LAYERLINE, layerline } from './support/cli.ts'
 import { tempFolder } from './support/temp-folder.ts'
-
-vi.setConfig({ testTimeout: 120_000 })
 
 test('through links, of the file and of its folder, from anywhere', async () => {
   const folder = tempFolder()
@@ -39,9 +37,7 @@ test("options that are Node's too are ours", async () => {
   }
 })
 
-test('first use installs and builds, twice at once too; later ones do nothing', {
-  timeout: 300_000,
-}, async (context) => {
+test('first use installs and builds, twice at once too; later ones do nothing', async (context) => {
   const copy = join(tempFolder(), 'checkout')
   try {
     const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], {
@@ -56,7 +52,6 @@ test('first use installs and builds, twice at once too; later ones do nothing', 
   const start = () =>
     layerline(copy, ['--help'], {
       bin: join(copy, 'bin/layerline'),
-      timeoutMs: 240_000,
       env: { npm_config_prefer_offline: 'true' },
     })
   const both = await Promise.all([start(), start()])

@@ -12,11 +12,19 @@ const engine = useRealEngine()
 async function loaded(args: readonly string[], requests: number, users: number) {
   const before = await engine.tokens()
   const folder = tempFolder()
-  const { code, stdout } = await layerline(
-    folder,
-    ['load', ...args, '--url', engine.url, '--out', 'run', '--json', '--gpu', 'none', '--log-every', '60'],
-    { timeoutMs: 200_000 },
-  )
+  const { code, stdout } = await layerline(folder, [
+    'load',
+    ...args,
+    '--url',
+    engine.url,
+    '--out',
+    'run',
+    '--json',
+    '--gpu',
+    'none',
+    '--log-every',
+    '60',
+  ])
   expect(code).toBe(0)
   const report = JSON.parse(stdout) as Report
   expect(report.offered).toMatchObject({ requests, ok: requests })
@@ -34,9 +42,9 @@ async function loaded(args: readonly string[], requests: number, users: number) 
 
 test('load asks the server for model and limits, and has lengths of its own', async () => {
   await loaded(['--requests', '4', '--concurrency', '2'], 4, 2)
-}, 240_000)
+})
 
 test('fifty short requests by five users: every token that the engine counted', async () => {
   const short = ['--input-tokens', 'uniform:8,32', '--output-tokens', 'uniform:2,8']
   await loaded(['--requests', '50', '--concurrency', '5', ...short], 50, 5)
-}, 240_000)
+})

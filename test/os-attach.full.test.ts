@@ -2,13 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { pythonPath, useBpftrace } from './support/bpftrace.ts'
 import { LAYERLINE, type RunningCli, sqlRows, startLayerline } from './support/cli.ts'
+import { missingProgram } from './support/needs.ts'
 import { tempFolder } from './support/temp-folder.ts'
 import { startTmux } from './support/tmux.ts'
-
-vi.setConfig({ testTimeout: 120_000 })
 
 /** Takes a name, and opens a file as often as each line of its input says, and spins for 200 ms. */
 const OPENER = `
@@ -157,7 +156,9 @@ describe('os attach, with the real bpftrace', () => {
     expect(stderr).toMatch(new RegExp(`openat_calls +target +${target.pid} +10$`, 'm'))
   })
 
-  it('--live: in place on a terminal', async () => {
+  it('--live: in place on a terminal', async (context) => {
+    const missing = missingProgram('tmux')
+    if (missing !== null) context.skip(missing)
     const target = await opener('target')
     const terminal = await startTmux({ columns: 110, rows: 40 })
     await terminal.shows(/ready>\s*$/)
@@ -179,11 +180,4 @@ describe('os attach, with the real bpftrace', () => {
     await target.end()
     await terminal.shows(/run: /)
   })
-})
-
-it('os attach: takes one target', async () => {
-  const run = startLayerline(tempFolder(), ['os', 'attach', '--pid', String(process.pid), '--system'])
-  const { code, stderr } = await run.ended
-  expect(code).toBe(2)
-  expect(stderr).toContain('expected one of --pid, --cgroup, --comm and --system')
 })

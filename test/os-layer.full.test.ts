@@ -1,14 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { prepareOs } from '../src/sources/os/os-source.ts'
 import { pythonPath, useBpftrace } from './support/bpftrace.ts'
 import { startLayerline, until } from './support/cli.ts'
 import { memoryContext } from './support/memory-context.ts'
 import { tempFolder } from './support/temp-folder.ts'
-
-vi.setConfig({ testTimeout: 120_000 })
 
 /** Opens /etc/hosts as often as each line of its input says, and answers. */
 const OPENER = `

@@ -2,15 +2,13 @@ import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { ColdStart } from '../src/analysis/os/cold-start.ts'
 import { ENGINES } from '../src/engines/engines.ts'
 import { useBpftrace } from './support/bpftrace.ts'
 import { layerline, sqlRows } from './support/cli.ts'
 import { pythonWith } from './support/python-packages.ts'
 import { tempFolder } from './support/temp-folder.ts'
-
-vi.setConfig({ testTimeout: 300_000 })
 
 const FORWARDS = 9
 const MAKE_WEIGHTS = `
@@ -56,7 +54,7 @@ describe('functions of libraries, with the real bpftrace', () => {
     // Once unwatched: then PyTorch's own files are in memory, too, and storage has nothing to give.
     await promisify(execFile)(python, [script, weights])
     const args = ['os', 'run', '--json', '--out', 'run', '--', python, script, weights]
-    const run = await layerline(folder, args, { timeoutMs: 200_000 })
+    const run = await layerline(folder, args)
     expect(run.code, run.stderr).toBe(0)
     const { os } = JSON.parse(run.stdout) as Told
     expect(os.forwards).toBe(1 + FORWARDS)

@@ -2,14 +2,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type RunningPacedServer, startPacedServer } from './paced-server/start.ts'
 import { pythonPath, useBpftrace } from './support/bpftrace.ts'
 import { startLayerline, until } from './support/cli.ts'
+import { missingProgram, needs } from './support/needs.ts'
 import { checkMetrics } from './support/promtool.ts'
 import { tempFolder } from './support/temp-folder.ts'
-
-vi.setConfig({ testTimeout: 120_000 })
 
 let server: RunningPacedServer
 beforeAll(async () => {
@@ -34,6 +33,7 @@ sys.stdin.readline()
 
 describe('the page of metrics of a run with --os, with the real bpftrace', () => {
   useBpftrace()
+  needs(missingProgram('promtool'))
 
   it.each(['trace', 'load'])(
     "%s: has the kernel's counts beside the run's, under the first tracer's names and ours",

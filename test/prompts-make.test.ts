@@ -4,19 +4,15 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { startLlamacpp } from '../src/engines/llamacpp/control.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { loadPrompts, type PromptRow } from '../src/workload/prompts.ts'
+import { useRealEngine } from './support/real-engine.ts'
 import { tempFolder } from './support/temp-folder.ts'
 
 const QUESTION = ' Summarize in 1 word.'
 const KEY = 'a-key-that-nobody-may-see'
 
-let engine: Awaited<ReturnType<typeof startLlamacpp>>
-beforeAll(async () => {
-  engine = await startLlamacpp({ sequences: 2, contextTokens: 2048 })
-}, 600_000)
-afterAll(() => engine?.stop())
+const engine = useRealEngine({ sequences: 2, contextTokens: 2048 })
 
 /** Without the keys of whoever runs the tests. */
 function environment(more: Record<string, string> = {}): NodeJS.ProcessEnv {

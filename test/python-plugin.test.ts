@@ -1,15 +1,21 @@
 import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { CHECKOUT } from './support/cli.ts'
+import { missingProgram, needs } from './support/needs.ts'
 
-const folder = fileURLToPath(new URL('../python/layerline_vllm', import.meta.url))
+needs(missingProgram('python3'))
 
-it('the step log of vLLM passes its own tests', async () => {
+it.each([
+  ['the step log of vLLM', 'layerline_vllm'],
+  ['the program whose behaviour the os layer is held against', 'layerline_os'],
+])('%s passes its own tests', async (_, name) => {
+  const cwd = join(CHECKOUT, 'python', name)
   const { stderr } = await promisify(execFile)('python3', ['-B', '-m', 'unittest', 'discover', '-s', 'tests'], {
-    cwd: folder,
-    env: { ...process.env, PYTHONPATH: folder },
+    cwd,
+    env: { ...process.env, PYTHONPATH: cwd },
   })
-  expect(stderr).toMatch(/^Ran [1-9]\d* tests/m)
+  expect(stderr).toMatch(/^Ran [1-9]\d* test/m)
   expect(stderr).toMatch(/^OK$/m)
 })

@@ -34,7 +34,7 @@ async function replay(trace: string, ...more: string[]) {
     'run',
     '--quiet',
   ]
-  const { code, stderr } = await layerline(folder, [...args, ...more], { timeoutMs: 4 * MINUTES })
+  const { code, stderr } = await layerline(folder, [...args, ...more])
   expect({ code, stderr }).toMatchObject({ code: 0 })
   const after = await vllmCounters(vllm.engine.url)
   const growth = (name: string) => (after[name] ?? Number.NaN) - (before[name] ?? Number.NaN)

@@ -43,7 +43,6 @@ describe('layerline study sampling', () => {
       const out = join(folder, 'study')
       const args = ['study', 'sampling', ...work(folder), '--periods', '1000,20', '--repeat', '2', '--gpu', 'local']
       const { code, stdout, stderr } = await layerline(folder, [...args, '--out', out, '--json'], {
-        timeoutMs: 4 * MS,
         env: { PATH: sessionPath(FAKE), FAKE_SMI_PERIOD_S: String(POWER_PERIOD_S), ...MOMENT_POWER },
       })
       expect({ code, stderr }).toMatchObject({ code: 0 })
@@ -109,7 +108,7 @@ describe('layerline study sampling', () => {
       const folder = tempFolder()
       const out = join(folder, 'study')
       const args = ['study', 'sampling', ...work(folder), '--periods', '200,50', '--repeat', '9', '--gpu', 'none']
-      const running = startLayerline(folder, [...args, '--out', out], { timeoutMs: 2 * MS })
+      const running = startLayerline(folder, [...args, '--out', out])
       await running.prints('stderr', /^2\/19 block 1, .*3 of 3 requests answered/m)
       running.child.kill('SIGINT')
       const { code, stdout } = await running.ended

@@ -1,11 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { CHECKOUT, cleanEnv } from './support/cli.ts'
 import { tempFolder } from './support/temp-folder.ts'
-
-vi.setConfig({ testTimeout: 120_000 })
 
 /** Runs one of the tests that break a rule of the suite. */
 function runBroken(name: string, env: Record<string, string> = {}) {

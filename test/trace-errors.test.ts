@@ -5,7 +5,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Report } from '../src/analysis/report.ts'
 import { processStart } from '../src/base/process-identity.ts'
 import type { RunJson } from '../src/trace/run-json.ts'
@@ -13,8 +13,6 @@ import type { PartialBehaviour } from './paced-server/behaviour.ts'
 import { type RunningPacedServer, startPacedServer } from './paced-server/start.ts'
 import { type CliOptions, type CliResult, cleanEnv, LAYERLINE, layerline, sqlRows } from './support/cli.ts'
 import { tempFolder } from './support/temp-folder.ts'
-
-vi.setConfig({ testTimeout: 120_000 })
 
 const KEY = 'sk-test-5f0c1a'
 let server: RunningPacedServer

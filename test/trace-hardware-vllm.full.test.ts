@@ -43,11 +43,19 @@ describe('a trace of vLLM with a GPU host beside it', () => {
       const load = ['--prompts', prompts, '--sizes', '64,128,256,512', '--max-tokens', '128', '--url', engine.url]
       const gpu = ['--gpu', `ssh://${host.user}@127.0.0.1:${host.port}`, '--ssh-config', host.configPath]
       const metrics = ['--engine-metrics', new URL('/metrics', engine.url).href]
-      const traced = await layerline(
-        folder,
-        ['trace', ...load, ...gpu, ...metrics, '--sample-ms', '100', '--seed', '3', '--out', out, '--quiet'],
-        { timeoutMs: 4 * MINUTES },
-      )
+      const traced = await layerline(folder, [
+        'trace',
+        ...load,
+        ...gpu,
+        ...metrics,
+        '--sample-ms',
+        '100',
+        '--seed',
+        '3',
+        '--out',
+        out,
+        '--quiet',
+      ])
       expect({ code: traced.code, stderr: traced.stderr }).toEqual({ code: 0, stderr: '' })
       const after = await vllmCounters(engine.url)
       const growth = (name: string): number => (after[name] ?? Number.NaN) - (before[name] ?? Number.NaN)

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Report } from '../src/analysis/report.ts'
 import { openRun } from '../src/store/read/open-run.ts'
 import type { SqlRow } from '../src/store/read/run-reader.ts'
@@ -9,8 +9,6 @@ import { type RunningPacedServer, startPacedServer } from './paced-server/start.
 import { layerline, startLayerline, until } from './support/cli.ts'
 import { sessionPath } from './support/sshd.ts'
 import { tempFolder } from './support/temp-folder.ts'
-
-vi.setConfig({ testTimeout: 240_000 })
 
 const FAKE_SMI = { PATH: sessionPath(join(import.meta.dirname, 'fake-nvidia-smi')) }
 const PREFILL = 'id,size,prompt\np8,8,say a\np16,16,say b\n'

@@ -1,15 +1,13 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Report } from '../src/analysis/report.ts'
 import type { RunJson } from '../src/trace/run-json.ts'
 import { layerline, sqlRows } from './support/cli.ts'
 import { useRealEngine } from './support/real-engine.ts'
 import { sharedData } from './support/shared-cases.ts'
 import { tempFolder } from './support/temp-folder.ts'
-
-vi.setConfig({ testTimeout: 120_000 })
 
 const engine = useRealEngine({ sequences: 3, contextTokens: 1024 })
 
@@ -98,14 +96,12 @@ describe('trace', () => {
     expect(first).toEqual({ prompt_id: 'sea', size: 16, attrs: null })
   })
 
-  test('over the shared decode prompts', { timeout: 180_000 }, async (context) => {
+  test('over the shared decode prompts', async (context) => {
     const prompts = sharedData(context, 'prompts/for_tracing_decode.csv')
     const folder = tempFolder()
     const before = await engine.tokens()
     const given = ['--prompts', prompts, '--url', engine.url, '--sizes', '64,128,256,512', '--max-tokens', '128']
-    const { code, stdout, stderr } = await layerline(folder, ['trace', ...given, '--out', 'run'], {
-      timeoutMs: 170_000,
-    })
+    const { code, stdout, stderr } = await layerline(folder, ['trace', ...given, '--out', 'run'])
     expect(code, stderr).toBe(0)
     const after = await engine.tokens()
     const grown = { input: after.input - before.input, output: after.output - before.output }
@@ -178,7 +174,7 @@ describe('trace', () => {
     expect({ stdout, stderr }).toEqual({ stdout: `${join(folder, 'run')}\n`, stderr: '' })
   })
 
-  test('--texts keeps prompts and outputs; the same seed says the same', { timeout: 180_000 }, async () => {
+  test('--texts keeps prompts and outputs; the same seed says the same', async () => {
     const said: unknown[] = []
     for (const seed of ['5', '5', '6']) {
       const folder = tempFolder()
@@ -221,9 +217,7 @@ describe('trace', () => {
     expect(row).toEqual({ n: 3, firsts: 0, headers: 3, ordered: true, texts: 3 })
   })
 
-  test('texts and token ids of the same prompts are one thing; so are a base and a full endpoint', {
-    timeout: 180_000,
-  }, async () => {
+  test('texts and token ids of the same prompts are one thing; so are a base and a full endpoint', async () => {
     const prompts = ['The sea is', 'A clock measures']
     const ids = await Promise.all(prompts.map((prompt) => engine.tokenize(prompt)))
     const asText = prompts.map((prompt) => JSON.stringify({ prompt })).join('\n')

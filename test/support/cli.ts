@@ -65,7 +65,7 @@ export function startLayerline(cwd: string, args: readonly string[], options: Cl
 function spawnCli(
   cwd: string,
   args: readonly string[],
-  { env, bin = LAYERLINE, timeoutMs = 100_000 }: CliOptions,
+  { env, bin = LAYERLINE, timeoutMs = 400_000 }: CliOptions,
 ): RunningCli {
   const child = spawn(bin, [...args], { cwd, env: cleanEnv(env), stdio: ['ignore', 'pipe', 'pipe'] })
   const text = { stdout: '', stderr: '' }

@@ -75,7 +75,7 @@ export function memoryContext() {
 }
 
 /** Waits until something holds; false where it does not in time. */
-export async function until(holds: () => boolean, ms = 15_000): Promise<boolean> {
+export async function until(holds: () => boolean, ms = 300_000): Promise<boolean> {
   const end = performance.now() + ms
   while (!holds()) {
     if (performance.now() > end) return false

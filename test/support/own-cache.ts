@@ -1,10 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import { cacheFolder } from '../../src/engines/care/install/cache.ts'
 import { stopEngine } from '../../src/engines/care/process/running-engines.ts'
-import { installLlamacpp } from '../../src/engines/llamacpp/install/install.ts'
+import { processesWith } from './processes.ts'
+import { needsSmallEngine } from './small-engine.ts'
 
 export interface OwnCache {
   /** For LAYERLINE_CACHE. */
@@ -19,26 +20,17 @@ export interface OwnCache {
  */
 export function useOwnCache(): OwnCache {
   const folder = mkdtempSync(join(tmpdir(), 'layerline-cache-'))
-  beforeAll(async () => {
-    await installLlamacpp({})
+  const small = needsSmallEngine()
+  beforeAll(() => {
+    if (!small.there()) return
     for (const part of ['engines', 'models']) symlinkSync(join(cacheFolder(), part), join(folder, part))
-  }, 10 * 60_000)
+  })
   afterAll(async () => {
     await stopEngine('llamacpp', { ...process.env, LAYERLINE_CACHE: folder }).catch(() => {})
     rmSync(folder, { recursive: true, force: true })
   })
-  return { folder, processes: () => processesWith(`LAYERLINE_CACHE=${folder}`) }
-}
-
-function processesWith(variable: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(variable)
-      } catch {
-        return false
-      }
-    })
-    .map(Number)
+  return {
+    folder,
+    processes: () => processesWith((entry) => entry === `LAYERLINE_CACHE=${folder}`).map(({ pid }) => pid),
+  }
 }

@@ -1,9 +1,7 @@
 import { afterAll, beforeAll } from 'vitest'
 import type { Engine, StartOptions } from '../../src/engines/care/engine.ts'
 import { startLlamacpp } from '../../src/engines/llamacpp/control.ts'
-
-/** The first use installs the engine and its model. */
-const START_MS = 10 * 60_000
+import { needsSmallEngine } from './small-engine.ts'
 
 export interface RealEngine {
   /** With /v1. */
@@ -18,21 +16,26 @@ export interface RealEngine {
 
 /** The real engine with its small model for the tests of a file; ends with them. */
 export function useRealEngine(options: StartOptions = {}): RealEngine {
-  let engine: Engine
+  const small = needsSmallEngine()
+  let engine: Engine | undefined
   beforeAll(async () => {
-    engine = await startLlamacpp(options)
-  }, START_MS)
+    if (small.there()) engine = await startLlamacpp(options)
+  })
   afterAll(() => engine?.stop())
-  const at = (path: string) => new URL(path, engine.url)
+  const started = () => {
+    if (engine === undefined) throw new Error('the engine has not been started')
+    return engine
+  }
+  const at = (path: string) => new URL(path, started().url)
   return {
     get url() {
-      return engine.url
+      return started().url
     },
     get model() {
-      return engine.model
+      return started().model
     },
     get pid() {
-      return engine.pid
+      return started().pid
     },
     async tokens() {
       const text = await (await fetch(at('/metrics'))).text()

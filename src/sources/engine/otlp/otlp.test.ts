@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { memoryContext } from '../../../../test/support/memory-context.ts'
 import { message, type SentSpan, traceRequest, varint } from '../../../../test/support/otlp-body.ts'
 import { traceparents } from '../../requests/header-run-id.ts'
@@ -9,8 +9,6 @@ import { MOST_BODY_BYTES, type OtlpServer, startOtlpServer } from './otlp-server
 import { prepareOtlp } from './otlp-source.ts'
 import { ProtoError } from './proto-reader.ts'
 import { type OtlpSpan, readTraceRequest } from './trace-request.ts'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const SPAN: SentSpan = {
   name: 'llm_request',

@@ -125,13 +125,13 @@ it('knows its own requests by the id that the server made of the header', () => 
 })
 
 it('tells nothing of a run of the same name that was before', async () => {
+  // The run begins before the log, by no more than an hour: what was before it has times further back.
+  const memory = memoryContext()
   const folder = join(tempFolder(), 'steps')
   const log = logIn(folder)
-  const memory = memoryContext()
   const source = prepareStepLog(folder)
   await source.start(memory.context)
-  // Its clock began with the log's: what is before the run has times below its start.
-  const before = -1e9
+  const before = -3600e9
   log.line({ n: 0, a: before, b: before, new: [[0, `cmpl-run-4-0-${HEX}`, 3, 0]], r: [[0, 3, 0]] })
   log.line({ e: 0, a: before + 1e6, b: before + 2e6, o: [[0, 1]] })
   log.line({ n: 1, a: before + 3e6, b: before + 3e6, p: [0], r: [] })

@@ -70,6 +70,7 @@ describe("this machine's nvidia-smi (a fake)", () => {
   it('of an old driver is asked what it has', async () => {
     process.env.FAKE_SMI_DRIVER = 'old'
     const { source, run } = await started(50)
+    expect(await until(() => run.of('clocks_event_reasons').length > 0)).toBe(true)
     await source.stop()
     const fields = Object.fromEntries(run.tracks().map(({ name, attrs }) => [name, JSON.parse(attrs ?? '{}').field]))
     expect(fields).toMatchObject({ clocks_event_reasons: 'clocks_throttle_reasons.active', power_draw_w: 'power.draw' })
@@ -91,6 +92,7 @@ describe("this machine's nvidia-smi (a fake)", () => {
   it('with instances says so, and gives no utilisation', async () => {
     process.env.FAKE_SMI_MIG = '1'
     const { source, run } = await started(50, ['1'])
+    expect(await until(() => run.of('gpu_utilization_ratio').length > 0)).toBe(true)
     await source.stop()
     const tracks = run.tracks().filter(({ name }) => name !== 'gaps')
     expect(new Set(tracks.map(({ device }) => device?.slice(0, 5)))).toEqual(new Set(['1 GPU']))
