@@ -45,7 +45,7 @@ export async function runCosts(reader: RunReader, source: KernelSource, model: S
   const rows = await reader.query(
     `WITH ${workSql(source, `step_id IN (SELECT profile_id FROM ${PROFILED_STEPS})`)}, ${shared},
       parts AS (SELECT profile_id, part, sum(share) AS share FROM shares GROUP BY ALL)
-    SELECT part, n.text AS name, count(*) AS n, sum(w.dur_ns * p.share) AS ns, sum(sum(w.dur_ns * p.share)) OVER (PARTITION BY part) AS all_ns
+    SELECT part, n.text AS name, count(*) AS n, sum(w.self_ns * p.share) AS ns, sum(sum(w.self_ns * p.share)) OVER (PARTITION BY part) AS all_ns
     FROM work w JOIN parts p ON p.profile_id = w.step_id JOIN strings n ON n.id = w.name_id
     GROUP BY part, n.text QUALIFY row_number() OVER (PARTITION BY part ORDER BY ns DESC, n.text) <= ${SHOWN} ORDER BY part, ns DESC, n.text`,
   )

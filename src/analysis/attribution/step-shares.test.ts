@@ -85,7 +85,13 @@ it('cuts a step into parts that add up to it, whatever ran in it', () => {
     fc.property(ran, (made) => {
       const clip = (ns: number) => Math.min(ns, 1000)
       const work = made
-        .map(({ from, lasts, called }) => ({ name: 'x', fromNs: from, toNs: clip(from + lasts), callNs: called }))
+        .map(({ from, lasts, called }) => ({
+          name: 'x',
+          fromNs: from,
+          toNs: clip(from + lasts),
+          selfNs: 0,
+          callNs: called,
+        }))
         .sort((a, b) => a.fromNs - b.fromNs)
       const parts = partsOf(work, { fromNs: 0, toNs: 1000 })
       const { before_ms, busy_ms, gap_ms, after_ms, launch_gap_ms } = parts

@@ -41,6 +41,8 @@ interface WorkRow {
   readonly name: string
   readonly fromNs: number
   readonly toNs: number
+  /** Its own time: less operators inside it. */
+  readonly selfNs: number
   /** When it was launched; null where that is not known. */
   readonly callNs: number | null
 }
@@ -53,17 +55,15 @@ export async function stepWork(
 ): Promise<{ parts: StepParts; work: Work[] }> {
   const rows = await reader.query(
     `WITH ${workSql(source, `step_id = ${step.profileId}`)}
-    SELECT n.text AS name, t_ns, dur_ns, call_ns FROM work w JOIN strings n ON n.id = w.name_id ORDER BY t_ns, slice_id`,
+    SELECT n.text AS name, t_ns, dur_ns, self_ns, call_ns FROM work w JOIN strings n ON n.id = w.name_id ORDER BY t_ns, slice_id`,
   )
   const ran = rows.map((row): WorkRow => {
     const fromNs = countOf(row, 't_ns')
     const call = numberOf(row, 'call_ns')
-    return {
-      name: String(row.name),
-      fromNs: Math.min(Math.max(fromNs, step.fromNs), step.toNs),
-      toNs: Math.min(Math.max(fromNs + countOf(row, 'dur_ns'), step.fromNs), step.toNs),
-      callNs: call,
-    }
+    const inStep = (ns: number) => Math.min(Math.max(ns, step.fromNs), step.toNs)
+    const [start, end] = [inStep(fromNs), inStep(fromNs + countOf(row, 'dur_ns'))]
+    const selfNs = Math.min(countOf(row, 'self_ns'), end - start)
+    return { name: String(row.name), fromNs: start, toNs: end, selfNs, callNs: call }
   })
   return { parts: partsOf(ran, step), work: byName(ran) }
 }
@@ -95,9 +95,9 @@ export function partsOf(ran: readonly WorkRow[], { fromNs, toNs }: { fromNs: num
 
 function byName(ran: readonly WorkRow[]): Work[] {
   const found = new Map<string, Work>()
-  for (const { name, fromNs, toNs } of ran) {
+  for (const { name, selfNs } of ran) {
     const work = found.get(name) ?? { name, count: 0, ms: 0 }
-    found.set(name, { name, count: work.count + 1, ms: work.ms + (toNs - fromNs) / 1e6 })
+    found.set(name, { name, count: work.count + 1, ms: work.ms + selfNs / 1e6 })
   }
   return [...found.values()].sort((a, b) => b.ms - a.ms || a.name.localeCompare(b.name))
 }

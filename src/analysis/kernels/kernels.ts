@@ -18,16 +18,19 @@ import { type Straggler, stragglers } from './hta/stragglers.ts'
 import { type TemporalBreakdown, temporalBreakdown } from './hta/temporal-breakdown.ts'
 import { kernelTracks, tracksValues } from './kernel-tracks.ts'
 import { type LateRank, lateRanks, type SlowStep, slowSteps } from './late-steps.ts'
+import { type OperatorTime, operatorTimes } from './operators.ts'
 import { type StepFigures, type StepKernel, stepFigures, stepKernels } from './steps.ts'
 
 /** What a run's operators and kernels tell. */
 export interface Kernels {
-  /** `cpu_op`: nothing ran on a GPU, and operators without operators inside stand in for kernels. */
+  /** `cpu_op`: nothing ran on a GPU, and operators, by their own time, stand in for kernels. */
   source: KernelSource
   kernels: number
   busy_ms: number
   steps: StepFigures[]
   step_kernels: StepKernel[]
+  /** By their own time on the host; empty where no operators were recorded. */
+  operators: OperatorTime[]
   /** Who ends steps last, first; empty for one rank. */
   late_ranks: LateRank[]
   /** Slowest first. */
@@ -71,6 +74,7 @@ export async function kernelFigures(reader: RunReader, rules: 'hta' | undefined)
     busy_ms: countOf(work, 'busy') / 1e6,
     steps: await stepFigures(reader, source),
     step_kernels: await stepKernels(reader, source, SHOWN),
+    operators: operators > 0 ? await operatorTimes(reader, SHOWN) : [],
     late_ranks: await lateRanks(reader),
     slow_steps: await slowSteps(reader, SHOWN),
     clock_skew: source === 'kernels' ? await clockSkew(reader) : null,
@@ -88,7 +92,7 @@ export async function kernelFigures(reader: RunReader, rules: 'hta' | undefined)
     launches,
     launch_delays: delays,
     kernel_breakdown: await kernelBreakdown(reader, events),
-    kernel_times: await kernelTimes(reader, events, SHOWN),
+    kernel_times: await kernelTimes(reader, events, source, SHOWN),
     idle_breakdown: await idleBreakdown(reader, events),
     queue_length: await queueLength(reader, events),
     memory_bandwidth: await memoryBandwidth(reader, events),

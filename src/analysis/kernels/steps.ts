@@ -1,5 +1,6 @@
 import type { RunReader, SqlRow } from '../../store/read/run-reader.ts'
 import type { KernelSource } from '../../store/views/hta-events.ts'
+import { operatorTimeSql } from '../../store/views/operator-time.ts'
 import { STEP_KIND, STEP_PATTERN, stepNumbers } from '../../store/views/step-names.ts'
 import { countOf, numberOf } from '../rows.ts'
 
@@ -30,23 +31,21 @@ export interface StepFigures {
 }
 
 /**
- * What ran in steps as common table expressions; the last is `work`: kernels, or operators without operators inside, with
- * the end of what ran before (`before_ns`) and the call that launched it. `which` bounds the steps: SQL over `step_id`.
+ * What ran in steps as common table expressions; the last is `work`: kernels, or all operators, with the end of what ran before (`before_ns`), the
+ * call that launched it, and `self_ns`, which alone may be added up: operators nest. `which` bounds the steps: SQL over `step_id`.
  */
 export function workSql(source: KernelSource, which = 'step_id IS NOT NULL'): string {
-  const kernels =
+  const ran =
     source === 'kernels'
-      ? `SELECT slice_id, step_id, t_ns, dur_ns, correlation, track_id, name_id FROM slices WHERE ${which} AND stream IS NOT NULL
-          AND category IN ('kernel', 'gpu_memcpy', 'gpu_memset')`
-      : `SELECT slice_id, step_id, t_ns, dur_ns, NULL::DOUBLE AS correlation, track_id, name_id FROM (
-          SELECT *, lead(t_ns) OVER (PARTITION BY track_id ORDER BY t_ns, dur_ns DESC, slice_id) AS next_ns FROM slices WHERE category = 'cpu_op'
-        ) WHERE ${which} AND (next_ns IS NULL OR next_ns >= t_ns + dur_ns)`
-  return `kernels AS (${kernels}),
+      ? `ran AS (SELECT slice_id, step_id, t_ns, dur_ns, dur_ns AS self_ns, name_id FROM slices WHERE ${which} AND stream IS NOT NULL
+          AND category IN ('kernel', 'gpu_memcpy', 'gpu_memset'))`
+      : `${operatorTimeSql(which)}, ran AS (SELECT slice_id, step_id, t_ns, dur_ns, self_ns, name_id FROM operators)`
+  return `${ran},
     called AS (SELECT l.dst_id, l.src_id AS call_id, c.t_ns AS call_ns, count(*) OVER (PARTITION BY l.src_id) AS together
       FROM links l JOIN slices c ON c.slice_id = l.src_id WHERE l.kind = 'launch'),
     work AS (
       SELECT k.*, call_id, call_ns, together, max(t_ns + dur_ns) OVER (PARTITION BY step_id ORDER BY t_ns, slice_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before_ns
-      FROM kernels k LEFT JOIN called ON called.dst_id = k.slice_id
+      FROM ran k LEFT JOIN called ON called.dst_id = k.slice_id
     )`
 }
 
@@ -107,7 +106,7 @@ function figuresOf(kind: StepKind, row: SqlRow): StepFigures {
   }
 }
 
-/** The kernels, or operators, that took most of the time in each kind of step, per output token where there are any. */
+/** The kernels, or operators by their own time, that took most of each kind of step, per token where there are any. */
 export interface StepKernel {
   kind: StepKind
   name: string
@@ -120,9 +119,9 @@ export async function stepKernels(reader: RunReader, source: KernelSource, limit
   const rows =
     await reader.query(`${stepsSql(source)}, tokens AS (SELECT kind, sum(prefill_tokens + decode_tokens) AS tokens FROM steps GROUP BY kind)
     SELECT * FROM (
-      SELECT s.kind, n.text AS name, count(*) AS n, sum(w.dur_ns) AS total, any_value(t.tokens) AS tokens,
-        row_number() OVER (PARTITION BY s.kind ORDER BY sum(w.dur_ns) DESC, n.text) AS place
-      FROM work w JOIN steps s ON s.slice_id = w.step_id JOIN slices k ON k.slice_id = w.slice_id JOIN strings n ON n.id = k.name_id
+      SELECT s.kind, n.text AS name, count(*) AS n, sum(w.self_ns) AS total, any_value(t.tokens) AS tokens,
+        row_number() OVER (PARTITION BY s.kind ORDER BY sum(w.self_ns) DESC, n.text) AS place
+      FROM work w JOIN steps s ON s.slice_id = w.step_id JOIN strings n ON n.id = w.name_id
         JOIN tokens t ON t.kind = s.kind
       GROUP BY s.kind, n.text
     ) WHERE place <= ${limit} ORDER BY kind, place`)

@@ -56,8 +56,8 @@ const THEMES: readonly ((figures: Figures) => VerdictLine | VerdictLine[])[] = [
 
 /** Of a run without one measured request. */
 const NO_REQUESTS: typeof THEMES = [one(nothingMeasured), one(earlyEnd), one(lostRows), one(runState), osLines]
-/** Of a program that was looked at: no requests were meant. */
-const OS_ALONE: typeof THEMES = [one(lostRows), one(runState), osLines]
+/** Of a program that was looked at, and of an imported profile: no requests were meant. */
+const WITHOUT_REQUESTS: typeof THEMES = [one(lostRows), one(runState), osLines]
 
 /** Good news and notes keep the order of their themes. */
 const FIRST: Partial<Record<VerdictLine['level'], number>> = { bad: 0, warn: 1 }
@@ -65,9 +65,13 @@ const FIRST: Partial<Record<VerdictLine['level'], number>> = { bad: 0, warn: 1 }
 /** What may have spoiled the run, worst first; then the answers that speak for it. */
 export function judge(figures: Figures): VerdictLine[] {
   const lines = (
-    figures.run.command === 'os' ? OS_ALONE : figures.offered.requests === 0 ? NO_REQUESTS : THEMES
+    meansNoRequests(figures) ? WITHOUT_REQUESTS : figures.offered.requests === 0 ? NO_REQUESTS : THEMES
   ).flatMap((theme) => theme(figures))
   return lines.sort((a, b) => (FIRST[a.level] ?? 2) - (FIRST[b.level] ?? 2))
+}
+
+function meansNoRequests({ run, offered }: Figures): boolean {
+  return run.command === 'os' || (run.command === 'import' && offered.by_status.length === 0)
 }
 
 function scheduleLines(figures: Figures): VerdictLine[] {

@@ -1,4 +1,5 @@
 import type { HtaKernels, Kernels } from '../../analysis/kernels/kernels.ts'
+import type { OperatorTime } from '../../analysis/kernels/operators.ts'
 import { threeDigits, wholeNumber } from '../../analysis/quantity.ts'
 import { NOTHING } from '../text/format.ts'
 import type { Paint } from '../text/paint.ts'
@@ -13,7 +14,7 @@ export function kernelLines(kernels: Kernels | HtaKernels | null, width: number,
   const standIns = kernels.source === 'cpu_op'
   const what = standIns ? 'operators' : 'kernels'
   const lines = standIns
-    ? ['nothing ran on a GPU: operators without operators inside (cpu_op) stand in for kernels']
+    ? ['nothing ran on a GPU: operators (cpu_op), by their own time, stand in for kernels']
     : [`${kernels.kernels} kernels, copies and fills, ${threeDigits(kernels.busy_ms)} ms of them`]
   if (kernels.steps.length > 0) {
     lines.push(
@@ -52,6 +53,7 @@ export function kernelLines(kernels: Kernels | HtaKernels | null, width: number,
       }
     }
   }
+  lines.push(...operatorLines(kernels.operators, width, paint))
   const skew = kernels.clock_skew
   if (skew !== null && skew.negative > 0) {
     lines.push(
@@ -59,6 +61,27 @@ export function kernelLines(kernels: Kernels | HtaKernels | null, width: number,
     )
   }
   return 'rules' in kernels ? [...lines, ...htaLines(kernels, paint)] : lines
+}
+
+function operatorLines(operators: readonly OperatorTime[], width: number, paint: Paint): string[] {
+  if (operators.length === 0) return []
+  return table(
+    [
+      { title: 'operator', max: Math.max(20, width - 46) },
+      { title: 'calls', align: 'right' },
+      { title: 'self ms', align: 'right' },
+      { title: 'share', align: 'right' },
+      { title: 'ms with inner', align: 'right' },
+    ],
+    operators.map(({ name, count, self_ms, share, total_ms }) => [
+      printable(name),
+      wholeNumber(count),
+      threeDigits(self_ms),
+      percent(share),
+      threeDigits(total_ms),
+    ]),
+    paint.dim,
+  )
 }
 
 function htaLines(kernels: HtaKernels, paint: Paint): string[] {

@@ -27,6 +27,9 @@ export interface ReportTextOptions {
 /** What there is to say of a program that was looked at, without requests. */
 const OS_SECTIONS = new Set(['verdict', 'cold start', 'operating system'])
 
+/** What a profile, imported without requests, has nothing to say of. */
+const REQUEST_SECTIONS = new Set(['offered and done', 'latency, with 95 % intervals', 'machine and engine'])
+
 /** A report to read: the verdict, then each section that has something to say; ends with a line break. */
 export function reportText(report: Report, { width: asked, color }: ReportTextOptions): string {
   const width = Math.min(100, Math.max(60, asked))
@@ -71,6 +74,10 @@ export function reportText(report: Report, { width: asked, color }: ReportTextOp
   ]
   const body = sections
     .filter(([title, lines]) => lines.length > 0 && (report.run.command !== 'os' || OS_SECTIONS.has(title)))
+    .filter(
+      ([title]) =>
+        report.run.command !== 'import' || report.offered.by_status.length > 0 || !REQUEST_SECTIONS.has(title),
+    )
     .flatMap(([title, lines]) => ['', heading(title, width, paint), ...lines.map((line) => `  ${line}`)])
   return `${[...headLines(report, width, paint), ...body].join('\n')}\n`
 }

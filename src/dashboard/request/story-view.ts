@@ -270,7 +270,7 @@ function knownLines(story: RequestStory, width: number, paint: Paint): string[] 
     ...(steps.length === 0
       ? []
       : [
-          `step to its ${work === 'kernels' ? 'kernels' : 'operators'}: ${profiled === 0 ? 'not profiled (--profile)' : `measured, ${profiled} of ${many('step', steps.length)} profiled`}${work === 'cpu_op' ? '; nothing ran on a GPU: operators without operators inside stand in for kernels' : ''}`,
+          `step to its ${work === 'kernels' ? 'kernels' : 'operators'}: ${profiled === 0 ? 'not profiled (--profile)' : `measured, ${profiled} of ${many('step', steps.length)} profiled`}${work === 'cpu_op' ? '; nothing ran on a GPU: operators, by their own time, stand in for kernels' : ''}`,
           `step to its requests: modelled, ${split === 'tokens' ? 'by the tokens of each' : 'equal shares'} (--split); ${threeDigits(steps.reduce((sum, { own_ms }) => sum + own_ms, 0))} of ${threeDigits(steps.reduce((sum, { ms }) => sum + ms, 0))} ms of its steps are its own`,
         ]),
   ].flatMap((line) => wrap(line, width - 2).map(paint.dim))

@@ -1,4 +1,4 @@
-/** Whether the run has kernels, or leaf operators must stand in for them. */
+/** Whether the run has kernels, or operators must stand in for them: nothing ran on a GPU. */
 export type KernelSource = 'kernels' | 'cpu_op'
 
 /** Launches that HTA counts by name. */
@@ -13,7 +13,7 @@ const KERNEL_TYPE = `CASE WHEN regexp_matches(name, '^nccl.*Kernel') THEN 'COMMU
 /**
  * HTA 0.5.0's view of a run, of the tracks of a relation `(track_id, rank, zero_us)`, as common table expressions: `events` (each event that has a duration, `ts` rounded up and
  * `te` rounded down to whole us of the file's own clock, as doubles, as HTA does), `cpu`, `gpu` (events of a stream, or
- * leaf operators where there are none, with their kernel type). Where there are two or more ProfilerSteps, events that
+ * outermost operators where there are none, with their kernel type). Where there are two or more ProfilerSteps, events that
  * begin with the last or later are left out, and with them what they launched.
  */
 export function htaEvents(tracks: string, source: KernelSource, filtered = true): string {
@@ -25,9 +25,10 @@ export function htaEvents(tracks: string, source: KernelSource, filtered = true)
       : 't_ns / 1000 AS ts, (t_ns + dur_ns) / 1000 AS te'
   const steps = "category = 'user_annotation' AND contains(name, 'ProfilerStep')"
   const cut = filtered ? 'cut IS NULL OR' : 'true OR'
-  const standIns = `SELECT * EXCLUDE (stream), track_id AS stream FROM (
-      SELECT *, lead(t_ns) OVER (PARTITION BY track_id ORDER BY t_ns, dur_ns DESC, slice_id) AS next_ns FROM kept WHERE category = 'cpu_op'
-    ) WHERE next_ns IS NULL OR next_ns >= t_ns + dur_ns`
+  const standIns = `SELECT * EXCLUDE (stream, upto_ns), track_id AS stream FROM (
+      SELECT *, max(t_ns + dur_ns) OVER (PARTITION BY track_id ORDER BY t_ns, dur_ns DESC, slice_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS upto_ns
+      FROM kept WHERE category = 'cpu_op'
+    ) WHERE upto_ns IS NULL OR t_ns >= upto_ns`
   return `WITH events AS (
     SELECT s.slice_id, s.track_id, rank, category, name, stream, correlation, t_ns, dur_ns, bytes,
       ${rounded}

@@ -1,4 +1,5 @@
 import { htaEvents, temporalBreakdownSql } from './hta-events.ts'
+import { operatorTimeSql } from './operator-time.ts'
 import { STEP_KIND, STEP_PATTERN, stepNumbers } from './step-names.ts'
 
 /** A view over a run's tables, for whoever asks it by SQL. */
@@ -104,6 +105,25 @@ const stepKernels: RunView = {
     SELECT v.step_id, v.kind, v.tokens, v.dur_ns, s.* EXCLUDE (step_id) FROM v_steps v JOIN summed s USING (step_id)`,
 }
 
+const operators: RunView = {
+  name: 'v_operators',
+  doc: 'a call of an operator (`cpu_op` of a profile), with the time that is its own',
+  columns: {
+    slice_id: 'slices.slice_id',
+    track_id: 'tracks.track_id: the thread',
+    name: 'its name',
+    t_ns: 'start',
+    dur_ns: 'duration, with all that ran inside it',
+    self_ns:
+      'duration less that of operators, annotations and runtime calls directly inside it: self CPU time in PyTorch; only this may be added up',
+    depth: '1 for the outermost on its thread, annotations and runtime calls included; NULL for one of no length',
+    parent_id: 'slices.slice_id of what it ran in',
+    step_id: 'v_steps.step_id of the step in which it began',
+  },
+  select: `WITH ${operatorTimeSql()} SELECT o.slice_id, o.track_id, n.text AS name, o.t_ns, o.dur_ns, o.self_ns, o.depth, o.parent_id, o.step_id
+    FROM operators o JOIN strings n ON n.id = o.name_id`,
+}
+
 const tokenSteps: RunView = {
   name: 'v_token_steps',
   doc: 'a streamed event and a step that made tokens of it',
@@ -158,4 +178,12 @@ const htaTemporal: RunView = {
 }
 
 /** In an order in which each names only those before it. */
-export const RUN_VIEWS: readonly RunView[] = [steps, kernels, stepKernels, tokenSteps, htaKernels, htaTemporal]
+export const RUN_VIEWS: readonly RunView[] = [
+  steps,
+  kernels,
+  stepKernels,
+  operators,
+  tokenSteps,
+  htaKernels,
+  htaTemporal,
+]

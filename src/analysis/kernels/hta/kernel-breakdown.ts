@@ -1,5 +1,6 @@
 import type { RunReader } from '../../../store/read/run-reader.ts'
-import { mergedIntervals } from '../../../store/views/hta-events.ts'
+import { type KernelSource, mergedIntervals } from '../../../store/views/hta-events.ts'
+import { operatorTimeSql } from '../../../store/views/operator-time.ts'
 import { countOf } from '../../rows.ts'
 import { numpyRound } from './numpy-round.ts'
 
@@ -73,13 +74,22 @@ export async function communicationOverlap(reader: RunReader, events: string): P
   })
 }
 
-/** The kernels that took most of each rank's time, `limit` of each class. */
-export async function kernelTimes(reader: RunReader, events: string, limit: number): Promise<KernelTime[]> {
-  const rows = await reader.query(`${events} SELECT * FROM (
-      SELECT rank, kernel_type, name, count(*) AS n, sum(te - ts) AS sum_us, avg(te - ts) AS mean_us, min(te - ts) AS min_us,
-        max(te - ts) AS max_us, coalesce(stddev_samp(te - ts), 0) AS stddev_us,
-        row_number() OVER (PARTITION BY rank, kernel_type ORDER BY sum(te - ts) DESC, name) AS place
-      FROM gpu GROUP BY rank, kernel_type, name
+/** The kernels, or operators by their own time, that took most of each rank's time, `limit` of each class. */
+export async function kernelTimes(
+  reader: RunReader,
+  events: string,
+  source: KernelSource,
+  limit: number,
+): Promise<KernelTime[]> {
+  const each =
+    source === 'kernels'
+      ? 'each AS (SELECT rank, kernel_type, name, te - ts AS us FROM gpu)'
+      : `${operatorTimeSql()}, each AS (SELECT rank, 'COMPUTATION' AS kernel_type, name, self_ns / 1000 AS us FROM kept JOIN operators USING (slice_id))`
+  const rows = await reader.query(`${events}, ${each} SELECT * FROM (
+      SELECT rank, kernel_type, name, count(*) AS n, sum(us) AS sum_us, avg(us) AS mean_us, min(us) AS min_us,
+        max(us) AS max_us, coalesce(stddev_samp(us), 0) AS stddev_us,
+        row_number() OVER (PARTITION BY rank, kernel_type ORDER BY sum(us) DESC, name) AS place
+      FROM each GROUP BY rank, kernel_type, name
     ) WHERE place <= ${limit} ORDER BY rank, kernel_type, place`)
   return rows.map((row) => ({
     rank: countOf(row, 'rank'),
