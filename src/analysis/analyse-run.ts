@@ -113,6 +113,7 @@ function runSummary(run: RunJson): RunSummary {
       cgroup_cpu_cores: cgroup.cpu_cores,
     })),
     layers: run.layers,
+    store: run.store,
     // Nobody judges a run when it is imported: its run.json holds what the import had to say.
     imported:
       run.command === 'import'

@@ -91,6 +91,8 @@ export interface RunSummary {
   same_host: boolean | null
   /** TLS certificates were not checked. */
   insecure: boolean
+  /** How much a kill could have cost; null where the run was not recorded, or by an older version. */
+  store: RunJson['store']
   hosts: { name: string; cpu: string | null; cores: number; memory_bytes: number; cgroup_cpu_cores: number | null }[]
   /** Rows kept, dropped by a full queue, lost by the source, per table. */
   layers: Record<string, { rows: number; dropped: number; lost: number }>

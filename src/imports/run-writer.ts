@@ -78,6 +78,7 @@ export class RunWriter implements TraceRun {
       seed: 0,
       shards: [{ shard: 0, pid: process.pid, pid_start: processStart(process.pid), socket: null }],
       layers: {},
+      store: null,
       verdict: [],
     }
     writeRunJson(folder, run)

@@ -35,6 +35,8 @@ export interface OfferedRun {
   addShards(shards: RunJson['shards']): void
   /** Rows that such a process could not keep, by table. */
   countDropped(dropped: Readonly<Record<string, number>>): void
+  /** The longest that a row of such a process waited for its commit. */
+  noteUncommitted(longestMs: number): void
   /** What such a process has counted. */
   merged(tally: Tally): void
 }

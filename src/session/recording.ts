@@ -3,7 +3,7 @@ import type { LayerlineError } from '../base/errors.ts'
 import { processStart } from '../base/process-identity.ts'
 import { createRunClock, type RunClock, unixMinusMonotonic } from '../base/time.ts'
 import { VERSION } from '../base/version.ts'
-import { LiveStore } from '../store/live/live-store.ts'
+import { LiveStore, MAX_UNCOMMITTED_BYTES } from '../store/live/live-store.ts'
 import { createRunFolder, runIdOf, socketPath, writeRunJson } from '../store/run-folder.ts'
 import { type SealProgress, sealRun } from '../store/seal/seal.ts'
 import { type EngineProvenance, FORMAT, type HostProvenance, type RunJson, type RunPlan } from '../trace/run-json.ts'
@@ -81,6 +81,7 @@ export class Recording {
       seed,
       shards: [{ shard: 0, pid: process.pid, pid_start: processStart(process.pid), socket }],
       layers: {},
+      store: { max_uncommitted_bytes: MAX_UNCOMMITTED_BYTES, longest_uncommitted_ms: null },
       verdict: [],
     }
     writeRunJson(folder, run)
@@ -134,6 +135,14 @@ export class Recording {
   /** The longest flush and commit of the store thread, ms; known once the run is finished. */
   longestCommitMs = 0
 
+  /** The longest that a row of the run waited for its commit, ms. */
+  private longestUncommittedMs = 0
+
+  /** The longest that a row of another process of the run waited for its commit. */
+  noteUncommitted(longestMs: number): void {
+    this.longestUncommittedMs = Math.max(this.longestUncommittedMs, longestMs)
+  }
+
   /** Rows that other processes of the run could not keep, by table. */
   countDropped(dropped: Readonly<Record<string, number>>): void {
     for (const [table, count] of Object.entries(dropped)) {
@@ -162,9 +171,11 @@ export class Recording {
     // What the last commit could not keep would be missing from the seal without a word.
     if (this.failure !== null) throw this.failure
     this.longestCommitMs = totals.longestCommitMs
+    this.noteUncommitted(totals.longestUncommittedMs)
+    const store = { max_uncommitted_bytes: MAX_UNCOMMITTED_BYTES, longest_uncommitted_ms: this.longestUncommittedMs }
     this.run = await sealRun(
       this.folder,
-      (run) => ({ ...run, ended_by: endedBy, layers: this.withCounts(run.layers, totals.dropped) }),
+      (run) => ({ ...run, ended_by: endedBy, store, layers: this.withCounts(run.layers, totals.dropped) }),
       onProgress,
     )
     return this.run

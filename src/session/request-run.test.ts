@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { PartialBehaviour } from '../../test/paced-server/behaviour.ts'
 import { startPacedServer } from '../../test/paced-server/start.ts'
 import { tempFolder } from '../../test/support/temp-folder.ts'
 import { LogCounts } from '../base/log-counts.ts'
@@ -32,8 +33,8 @@ async function sql(folder: string, query: string): Promise<Record<string, number
   }
 }
 
-async function runOne(view: RequestRunView, stop: StopSignal) {
-  const server = await startPacedServer()
+async function runOne(view: RequestRunView, stop: StopSignal, paced: PartialBehaviour = {}) {
+  const server = await startPacedServer({ paced, maxModelLen: 2 ** 40 })
   try {
     const target = resolveTarget({ url: server.url })
     return await runRequests(
@@ -109,4 +110,20 @@ test('a run can be looked at and held while it goes on', async () => {
   expect(txBodyBytes).toBeLessThan(txBytes)
   expect(rxBodyBytes).toBeGreaterThan(0)
   expect(rxBodyBytes).toBeLessThan(rxBytes)
+})
+
+test('counts that no answer can have are not kept, and the tokens are counted otherwise', async () => {
+  const impossible = { prompt_tokens: 4_294_967_294, cached_tokens: 4_294_967_294 }
+  const { folder, report } = await runOne({}, new StopSignal(), impossible)
+  expect(await sql(folder, 'SELECT status, input_tokens, cached_tokens, output_tokens FROM requests')).toEqual([
+    { status: 'ok', input_tokens: null, cached_tokens: null, output_tokens: 4 },
+  ])
+  expect(report.tokens).toMatchObject({ input_tokens: null, output_tokens: 4 })
+})
+
+test('more cached tokens than the prompt has are not kept', async () => {
+  const { folder } = await runOne({}, new StopSignal(), { prompt_tokens: 3, cached_tokens: 4 })
+  expect(await sql(folder, 'SELECT input_tokens, cached_tokens FROM requests')).toEqual([
+    { input_tokens: 3, cached_tokens: null },
+  ])
 })

@@ -193,6 +193,7 @@ async function recordRequests(options: RequestRunOptions, stop: StopSignal, view
       runId: recording.runId,
       addShards: (shards) => recording.amend((run) => ({ ...run, shards: [...run.shards, ...shards] })),
       countDropped: (dropped) => recording.countDropped(dropped),
+      noteUncommitted: (ms) => recording.noteUncommitted(ms),
       merged: (tally) => view.merged?.(tally),
     })
   } catch (error) {

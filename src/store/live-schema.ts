@@ -39,6 +39,30 @@ export function decodedColumns(table: TableName, names: 'texts' | 'enums' = 'tex
     .join(', ')
 }
 
+const AMOUNTS: ReadonlySet<string> = new Set([
+  'input_tokens',
+  'output_tokens',
+  'cached_tokens',
+  'reasoning_tokens',
+  'requested_tokens',
+  'intended_input_tokens',
+  'intended_cached_tokens',
+  'tokens',
+  'bytes',
+  'retries',
+])
+
+/**
+ * A column as queries read it: amounts of 32 bits as 64, since DuckDB ends a query where a sum or a difference of two leaves their type, and a server may
+ * say anything.
+ */
+export function readColumn(name: string, spec: ColumnSpec): string {
+  const type = baseType(spec[0])
+  return AMOUNTS.has(name) && (type === 'u32' || type === 'u16')
+    ? `${ident(name)}::BIGINT AS ${ident(name)}`
+    : ident(name)
+}
+
 function decode(name: string, spec: ColumnSpec, as: 'texts' | 'enums'): string {
   const names = (spec[2] ?? []).map(literal).join(', ')
   const list = as === 'texts' ? `[${names}]` : `[${names}]::ENUM(${names})[]`

@@ -3,7 +3,7 @@ import { LayerlineError } from '../base/errors.ts'
 import type { ClockBase } from '../base/time.ts'
 
 /** Readers take every minor version of their major, and refuse a newer major. */
-export const FORMAT = { major: 1, minor: 3 } as const
+export const FORMAT = { major: 1, minor: 4 } as const
 
 const hostSchema = z.object({
   name: z.string(),
@@ -89,6 +89,16 @@ export const runJsonSchema = z.object({
   ),
   /** Rows kept, dropped by a full queue, and lost by the source, per table. */
   layers: z.record(z.string(), z.object({ rows: z.number(), dropped: z.number(), lost: z.number() })),
+  /** Of each recording process; null in a run that was not recorded, or by a version before 1.4. */
+  store: z
+    .object({
+      /** Rows that are written and not committed hold at most so much; past it those of the large tables are dropped and counted. */
+      max_uncommitted_bytes: z.number(),
+      /** The longest that a row waited for its commit; null until the run has ended by itself. */
+      longest_uncommitted_ms: z.number().nullable(),
+    })
+    .nullable()
+    .default(null),
   verdict: z.array(z.object({ level: z.enum(['ok', 'note', 'warn', 'bad']), what: z.string(), text: z.string() })),
 })
 export type RunJson = z.infer<typeof runJsonSchema>

@@ -53,6 +53,7 @@ export const fine: Figures = {
     model: null,
     same_host: false,
     insecure: false,
+    store: null,
     hosts: [{ name: 'h', cpu: null, cores: 4, memory_bytes: 8e9, cgroup_cpu_cores: null }],
     layers: { requests: { rows: 100, dropped: 0, lost: 0 } },
     imported: null,

@@ -31,6 +31,7 @@ export const RUN_JSON: RunJson = {
   seed: 7,
   shards: [],
   layers: {},
+  store: null,
   verdict: [],
 }
 

@@ -45,7 +45,7 @@ export function energySql(sources: readonly EnergySource[], horizon: Horizon, sp
     FROM powered s ASOF JOIN flow f ON s.t >= f.t ASOF LEFT JOIN rests r ON s.t >= r.q0),
   upto AS (SELECT dev, t, ${until('e * each')} AS e, ${until('"on"')} AS "on" FROM segments),
   marks AS MATERIALIZED (SELECT u.t, sum(u.e) AS e, sum(u."on") AS "on", any_value(f.a_each) AS each FROM upto u JOIN flow f ON f.t = u.t GROUP BY u.t),
-  owed AS MATERIALIZED (SELECT r.request_id, q.prompt_id, q.size, q.repeat, q.input_tokens - coalesce(q.cached_tokens, 0) AS new_tokens, q.output_tokens, r.b,
+  owed AS MATERIALIZED (SELECT r.request_id, q.prompt_id, q.size, q.repeat, q.input_tokens::BIGINT - coalesce(q.cached_tokens, 0) AS new_tokens, q.output_tokens, r.b,
       (r.e - r.b) / 1e9 AS s, (r.f - r.b) / 1e9 AS s_prefill, (r.e - r.f) / 1e9 AS s_decode,
       e.e - b.e AS e, f.e - b.e AS e_prefill, e.e - f.e AS e_decode, (e.each - b.each) / 1e9 AS own_s, (f.each - b.each) / 1e9 AS own_s_prefill, (e.each - f.each) / 1e9 AS own_s_decode,
       e."on" - b."on" >= ${sources.length} * (r.e - r.b) / 1e9 * (1 - 1e-6) AS covered

@@ -1,5 +1,6 @@
 import type { VerdictLine } from '../../trace/run-json.ts'
 import type { Figures } from '../report.ts'
+import { commitBacklog } from './backlog.ts'
 import { cachedTokens } from './cache.ts'
 import { clientLines } from './client.ts'
 import { hardwareLines } from './hardware.ts'
@@ -33,6 +34,7 @@ const THEMES: readonly ((figures: Figures) => VerdictLine | VerdictLine[])[] = [
   one(sameHost),
   one(cachedTokens),
   one(lostRows),
+  one(commitBacklog),
   one(runState),
   one(stolenTime),
   one(throttledTime),

@@ -24,7 +24,7 @@ export const earlyEnd: Rule = ({ run, offered }) => {
   const planned = run.planned_requests
   const share = planned === null ? many('request', all) : `${wholeNumber(all)} of ${many('planned request', planned)}`
   if (run.ended_by === 'crash') {
-    const text = `The recorder died after ${share}; recovered what was committed, up to its last 250 ms are missing`
+    const text = `The recorder died after ${share}; recovered what was committed; ${MISSING}`
     return { level: 'warn', what: 'recovered', text }
   }
   if (run.ended_by === 'signal') {
@@ -32,6 +32,9 @@ export const earlyEnd: Rule = ({ run, offered }) => {
   }
   return null
 }
+
+/** What a crash can cost; docs/reliability.md. */
+const MISSING = 'up to its last 250 ms are missing, or more above 50,000 tokens/s or with texts'
 
 /** Cut off by the run's own end: no fault of the server. */
 const CUT: readonly Status[] = ['interrupted', 'cancelled']

@@ -38,7 +38,7 @@ class Worker {
   constructor(
     args: readonly string[],
     onProgress: (message: Told<'progress'>) => void,
-    onDropped: (dropped: Told<'done'>['dropped']) => void,
+    onDone: (message: Told<'done'>) => void,
   ) {
     this.child = fork(process.argv[1] ?? '', args, {
       env: { ...process.env, [WORKER_VARIABLE]: '1' },
@@ -61,7 +61,7 @@ class Worker {
         onProgress(told)
       } else if (told.type === 'done') {
         this.facts = told.facts
-        onDropped(told.dropped)
+        onDone(told)
       } else if (told.type === 'failed')
         this.failure = new LayerlineError(told.code, told.message, told.hint === undefined ? {} : { hint: told.hint })
       this.waiting.get(told.type)?.()
@@ -102,7 +102,15 @@ export class WorkerFleet implements Offerer {
     const args = commandLine ?? process.argv.slice(2)
     this.workers = Array.from(
       { length: count },
-      () => new Worker(args, ({ tally }) => run.merged(tally), run.countDropped),
+      () =>
+        new Worker(
+          args,
+          ({ tally }) => run.merged(tally),
+          ({ dropped, longestUncommittedMs }) => {
+            run.countDropped(dropped)
+            run.noteUncommitted(longestUncommittedMs)
+          },
+        ),
     )
     const { workers } = this
     desk.stop.onChange((stage) => this.tell({ type: 'stop', stage }))

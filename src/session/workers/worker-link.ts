@@ -99,7 +99,7 @@ export class WorkerLink {
     })
     const report = () => tell({ type: 'progress', progress: offerer.progress?.() ?? null, tally: tally.take() })
     const timer = setInterval(report, TELL_MS)
-    let totals: LiveTotals | null = null
+    let totals: LiveTotals
     try {
       await offerer.offer(side, { folder: task.folder, runId: task.runId, ...NOBODY })
     } finally {
@@ -109,7 +109,8 @@ export class WorkerLink {
     }
     if (storeFailure !== null) throw storeFailure
     report()
-    await flushed({ type: 'done', facts: offerer.facts?.() ?? {}, dropped: { ...totals?.dropped } })
+    const { dropped, longestUncommittedMs } = totals
+    await flushed({ type: 'done', facts: offerer.facts?.() ?? {}, dropped, longestUncommittedMs })
   }
 
   /** Says why it cannot go on. */
@@ -124,7 +125,7 @@ export class WorkerLink {
   }
 }
 
-const NOBODY = { addShards() {}, merged() {}, countDropped() {} }
+const NOBODY = { addShards() {}, merged() {}, countDropped() {}, noteUncommitted() {} }
 
 function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => {})

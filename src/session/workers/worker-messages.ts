@@ -31,7 +31,7 @@ export type FromWorker =
   /** Its first requests lie ready. */
   | { type: 'ready' }
   | { type: 'progress'; progress: OfferProgress | null; tally: Tally }
-  | { type: 'done'; facts: Partial<RunPlan>; dropped: Readonly<Record<string, number>> }
+  | { type: 'done'; facts: Partial<RunPlan>; dropped: Readonly<Record<string, number>>; longestUncommittedMs: number }
   | { type: 'failed'; code: ErrorCode; message: string; hint: string | undefined }
 
 export type ErrorCode = ConstructorParameters<typeof LayerlineError>[0]

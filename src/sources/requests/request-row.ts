@@ -108,10 +108,19 @@ export function newRecord(plan: RequestPlan, stream: TokenStream, handedNs: numb
   }
 }
 
+/** No answer has more tokens: what a server says beyond is not kept, and the answer's tokens are counted otherwise. */
+const MOST_TOKENS = 1e9
+
+/** A count that a server gave; null where it cannot be: more than any answer has, or more than the whole it is a part of. */
+function credible(count: number | null, whole: number | null = MOST_TOKENS): number | null {
+  return count !== null && count <= Math.min(whole ?? MOST_TOKENS, MOST_TOKENS) ? count : null
+}
+
 export function outcomeOf(record: FlightRecord, keepTexts: boolean): RequestOutcome {
   const { stream, plan } = record
   const { usage } = stream
   const [outputTokens, tokenSource] = outputTokensOf(stream)
+  const inputTokens = credible(usage.inputTokens)
   return {
     requestId: plan.requestId,
     status: record.status,
@@ -119,10 +128,10 @@ export function outcomeOf(record: FlightRecord, keepTexts: boolean): RequestOutc
     error: record.error,
     finishReason: stream.finishReason,
     text: keepTexts ? stream.content : null,
-    inputTokens: usage.inputTokens,
+    inputTokens,
     outputTokens,
-    cachedTokens: usage.cachedTokens,
-    reasoningTokens: usage.reasoningTokens,
+    cachedTokens: credible(usage.cachedTokens, inputTokens),
+    reasoningTokens: credible(usage.reasoningTokens, outputTokens),
     tokenSource,
     handedNs: record.handedNs,
     connReused: record.connReused,
@@ -141,7 +150,8 @@ export function outcomeOf(record: FlightRecord, keepTexts: boolean): RequestOutc
 
 /** The server's usage, else the ids it sent, else one a token event. */
 function outputTokensOf(stream: TokenStream): [number | null, TokenSource | null] {
-  if (stream.usage.outputTokens !== null) return [stream.usage.outputTokens, 'usage']
+  const said = credible(stream.usage.outputTokens)
+  if (said !== null) return [said, 'usage']
   if (stream.idCount !== null) return [stream.idCount, 'ids']
   return stream.tokenEvents > 0 ? [stream.tokenEvents, 'chunks'] : [null, null]
 }

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import type { ColumnSpec } from '../../trace/columns.ts'
 import type { RunJson } from '../../trace/run-json.ts'
 import { LIVE_TABLES, type LiveTableName, TABLES, type TableName } from '../../trace/tables.ts'
-import { createLiveTable, decodedColumns, ident, JOINED_VIEWS, liveName } from '../live-schema.ts'
+import { createLiveTable, decodedColumns, ident, JOINED_VIEWS, liveName, readColumn } from '../live-schema.ts'
 import { segmentFolder } from '../run-folder.ts'
 import { lockedTo, readParquet } from '../sql-files.ts'
 import { CopyClient, recorderGone } from './copy-client.ts'
@@ -44,6 +45,12 @@ export async function openLiveRun(
   }
 }
 
+function wideColumns(table: TableName): string {
+  return Object.entries<ColumnSpec>(TABLES[table].columns)
+    .map(([name, spec]) => readColumn(name, spec))
+    .join(', ')
+}
+
 class LiveReader implements StreamingReader {
   readonly folder: string
   readonly run: RunJson
@@ -76,7 +83,7 @@ class LiveReader implements StreamingReader {
     await this.refresh()
     for (const table of Object.keys(TABLES) as TableName[]) {
       await this.connection.run(
-        `CREATE VIEW ${ident(table)} AS SELECT ${decodedColumns(table)} FROM ${liveName(table)}`,
+        `CREATE VIEW ${ident(table)} AS SELECT ${wideColumns(table)} FROM (SELECT ${decodedColumns(table)} FROM ${liveName(table)})`,
       )
     }
     for (const view of JOINED_VIEWS) await this.connection.run(view)

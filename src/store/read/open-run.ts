@@ -61,7 +61,7 @@ async function openSealed(folder: string, run: RunJson): Promise<StreamingReader
     rmSync(scratch, { recursive: true, force: true })
   }
   try {
-    const parts = await sealedViews(connection, folder)
+    const parts = await sealedViews(connection, folder, true)
     for (const setting of lockedTo('allowed_paths', parts)) await connection.run(setting)
   } catch (error) {
     close()
@@ -88,12 +88,12 @@ function partsOf(folder: string, table: TableName): string[] {
     .map((name) => join(inside, name))
 }
 
-/** Makes a view of every table over a sealed run's parts, and the joined views; returns the parts read. */
-export async function sealedViews(connection: DuckDBConnection, folder: string): Promise<string[]> {
+/** Makes a view of every table over a sealed run's parts, and the joined views; returns the parts read. `wide`: amounts in 64 bits. */
+export async function sealedViews(connection: DuckDBConnection, folder: string, wide = false): Promise<string[]> {
   const files: string[] = []
   for (const table of Object.keys(TABLES) as TableName[]) {
     const parts = partsOf(folder, table)
-    const select = parts.length === 0 ? emptyTable(TABLES[table]) : await partsSelect(connection, table, parts)
+    const select = parts.length === 0 ? emptyTable(TABLES[table]) : await partsSelect(connection, table, parts, wide)
     await connection.run(`CREATE VIEW ${ident(table)} AS ${select}`)
     files.push(...parts)
   }

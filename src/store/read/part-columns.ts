@@ -2,17 +2,18 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { errorText, LayerlineError } from '../../base/errors.ts'
 import { type ColumnSpec, sqlType, type TableDef } from '../../trace/columns.ts'
 import { TABLES, type TableName } from '../../trace/tables.ts'
-import { ident } from '../live-schema.ts'
+import { ident, readColumn } from '../live-schema.ts'
 import { readParquet } from '../sql-files.ts'
 
 /**
  * A view over a table's parts in our columns: one that an older minor version did not have is NULL, one that a
- * newer minor version added comes last. Throws `input/run-part` where a file is cut or is no part of this table.
+ * newer minor version added comes last; amounts as `readColumn` says, if `wide`. Throws `input/run-part` where a file is cut or is no part of this table.
  */
 export async function partsSelect(
   connection: DuckDBConnection,
   table: TableName,
   parts: readonly string[],
+  wide: boolean,
 ): Promise<string> {
   const source = readParquet(parts)
   let present: ReadonlyMap<string, string>
@@ -26,7 +27,11 @@ export async function partsSelect(
   }
   const ours = Object.entries<ColumnSpec>(TABLES[table].columns)
   const list = ours.map(([name, spec]) =>
-    present.has(name) ? ident(name) : `NULL::${sqlType(spec, 'sealed')} AS ${ident(name)}`,
+    present.has(name)
+      ? wide
+        ? readColumn(name, spec)
+        : ident(name)
+      : `NULL::${sqlType(spec, 'sealed')} AS ${ident(name)}`,
   )
   const added = [...present.keys()].filter((name) => !(name in TABLES[table].columns)).map(ident)
   return `SELECT ${[...list, ...added].join(', ')} FROM ${source}`

@@ -60,7 +60,7 @@ function chunkSummary(): string {
   const chunks = liveName('chunks')
   return `SELECT request_id, max(t_ns) AS last_event_ns,
       min(t_ns) FILTER (is_token) AS first_token_ns, max(t_ns) FILTER (is_token) AS last_token_ns, max(gap_ns) AS max_gap_ns,
-      CASE WHEN count(*) FILTER (is_token AND tokens IS NULL) = 0 THEN (sum(tokens) FILTER (is_token))::UINTEGER END AS output_tokens
+      CASE WHEN count(*) FILTER (is_token AND tokens IS NULL) = 0 THEN least(sum(tokens) FILTER (is_token), 4294967294)::UINTEGER END AS output_tokens
     FROM (
       SELECT *, CASE WHEN is_token THEN t_ns - lag(t_ns) OVER (PARTITION BY request_id, is_token ORDER BY "index") END AS gap_ns
       FROM (SELECT *, kind IN (${TOKEN_KINDS}) AS is_token FROM ${chunks}
