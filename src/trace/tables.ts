@@ -188,7 +188,11 @@ export const ops = defineTable(
     count: ['f64?', 'how many'],
     cpu_ns: ['f64?', 'CPU time of all of them, with the operators that they call'],
     self_cpu_ns: ['f64?', 'CPU time of all of them, without those'],
-    device_ns: ['f64?', 'time on a device of what they launched'],
+    device_ns: [
+      'f64?',
+      'time on a device of what they launched, with the operators that they call: not to be added up over operators',
+    ],
+    self_device_ns: ['f64?', 'time on a device of what they launched themselves; NULL where the source does not say'],
     stack: ['text?', 'where it was called from, innermost first; only on request'],
   },
 )

@@ -15,6 +15,7 @@ export interface OpSource {
   shapes: number
   count: number | null
   self_cpu_ms: number | null
+  /** Of all kernels: each counted under the one operator that launched it. Null where the source adds inner operators to their callers only. */
   device_ms: number | null
   kernels: number
   top: OpTop[]
@@ -25,7 +26,10 @@ export interface OpTop {
   shapes: number
   count: number | null
   self_cpu_ms: number | null
+  /** With the operators that it calls. */
   device_ms: number | null
+  /** Without them. */
+  self_device_ms: number | null
   /** Names of the kernels that it launched. */
   kernels: number
 }
@@ -36,17 +40,17 @@ const SOURCES_SHOWN = 40
 export async function opTotals(reader: RunReader, shown: number): Promise<OpSource[] | null> {
   const sources = await reader.query(
     `SELECT o.source, o.model, o.framework, o.mode, o.tracer, o.counted, count(DISTINCT o.op) AS ops, count(*) AS shapes, sum(o.count) AS n,
-      sum(o.self_cpu_ns) AS self_cpu, sum(o.device_ns) AS device, any_value(k.kernels) AS kernels
+      sum(o.self_cpu_ns) AS self_cpu, sum(o.self_device_ns) AS device, any_value(k.kernels) AS kernels
      FROM ops o LEFT JOIN (SELECT source, count(DISTINCT name) AS kernels FROM op_kernels GROUP BY source) k USING (source)
      GROUP BY ALL ORDER BY o.model, o.mode, o.source LIMIT ${SOURCES_SHOWN}`,
   )
   if (sources.length === 0) return null
   const tops = await reader.query(
     `WITH k AS (SELECT o.source, o.op, count(DISTINCT k.name) AS kernels FROM op_kernels k JOIN ops o USING (op_id) GROUP BY ALL),
-      t AS (SELECT source, op, count(DISTINCT shapes) AS shapes, sum(count) AS n, sum(self_cpu_ns) AS self_cpu, sum(device_ns) AS device FROM ops GROUP BY ALL)
+      t AS (SELECT source, op, count(DISTINCT shapes) AS shapes, sum(count) AS n, sum(self_cpu_ns) AS self_cpu, sum(device_ns) AS device, sum(self_device_ns) AS self_device FROM ops GROUP BY ALL)
      SELECT t.*, coalesce(k.kernels, 0) AS kernels FROM t LEFT JOIN k USING (source, op)
-     QUALIFY row_number() OVER (PARTITION BY source ORDER BY device DESC NULLS LAST, self_cpu DESC NULLS LAST, n DESC, op) <= ${shown}
-     ORDER BY source, device DESC NULLS LAST, self_cpu DESC NULLS LAST, n DESC, op`,
+     QUALIFY row_number() OVER (PARTITION BY source ORDER BY coalesce(self_device, device) DESC NULLS LAST, self_cpu DESC NULLS LAST, n DESC, op) <= ${shown}
+     ORDER BY source, coalesce(self_device, device) DESC NULLS LAST, self_cpu DESC NULLS LAST, n DESC, op`,
   )
   return sources.map((row) => ({
     source: textOf(row, 'source') ?? '',
@@ -69,6 +73,7 @@ export async function opTotals(reader: RunReader, shown: number): Promise<OpSour
         count: numberOf(top, 'n'),
         self_cpu_ms: msOf(top, 'self_cpu'),
         device_ms: msOf(top, 'device'),
+        self_device_ms: msOf(top, 'self_device'),
         kernels: countOf(top, 'kernels'),
       })),
   }))

@@ -42,14 +42,23 @@ export function operatorLines(sources: readonly OpSource[] | null, width: number
   return lines
 }
 
-function topFigures({ count: n, shapes, self_cpu_ms, device_ms, kernels }: OpTop, { counted }: OpSource): string {
+function topFigures(
+  { count: n, shapes, self_cpu_ms, device_ms, self_device_ms, kernels }: OpTop,
+  { counted }: OpSource,
+): string {
   return [
-    ...(device_ms === null || device_ms === 0 ? [] : [`${threeDigits(device_ms)} ms on the device`]),
+    ...deviceFigure(device_ms, self_device_ms),
     ...(self_cpu_ms === null ? [] : [`${threeDigits(self_cpu_ms)} ms CPU`]),
     `${count(n)} ${counted === 'calls' ? 'calls' : 'nodes'}`,
     ...(shapes > 0 ? [`${wholeNumber(shapes)} inputs`] : []),
     ...(kernels > 0 ? [`${wholeNumber(kernels)} kernels`] : []),
   ].join(', ')
+}
+
+/** A source that says only the time with inner operators says so: these do not add up. */
+function deviceFigure(all: number | null, own: number | null): string[] {
+  if (own !== null) return own === 0 ? [] : [`${threeDigits(own)} ms on the device`]
+  return all === null || all === 0 ? [] : [`${threeDigits(all)} ms on the device with inner operators`]
 }
 
 function count(value: number | null): string {

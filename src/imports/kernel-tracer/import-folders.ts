@@ -99,6 +99,7 @@ function appendFile(run: RunWriter, file: TracerFile, source: string, origin: Tr
       cpu_ns: op.cpuNs,
       self_cpu_ns: op.selfCpuNs,
       device_ns: op.deviceNs,
+      self_device_ns: op.selfDeviceNs,
       stack: op.stack,
     })
     for (const kernel of op.kernels) appendKernel(op_id, kernel)

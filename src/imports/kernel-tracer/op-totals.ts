@@ -12,8 +12,10 @@ export interface OpTotal {
   /** With the operators that it calls. */
   cpuNs: number | null
   selfCpuNs: number | null
-  /** Of what it launched on a device. */
+  /** Of what it and the operators that it calls launched on a device. */
   deviceNs: number | null
+  /** Of what it launched itself. */
+  selfDeviceNs: number | null
   stack: string | null
   kernels: KernelTotal[]
 }
@@ -29,7 +31,7 @@ export interface KernelTotal {
   config: string | null
 }
 
-type Sums = Partial<Pick<OpTotal, 'count' | 'cpuNs' | 'selfCpuNs' | 'deviceNs'>>
+type Sums = Partial<Pick<OpTotal, 'count' | 'cpuNs' | 'selfCpuNs' | 'deviceNs' | 'selfDeviceNs'>>
 
 /** Adds up entries of the same operator, inputs and, where they are kept, stack. */
 export class OpSums {
@@ -44,11 +46,11 @@ export class OpSums {
     const key = JSON.stringify([name, shapes, stack])
     let total = this.totals.get(key)
     if (total === undefined) {
-      const none = { count: null, cpuNs: null, selfCpuNs: null, deviceNs: null }
+      const none = { count: null, cpuNs: null, selfCpuNs: null, deviceNs: null, selfDeviceNs: null }
       total = { name, op, shapes, counted: this.counted, ...none, stack, kernels: [] }
       this.totals.set(key, total)
     }
-    for (const what of ['count', 'cpuNs', 'selfCpuNs', 'deviceNs'] as const) {
+    for (const what of ['count', 'cpuNs', 'selfCpuNs', 'deviceNs', 'selfDeviceNs'] as const) {
       const more = sums[what]
       if (more !== undefined && more !== null) total[what] = (total[what] ?? 0) + more
     }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { addKernel, OpSums, type OpTotal, opOfOverload } from './op-totals.ts'
+import { addKernel, type KernelTotal, OpSums, type OpTotal, opOfOverload } from './op-totals.ts'
 
 const NS_PER_US = 1000
 const number = z.number().nullish()
@@ -13,28 +13,44 @@ const torchProfile = z.record(
       cpu_time_total: number,
       self_cpu_time_total: number,
       cuda_time_total: number,
+      self_cuda_time_total: number,
+      device_time_total: number,
+      self_device_time_total: number,
       input_shapes: z.string().nullish(),
       stack: z.array(z.string()).nullish(),
     }),
   ),
 )
 
-/** torch_profile.json: an entry for each operator, inputs and stack. Stacks are added up unless they are kept. */
-export function torchProfileOps(value: unknown, stacks: boolean): OpTotal[] {
+/**
+ * torch_profile.json: an entry for each operator, inputs and stack. Stacks are added up unless they are kept. PyTorch lists kernels among the operators:
+ * entries that took no time on the host but some on a device, which are returned apart.
+ */
+export function torchProfileOps(value: unknown, stacks: boolean): { ops: OpTotal[]; kernels: KernelTotal[] } {
   const sums = new OpSums('calls')
+  const kernels: KernelTotal[] = []
   for (const [name, entries] of Object.entries(torchProfile.parse(value))) {
     for (const entry of entries) {
+      const deviceNs = ns(entry.cuda_time_total ?? entry.device_time_total)
+      const selfDeviceNs = ns(entry.self_cuda_time_total ?? entry.self_device_time_total)
+      const hostNs = (ns(entry.cpu_time_total) ?? 0) + (ns(entry.self_cpu_time_total) ?? 0)
+      if (hostNs === 0 && (deviceNs ?? selfDeviceNs ?? 0) > 0) {
+        const totalNs = deviceNs ?? selfDeviceNs
+        kernels.push({ name, count: entry.count, totalNs, minNs: null, maxNs: null, config: null })
+        continue
+      }
       const totals = {
         count: entry.count,
         cpuNs: ns(entry.cpu_time_total),
         selfCpuNs: ns(entry.self_cpu_time_total),
-        deviceNs: ns(entry.cuda_time_total),
+        deviceNs,
+        selfDeviceNs,
       }
       const stack = stacks && entry.stack != null && entry.stack.length > 0 ? entry.stack.join('\n') : null
       sums.add(name, name, entry.input_shapes || null, totals, stack)
     }
   }
-  return sums.all()
+  return { ops: sums.all(), kernels }
 }
 
 const vllmProfile = z.record(z.string(), z.looseObject({ count: z.number(), cpu_time_total: number }))
@@ -78,10 +94,13 @@ export function kernelProfileOps(value: unknown): OpTotal[] {
     const shapes = Object.keys(call.kernel_call_count_by_shape ?? {})
     const durations = call.associated_kernels.map(({ kernel_duration_us }) => kernel_duration_us ?? 0)
     const name = call.cpu_op_name ?? '(no operator)'
+    const deviceNs = ns(durations.reduce((sum, us) => sum + us, 0))
     const op = sums.add(name, name, shapes.length === 1 ? (shapes[0] as string) : null, {
       count: 1,
       cpuNs: ns(call.cpu_time_us),
-      deviceNs: ns(durations.reduce((sum, us) => sum + us, 0)),
+      // The file lists each kernel under the one operator that launched it.
+      deviceNs,
+      selfDeviceNs: deviceNs,
     })
     for (const kernel of call.associated_kernels) addKernel(op, kernel.kernel_name, 1, ns(kernel.kernel_duration_us))
   }

@@ -39,7 +39,7 @@ const ops = (found: readonly OpTotal[]) => ({ ops: found, kernels: [] })
 
 /** The files of KernelTracer, by name. */
 const KNOWN: readonly Known[] = [
-  { pattern: /^torch_profile\.json$/, read: (path, stacks) => ops(torchProfileOps(json(path), stacks)) },
+  { pattern: /^torch_profile\.json$/, read: (path, stacks) => torchProfileOps(json(path), stacks) },
   { pattern: /^vllm_profile\.json$/, read: (path) => ops(vllmProfileOps(json(path))) },
   { pattern: /^(torch|vllm)_kernel_profile\.json$/, read: (path) => ops(kernelProfileOps(json(path))) },
   {
