@@ -2,6 +2,7 @@ import type { RunReader } from '../store/read/run-reader.ts'
 import type { RunJson } from '../trace/run-json.ts'
 import { certificate } from './certify/certificate.ts'
 import { type DefinitionsName, definedFigures } from './definitions/defined-figures.ts'
+import { engineFigures } from './engine/engine-figures.ts'
 import { hardwareFigures } from './hardware/hardware.ts'
 import { kernelFigures } from './kernels/kernels.ts'
 import { opTotals } from './kernels/op-totals.ts'
@@ -14,6 +15,7 @@ import { streamFacts } from './latency/stream-facts.ts'
 import { timeShares } from './latency/time-shares.ts'
 import { machineFigures } from './machine.ts'
 import { osFigures } from './os/os-figures.ts'
+import { rejectedValues } from './rejected-values.ts'
 import type { Figures, Report, RunSummary } from './report.ts'
 import { failureFigures } from './requests/failures.ts'
 import { measuredSpan, offeredFigures } from './requests/offered.ts'
@@ -77,6 +79,8 @@ export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}
     certificate: await certificate(reader),
     machine: await machineFigures(reader, span),
     hardware: await hardwareFigures(reader, span, options.requestLines),
+    engine_metrics: await engineFigures(reader, span),
+    rejected_values: await rejectedValues(reader),
     os: await osFigures(reader, span),
     kernels: await kernelFigures(reader, options.rules),
     operators: await opTotals(reader, OPERATORS_SHOWN),

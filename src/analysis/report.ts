@@ -2,12 +2,14 @@ import type { RunJson, VerdictLine } from '../trace/run-json.ts'
 import type { PHASES, Status, TOKEN_SOURCES } from '../trace/tables.ts'
 import type { Certificate } from './certify/certificate.ts'
 import type { DefinedFigures } from './definitions/defined-figures.ts'
+import type { EngineFigures } from './engine/engine-figures.ts'
 import type { Hardware } from './hardware/hardware.ts'
 import type { HtaKernels, Kernels } from './kernels/kernels.ts'
 import type { OpSource } from './kernels/op-totals.ts'
 import type { LateTokens } from './late-tokens/model.ts'
 import type { KernelClock } from './latency/kernel-clock.ts'
 import type { OsFigures } from './os/os-figures.ts'
+import type { RejectedValues } from './rejected-values.ts'
 import type { Roofline } from './roofline/roofline.ts'
 import type { SloFigures } from './slo/slo-figures.ts'
 import type { SteadyState } from './steady-state/steady-state.ts'
@@ -53,6 +55,10 @@ export interface Report {
   certificate: Certificate | null
   machine: Machine
   hardware: Hardware
+  /** What the server's page of metrics reported; null where it was not recorded. */
+  engine_metrics: EngineFigures | null
+  /** Values that hardware or server reported and that cannot be. */
+  rejected_values: RejectedValues[]
   /** Null where the kernel's view was not recorded. */
   os: OsFigures | null
   /** Null where the run has no operators or kernels. */

@@ -123,6 +123,8 @@ export const fine: Figures = {
   late_tokens: null,
   kernel_clock: null,
   certificate: null,
+  engine_metrics: null,
+  rejected_values: [],
   machine: {
     tracks: [
       track('client', 'event_loop_delay_p99_ns', 1e6),

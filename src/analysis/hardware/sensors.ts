@@ -53,7 +53,7 @@ const HOST_TRACKS = ['cpu_busy_ratio', 'cpu_cores', 'rss_bytes', 'memory_availab
 export async function findSensors(reader: RunReader): Promise<Sensor[]> {
   const rows = await reader.query(
     `WITH wanted AS (SELECT *, CASE WHEN json_valid(attrs) THEN attrs::JSON END AS said FROM tracks
-        WHERE (layer = 'gpu' AND name <> 'gaps') OR (layer = 'host' AND (name IN (${HOST_TRACKS.map((name) => `'${name}'`).join(', ')})))),
+        WHERE (layer = 'gpu' AND name NOT IN ('gaps', 'values_rejected')) OR (layer = 'host' AND (name IN (${HOST_TRACKS.map((name) => `'${name}'`).join(', ')})))),
       polls AS (SELECT c.track_id, c.t_ns, c.value, lag(c.value) OVER w AS was, lag(c.t_ns) OVER w AS was_ns
         FROM counters c SEMI JOIN wanted t ON c.track_id = t.track_id WHERE c.value IS NOT NULL
         WINDOW w AS (PARTITION BY c.track_id ORDER BY c.t_ns)),

@@ -3,6 +3,7 @@ import type { Figures } from '../report.ts'
 import { commitBacklog } from './backlog.ts'
 import { cachedTokens } from './cache.ts'
 import { clientLines } from './client.ts'
+import { engineRestarts, rejectedLines } from './engine-metrics.ts'
 import { hardwareLines } from './hardware.ts'
 import { busyMachine, memoryLeft, runQueue, stolenTime, swapping, throttledTime } from './machine-rules.ts'
 import { networkLines } from './network.ts'
@@ -43,6 +44,8 @@ const THEMES: readonly ((figures: Figures) => VerdictLine | VerdictLine[])[] = [
   one(memoryLeft),
   one(busyMachine),
   hardwareLines,
+  one(engineRestarts),
+  rejectedLines,
   osLines,
   watchingLines,
   one(tokenDrift),

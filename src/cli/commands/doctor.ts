@@ -72,9 +72,14 @@ function host(): Finding {
 
 async function gpu(): Promise<Finding> {
   try {
-    const { gpus, driver, mig } = await askLocalSmi([])
+    const { gpus, driver, mig, warnings } = await askLocalSmi([])
     const names = gpus.map(({ index, name, uuid }) => `${index} ${name}${mig.has(uuid) ? ' (MIG)' : ''}`).join(', ')
-    return { layer: 'gpu', state: 'works', what: `${names}, driver ${driver}, from nvidia-smi`, how: null }
+    return {
+      layer: 'gpu',
+      state: 'works',
+      what: `${names}, driver ${driver}, from nvidia-smi`,
+      how: warnings.length === 0 ? null : `nvidia-smi reports: ${warnings.join('; ')}`,
+    }
   } catch (error) {
     if (!(error instanceof LayerlineError)) throw error
     return { layer: 'gpu', state: 'off', what: error.message, how: error.hint ?? null }

@@ -5,6 +5,7 @@ import { type Paint, paintFor } from '../text/paint.ts'
 import { clip, pad, printable, textWidth, wrap } from '../text/text.ts'
 import { certificateLines } from './certificate-view.ts'
 import { definitionLines } from './definitions-view.ts'
+import { engineLines } from './engine-view.ts'
 import { energyLines, speedPlot, stageLines } from './hardware-view.ts'
 import { kernelLines } from './kernels-view.ts'
 import { lateLines } from './late-view.ts'
@@ -59,6 +60,7 @@ export function reportText(report: Report, { width: asked, color }: ReportTextOp
     ['late tokens', lateLines(report, width, paint)],
     ['steps of the engine', stepLines(report, paint)],
     ['as the server says of its requests', spanLines(report, paint)],
+    ['as the server reports itself', engineLines(report, width, paint)],
     ['hardware by stage', stageLines(report, width, paint)],
     ['energy', energyLines(report, width, paint)],
     ['engine steps and kernels', kernelLines(report.kernels, width, paint)],

@@ -30,6 +30,7 @@ const counter = (
     process: null,
     device: null,
     role: null,
+    replica: null,
     tNs: 0,
     beforeNs: Number.NaN,
   },
@@ -154,6 +155,9 @@ describe('live figures', () => {
     const { book, at } = bookAt([
       counter('engine', 'num_requests_running', 3, { process: 'engine 0' }),
       counter('engine', 'num_requests_running', 4, { process: 'engine 1' }),
+      counter('engine', 'num_requests_waiting', 2, { process: 'tp 0', replica: 'one' }),
+      counter('engine', 'num_requests_waiting', 2, { process: 'tp 1', replica: 'one' }),
+      counter('engine', 'num_requests_waiting', 5, { process: 'tp 0', replica: 'two' }),
       counter('engine', 'kv_cache_usage_ratio', 0.5),
       counter('gpu', 'gpu_utilization_ratio', 0.75, { device: '0 A' }),
       counter('gpu', 'power_draw_w', 300, { device: '0 A' }),
@@ -167,7 +171,7 @@ describe('live figures', () => {
       counter('client', 'cpu_cores', 0.3),
     ])
     expect(book.snapshot()).toMatchObject({
-      server: { running: 7, waiting: null, kvCacheRatio: 0.5 },
+      server: { running: 7, waiting: 7, kvCacheRatio: 0.5 },
       gpus: [
         { device: '0 A', utilizationRatio: 0.75, powerW: 300, memoryTotalBytes: null },
         { device: '1 B', utilizationRatio: null, powerW: null, memoryUsedBytes: 6e9, memoryTotalBytes: 8e9 },

@@ -12,6 +12,8 @@ export interface LatestCounter {
   readonly device: string | null
   /** `role` of tracks.attrs where it has one: machine, client, engine. */
   readonly role: string | null
+  /** `replica` of tracks.attrs: what works on the same requests has the same. */
+  readonly replica: string | null
   /** null: the source said that it had none. */
   value: number | null
   tNs: number
@@ -79,7 +81,7 @@ export class LatestCounters {
       host: row.host ?? null,
       process: row.process ?? null,
       device: row.device ?? null,
-      role: roleOf(row.attrs),
+      ...factsOf(row.attrs),
       value,
       tNs,
       beforeNs,
@@ -89,10 +91,9 @@ export class LatestCounters {
   }
 }
 
-function roleOf(attrs: string | null | undefined): string | null {
-  if (attrs == null) return null
-  const { role } = JSON.parse(attrs) as { role?: unknown }
-  return typeof role === 'string' ? role : null
+function factsOf(attrs: string | null | undefined): { role: string | null; replica: string | null } {
+  const { role, replica } = JSON.parse(attrs ?? '{}') as { role?: unknown; replica?: unknown }
+  return { role: typeof role === 'string' ? role : null, replica: typeof replica === 'string' ? replica : null }
 }
 
 /** Rows got by `next()` are read before the writer can hand their arrays on: at the next row, and when a burst settles. */

@@ -15,10 +15,17 @@ export function machineFigures(all: Counters, nowNs: number) {
 function serverOf(counters: Counters): ServerFigures {
   const engine = counters.filter(({ layer }) => layer === 'engine')
   return {
-    running: sum(named(engine, 'num_requests_running')),
-    waiting: sum(named(engine, 'num_requests_waiting')),
+    running: sumOfReplicas(engine, 'num_requests_running'),
+    waiting: sumOfReplicas(engine, 'num_requests_waiting'),
     kvCacheRatio: most(named(engine, 'kv_cache_usage_ratio')),
   }
+}
+
+/** Shards of one replica work on the same requests: of these the most counts, and replicas add up. */
+function sumOfReplicas(counters: Counters, name: string): number | null {
+  const own = counters.filter((counter) => counter.name === name)
+  const replicas = grouped(own, ({ replica, process, device }) => replica ?? JSON.stringify([process, device]))
+  return sum(replicas.flatMap((shards) => most(named(shards, name)) ?? []))
 }
 
 function gpusOf(counters: Counters): GpuFigures[] {

@@ -89,7 +89,7 @@ describe('the metrics of a server', () => {
     ['<!DOCTYPE html><html>', 200, 'input/metrics', 'a web page (HTML)'],
     ['{"a":1}', 200, 'input/metrics', 'not a page of metrics'],
     ['', 404, 'unreachable/metrics', '404 Not Found'],
-    ['node_load1 0.5\n', 200, 'input/metrics', 'no metric of an engine'],
+    ['node_load1 0.5\n', 200, 'input/metrics', 'no metric of a known engine'],
   ])('that are none are an error before the run: %s', async (text, status, code, sentence) => {
     const url = await serve((_, response) => response.writeHead(status).end(text))
     await expect(prepareEngineMetrics(url, 100)).rejects.toMatchObject({
@@ -108,5 +108,143 @@ describe('the metrics of a server', () => {
       message: expect.stringContaining('connection refused'),
     })
     await expect(prepareEngineMetrics('gpu1:8000', 100)).rejects.toMatchObject({ code: 'usage/url' })
+  })
+})
+
+describe('series of a page', () => {
+  /** Serves these pages, the last one again and again; samples at least as many. */
+  async function recorded(pages: string[], wanted = pages.length) {
+    let asked = -1
+    const url = await serve((_, response) => response.end(pages[Math.max(0, Math.min(asked++, pages.length - 1))]))
+    const source = await prepareEngineMetrics(url, 100)
+    const run = memoryContext()
+    await source.start(run.context)
+    expect(await until(() => asked > wanted)).toBe(true)
+    await source.stop()
+    const labelled = run.tracks().map((track) => ({ ...track, attrs: JSON.parse(track.attrs ?? '{}') }))
+    const values = (name: string, process: string | null = null) => {
+      const ids = labelled.filter((track) => track.name === name && (track.process ?? null) === process)
+      expect(ids.length, `${name} ${process}`).toBe(1)
+      return run.samples().flatMap(({ track_id, value }) => (track_id === ids[0]?.track_id ? [value] : []))
+    }
+    return { run, tracks: labelled, values }
+  }
+
+  it('are told apart by ranks and every other label', async () => {
+    const ranks = [2, 0, 3, 1].map(
+      (rank) =>
+        `sglang:num_running_reqs{dp_rank="${rank}",model_name="m",pid="91${rank}",tp_rank="${rank}"} ${rank}.0\n`,
+    )
+    const variants = ['stop', 'length'].map((reason) => `sglang:num_requests_total{finish="${reason}"} 3\n`)
+    const { tracks, values } = await recorded([`${ranks.join('')}sglang:token_usage NaN\n${variants.join('')}`])
+    const own = tracks.filter(({ name }) => name === 'num_requests_running')
+    expect(own.map(({ process }) => process)).toEqual(['dp 2, tp 2', 'dp 0, tp 0', 'dp 3, tp 3', 'dp 1, tp 1'])
+    expect(new Set(own.map(({ attrs }) => attrs.replica)).size).toBe(4)
+    expect(values('num_requests_running', 'dp 3, tp 3').every((value) => value === 3)).toBe(true)
+    expect(values('kv_cache_usage_ratio').every((value) => value === null)).toBe(true)
+    expect(tracks.filter(({ name }) => name === 'request_success_total').map(({ device }) => device)).toEqual([
+      'finish=stop',
+      'finish=length',
+    ])
+  })
+
+  it('of shards that work on the same requests share their replica', async () => {
+    const { tracks } = await recorded([
+      'vllm:num_requests_running{engine="0",tp_rank="0",pid="1"} 1\nvllm:num_requests_running{engine="0",tp_rank="1",pid="2"} 1\n',
+    ])
+    expect(tracks).toHaveLength(2)
+    expect(new Set(tracks.map(({ attrs }) => attrs.replica)).size).toBe(1)
+  })
+
+  it('of two models on one page are told apart by the model', async () => {
+    const { tracks } = await recorded([
+      'vllm:num_requests_running{engine="0",model_name="a"} 1\nvllm:num_requests_running{engine="0",model_name="b"} 2\n',
+    ])
+    expect(tracks.map(({ process, device }) => [process, device])).toEqual([
+      ['engine 0', 'model_name=a'],
+      ['engine 0', 'model_name=b'],
+    ])
+  })
+
+  it('under an old and a new name are one track, whatever the order of labels and lines', async () => {
+    const both =
+      'vllm:gpu_cache_usage_perc{engine="0",model_name="m"} 0.9\nvllm:kv_cache_usage_perc{model_name="m",engine="0"} 0.5\n'
+    const old = 'vllm:gpu_cache_usage_perc{engine="0",model_name="m"} 0.7\n'
+    const { values } = await recorded([both, old])
+    const seen = values('kv_cache_usage_ratio', 'engine 0')
+    expect(seen.slice(0, 2)).toEqual([0.5, 0.7])
+    expect(new Set(seen)).toEqual(new Set([0.5, 0.7]))
+  })
+
+  it("are known behind Ray's prefix, a counter with and without its suffix once", async () => {
+    const at = '{ReplicaId="r1",engine="0",model_name="m"}'
+    const { tracks, values } = await recorded([
+      `ray_vllm_num_requests_running${at} 2\nray_vllm_prompt_tokens${at} 7\nray_vllm_prompt_tokens_total${at} 9\n`,
+    ])
+    expect(tracks.map(({ name }) => name).sort()).toEqual(['num_requests_running', 'prompt_tokens_total'])
+    expect(values('prompt_tokens_total', 'engine 0, replica r1')[0]).toBe(9)
+  })
+
+  it.each([
+    ['tgi_queue_size 3\ntgi_batch_current_size 2\ntgi_request_generated_tokens_sum 40\n', 'num_requests_waiting', 3],
+    ['trtllm_kv_cache_utilization{model_name="m"} 0.25\n', 'kv_cache_usage_ratio', 0.25],
+    [
+      'request_success_total{finished_reason="length"} 2.0\ne2e_request_latency_seconds_sum 3.5\n',
+      'e2e_request_latency_seconds_sum',
+      3.5,
+    ],
+    ['llamacpp:requests_deferred 4\r\nllamacpp:n_busy_slots_per_decode -nan\r\n# EOF\r\n', 'num_requests_waiting', 4],
+    ['sglang_num_queue_reqs 5 1700000000000 # {trace_id="x"} 1\n', 'num_requests_waiting', 5],
+  ])('of every engine are read: %s', async (page, name, value) => {
+    const { run } = await recorded([page])
+    expect(run.of(name)[0]?.value).toBe(value)
+  })
+
+  it('that come later are recorded from then on, and a page without any is an outage', async () => {
+    const first = 'sglang:some_new_gauge 1\n'
+    const { run, values } = await recorded([first, first, 'sglang:num_running_reqs 1\n'])
+    expect(values('num_requests_running').every((value) => value === 1)).toBe(true)
+    expect(run.outages()).toHaveLength(1)
+  })
+
+  it('whose values cannot be are recorded without them, and a total that fell is reported once', async () => {
+    const page = (n: number, share: number) => `vllm:prompt_tokens_total ${n}\nvllm:kv_cache_usage_perc ${share}\n`
+    const { run, values } = await recorded([page(10, 0.5), page(20, 42), page(3, 43), page(5, 0.1), page(1, 0.1)])
+    expect(values('prompt_tokens_total').slice(0, 5)).toEqual([10, 20, 3, 5, 1])
+    expect(values('kv_cache_usage_ratio').slice(0, 4)).toEqual([0.5, null, null, 0.1])
+    expect(run.of('values_rejected').at(-1)?.value).toBe(2)
+    expect(run.notes).toHaveLength(2)
+  })
+})
+
+describe('a page that is not read', () => {
+  it.each([
+    ['[]', 'JSON', '/prometheus/metrics'],
+    ['node_load1 0.5\nnode_load5 1\n', 'node_load1', 'TGI'],
+    ['DCGM_FI_DEV_GPU_UTIL{gpu="0"} 5\n', 'dcgm:URL', 'SGLang'],
+    ['litellm_requests_metric_total{model="m"} 3\npython_info{version="3"} 1\n', 'LiteLLM', 'vLLM'],
+    ['', 'empty', 'llama.cpp'],
+    ['\u001f\u008b\u0008xx', 'compressed', ''],
+  ])('says what it is, and what is known: %s', async (page, what, hint) => {
+    const url = await serve((_, response) => response.end(page))
+    await expect(prepareEngineMetrics(url, 100)).rejects.toMatchObject({
+      code: 'input/metrics',
+      message: expect.stringContaining(what),
+      hint: expect.stringContaining(hint),
+    })
+  })
+
+  it('because it asks for a login takes one from the URL, which is stored nowhere', async () => {
+    const url = await serve(({ headers }, response) => {
+      const wanted = `Basic ${Buffer.from('me:s3cret').toString('base64')}`
+      response.writeHead(headers.authorization === wanted ? 200 : 401).end('vllm:num_requests_running 1\n')
+    })
+    await expect(prepareEngineMetrics(url, 100)).rejects.toMatchObject({ code: 'unreachable/metrics' })
+    const source = await prepareEngineMetrics(url.replace('//', '//me:s3cret@'), 100)
+    const run = memoryContext()
+    await source.start(run.context)
+    await source.stop()
+    expect(run.of('num_requests_running').length).toBeGreaterThan(0)
+    expect(JSON.stringify([run.tracks(), run.notes])).not.toContain('s3cret')
   })
 })

@@ -1,14 +1,15 @@
 import { LayerlineError } from '../../base/errors.ts'
-import { codeOf } from '../../trace/columns.ts'
-import { LAYERS } from '../../trace/tables.ts'
-import { fetchMetrics } from '../prometheus/metrics-page.ts'
-import { parseLabels, parseMetrics } from '../prometheus/parse-metrics.ts'
+import { fetchMetrics, publicUrl } from '../prometheus/metrics-page.ts'
+import { parseMetrics } from '../prometheus/parse-metrics.ts'
 import { MetricsScraper, type PageTaker } from '../prometheus/scraper.ts'
+import { namesOn, whatPage } from '../prometheus/what-page.ts'
 import type { PreparedSource, SourceContext } from '../source.ts'
-import { ENGINE_METRICS, type EngineMetric } from './metric-names.ts'
+import { EngineSeries } from './engine-series.ts'
+import { engineMetric, isEngineName, KNOWN_ENGINES } from './metric-names.ts'
 
 const LEAST_PERIOD_MS = 100
-const isKnown = (name: string): boolean => ENGINE_METRICS.has(name)
+/** Names looked up once; a page has some hundreds. */
+const MOST_NAMES = 10_000
 
 /**
  * A server's page of metrics as counters of the layer `engine`, every `periodMs` but no more often than ten times a
@@ -21,63 +22,52 @@ export async function prepareEngineMetrics(given: string, periodMs: number): Pro
   const at = new URL(given)
   if (at.pathname === '/') at.pathname = '/metrics'
   const url = at.href
-  const source = { url, what: 'the server', hint: 'vLLM shows its metrics at http://HOST:8000/metrics' }
-  if (parseMetrics(await fetchMetrics(source), isKnown).length === 0) {
-    throw new LayerlineError('input/metrics', `${url}: no metric of an engine on that page; expected vllm:…`, {
-      hint: 'name the page of the server itself, not of a router or an exporter in front of it',
+  const source = {
+    url,
+    what: 'the server',
+    hint: 'vLLM, SGLang, llama.cpp and TGI show their metrics at http://HOST:PORT/metrics, where they are switched on',
+    jsonHint: 'trtllm-serve answers JSON at /metrics and has the text at /prometheus/metrics',
+  }
+  const page = await fetchMetrics(source)
+  const names = namesOn(page)
+  const period = Math.max(LEAST_PERIOD_MS, periodMs)
+  if (!names.some((name) => engineMetric(name) !== null || isEngineName(name))) {
+    throw new LayerlineError('input/metrics', `${publicUrl(url)}: no metric of a known engine: ${whatPage(page)}`, {
+      hint: `known are ${KNOWN_ENGINES}`,
     })
   }
   return new MetricsScraper({
     ...source,
     label: 'engine metrics',
     layer: 'engine',
-    periodMs: Math.max(LEAST_PERIOD_MS, periodMs),
+    periodMs: period,
     slowsDown: false,
-    begin: (context) => new EnginePages(context, url, Math.max(LEAST_PERIOD_MS, periodMs)),
+    begin: (context) => new EnginePages(context, url, period),
   })
 }
 
 class EnginePages implements PageTaker {
-  private readonly context: SourceContext
-  private readonly url: string
-  private readonly periodMs: number
-  private readonly tracks = new Map<string, number>()
+  private readonly series: EngineSeries
+  private readonly known = new Map<string, boolean>()
 
   constructor(context: SourceContext, url: string, periodMs: number) {
-    this.context = context
-    this.url = url
-    this.periodMs = periodMs
+    this.series = new EngineSeries(context, { url, source: publicUrl(url), periodMs })
   }
 
-  page(text: string, tNs: number): void {
-    const { counters } = this.context.writers
-    for (const { name, labels, value } of parseMetrics(text, isKnown)) {
-      const key = `${name}{${labels}`
-      let track = this.tracks.get(key)
-      if (track === undefined) {
-        track = this.makeTrack(name, labels)
-        this.tracks.set(key, track)
-      }
-      counters.append({ track_id: track, t_ns: tNs, value: Number.isFinite(value) ? value : null })
-    }
+  page(text: string, tNs: number): number {
+    return this.series.take(
+      parseMetrics(text, (name) => this.isKnown(name)),
+      tNs,
+    )
   }
 
   end(): void {}
 
-  private makeTrack(name: string, text: string): number {
-    const { track, unit, kind } = ENGINE_METRICS.get(name) as EngineMetric
-    const labels = parseLabels(text)
-    const id = this.context.trackId()
-    this.context.writers.tracks.append({
-      track_id: id,
-      layer: codeOf(LAYERS, 'engine'),
-      host: new URL(this.url).host,
-      process: labels.engine === undefined ? null : `engine ${labels.engine}`,
-      name: track,
-      unit,
-      clock: 'run',
-      attrs: JSON.stringify({ source: this.url, field: name, kind, labels, sample_period_ns: this.periodMs * 1e6 }),
-    })
-    return id
+  private isKnown(name: string): boolean {
+    const known = this.known.get(name)
+    if (known !== undefined) return known
+    const found = engineMetric(name) !== null
+    if (this.known.size < MOST_NAMES) this.known.set(name, found)
+    return found
   }
 }

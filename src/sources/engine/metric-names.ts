@@ -2,12 +2,16 @@ export interface EngineMetric {
   /** Name of the track. */
   track: string
   unit: string
-  /** `total`: only grows while the server runs, and is kept as the server tells it. */
+  /** `total`: only grows while the server runs, and is recorded as the server reports it. */
   kind: 'gauge' | 'total'
+  /** Of two names of one figure on one page the lower is used: servers keep retired names beside the new ones. */
+  preference: number
 }
 
-const gauge = (track: string, unit = '1'): EngineMetric => ({ track, unit, kind: 'gauge' })
-const total = (track: string, unit = '1'): EngineMetric => ({ track, unit, kind: 'total' })
+type Figure = Omit<EngineMetric, 'preference'>
+
+const gauge = (track: string, unit = '1'): Figure => ({ track, unit, kind: 'gauge' })
+const total = (track: string, unit = '1'): Figure => ({ track, unit, kind: 'total' })
 
 /** Histograms of which sum and count are kept. */
 const HISTOGRAMS: readonly [name: string, unit: string][] = [
@@ -20,34 +24,126 @@ const HISTOGRAMS: readonly [name: string, unit: string][] = [
   ['iteration_tokens_total', 'tokens'],
 ]
 
-/** What servers call their figures, and what we do. Names that vLLM has retired are still those of older servers. */
-export const ENGINE_METRICS: ReadonlyMap<string, EngineMetric> = new Map([
-  ['vllm:num_requests_running', gauge('num_requests_running')],
-  ['vllm:num_requests_waiting', gauge('num_requests_waiting')],
-  ['vllm:num_requests_swapped', gauge('num_requests_swapped')],
-  ['vllm:kv_cache_usage_perc', gauge('kv_cache_usage_ratio', 'ratio')],
-  ['vllm:gpu_cache_usage_perc', gauge('kv_cache_usage_ratio', 'ratio')],
-  ['vllm:prompt_tokens_total', total('prompt_tokens_total', 'tokens')],
-  ['vllm:generation_tokens_total', total('generation_tokens_total', 'tokens')],
-  ['vllm:prompt_tokens_cached_total', total('prompt_tokens_cached_total', 'tokens')],
-  ['vllm:prefix_cache_queries_total', total('prefix_cache_queries_total', 'tokens')],
-  ['vllm:prefix_cache_hits_total', total('prefix_cache_hits_total', 'tokens')],
-  ['vllm:gpu_prefix_cache_queries_total', total('prefix_cache_queries_total', 'tokens')],
-  ['vllm:gpu_prefix_cache_hits_total', total('prefix_cache_hits_total', 'tokens')],
-  ['vllm:num_preemptions_total', total('num_preemptions_total')],
-  ['vllm:request_success_total', total('request_success_total')],
-  ...HISTOGRAMS.flatMap(([name, unit]): [string, EngineMetric][] => [
-    [`vllm:${name}_sum`, total(`${name}_sum`, unit)],
-    [`vllm:${name}_count`, total(`${name}_count`)],
+function histogram(name: string, track: string, unit: string): [string, Figure][] {
+  return [
+    [`${name}_sum`, total(`${track}_sum`, unit)],
+    [`${name}_count`, total(`${track}_count`)],
+  ]
+}
+
+const RUNNING = gauge('num_requests_running')
+const WAITING = gauge('num_requests_waiting')
+const KV_CACHE = gauge('kv_cache_usage_ratio', 'ratio')
+const PROMPT_TOKENS = total('prompt_tokens_total', 'tokens')
+const GENERATION_TOKENS = total('generation_tokens_total', 'tokens')
+const CACHED_TOKENS = total('prompt_tokens_cached_total', 'tokens')
+const QUERIES = total('prefix_cache_queries_total', 'tokens')
+const HITS = total('prefix_cache_hits_total', 'tokens')
+const HIT_RATIO = gauge('prefix_cache_hit_ratio', 'ratio')
+const PREEMPTIONS = total('num_preemptions_total')
+const SUCCESSES = total('request_success_total')
+
+/** By engine: its names without their prefix, the newest name of a figure first. */
+const ENGINES: Readonly<Record<string, readonly [string, Figure][]>> = {
+  vllm: [
+    ['num_requests_running', RUNNING],
+    ['num_requests_waiting', WAITING],
+    ['num_requests_swapped', gauge('num_requests_swapped')],
+    ['kv_cache_usage_perc', KV_CACHE],
+    ['gpu_cache_usage_perc', KV_CACHE],
+    ['prompt_tokens_total', PROMPT_TOKENS],
+    ['generation_tokens_total', GENERATION_TOKENS],
+    ['prompt_tokens_cached_total', CACHED_TOKENS],
+    ['prefix_cache_queries_total', QUERIES],
+    ['gpu_prefix_cache_queries_total', QUERIES],
+    ['prefix_cache_hits_total', HITS],
+    ['gpu_prefix_cache_hits_total', HITS],
+    ['num_preemptions_total', PREEMPTIONS],
+    ['request_success_total', SUCCESSES],
+    ...HISTOGRAMS.flatMap(([name, unit]) => histogram(name, name, unit)),
+    ...histogram('time_per_output_token_seconds', 'inter_token_latency_seconds', 's'),
+  ],
+  sglang: [
+    ['num_running_reqs', RUNNING],
+    ['num_queue_reqs', WAITING],
+    ['token_usage', KV_CACHE],
+    ['prompt_tokens_total', PROMPT_TOKENS],
+    ['generation_tokens_total', GENERATION_TOKENS],
+    ['cached_tokens_total', CACHED_TOKENS],
+    ['cache_hit_rate', HIT_RATIO],
+    ['num_retracted_requests_total', PREEMPTIONS],
+    ['num_retracted_reqs_total', PREEMPTIONS],
+    ['num_requests_total', SUCCESSES],
+    ...histogram('time_to_first_token_seconds', 'time_to_first_token_seconds', 's'),
+    ...histogram('inter_token_latency_seconds', 'inter_token_latency_seconds', 's'),
+    ...histogram('time_per_output_token_seconds', 'inter_token_latency_seconds', 's'),
+    ...histogram('e2e_request_latency_seconds', 'e2e_request_latency_seconds', 's'),
+    ...histogram('queue_time_seconds', 'request_queue_time_seconds', 's'),
+  ],
+  llamacpp: [
+    ['requests_processing', RUNNING],
+    ['requests_deferred', WAITING],
+    ['kv_cache_usage_ratio', KV_CACHE],
+    ['prompt_tokens_total', PROMPT_TOKENS],
+    ['tokens_predicted_total', GENERATION_TOKENS],
+  ],
+  trtllm: [
+    ['num_requests_running', RUNNING],
+    ['num_requests_waiting', WAITING],
+    ['kv_cache_utilization', KV_CACHE],
+    ['kv_cache_hit_rate', HIT_RATIO],
+    ['prompt_tokens_total', PROMPT_TOKENS],
+    ['generation_tokens_total', GENERATION_TOKENS],
+    ['request_success_total', SUCCESSES],
+    ...histogram('time_to_first_token_seconds', 'time_to_first_token_seconds', 's'),
+    ...histogram('time_per_output_token_seconds', 'inter_token_latency_seconds', 's'),
+    ...histogram('e2e_request_latency_seconds', 'e2e_request_latency_seconds', 's'),
+    ...histogram('request_queue_time_seconds', 'request_queue_time_seconds', 's'),
+  ],
+  // TGI counts tokens in histograms of requests, and has no suffix at its counters.
+  tgi: [
+    ['batch_current_size', RUNNING],
+    ['queue_size', WAITING],
+    ['request_input_length_sum', PROMPT_TOKENS],
+    ['request_generated_tokens_sum', GENERATION_TOKENS],
+    ['request_success', SUCCESSES],
+    ...histogram('request_duration', 'e2e_request_latency_seconds', 's'),
+    ...histogram('request_queue_duration', 'request_queue_time_seconds', 's'),
+    ...histogram('request_mean_time_per_token_duration', 'inter_token_latency_seconds', 's'),
+  ],
+}
+
+const TABLES = new Map(
+  Object.entries(ENGINES).map(([engine, names]) => [
+    engine,
+    new Map(names.map(([name, figure], preference): [string, EngineMetric] => [name, { ...figure, preference }])),
   ]),
-  ['sglang:num_running_reqs', gauge('num_requests_running')],
-  ['sglang:num_queue_reqs', gauge('num_requests_waiting')],
-  ['sglang:token_usage', gauge('kv_cache_usage_ratio', 'ratio')],
-  ['sglang:prompt_tokens_total', total('prompt_tokens_total', 'tokens')],
-  ['sglang:generation_tokens_total', total('generation_tokens_total', 'tokens')],
-  ['llamacpp:requests_processing', gauge('num_requests_running')],
-  ['llamacpp:requests_deferred', gauge('num_requests_waiting')],
-  ['llamacpp:kv_cache_usage_ratio', gauge('kv_cache_usage_ratio', 'ratio')],
-  ['llamacpp:prompt_tokens_total', total('prompt_tokens_total', 'tokens')],
-  ['llamacpp:tokens_predicted_total', total('generation_tokens_total', 'tokens')],
-])
+)
+
+/** Engines whose names are known, for errors. */
+export const KNOWN_ENGINES =
+  'vLLM (vllm:…), SGLang (sglang:…), llama.cpp (llamacpp:…), TensorRT-LLM (trtllm_…, or no prefix), TGI (tgi_…), each also behind a prefix as ray_'
+
+/** `vllm:x`, `vllm_x`, and either behind the prefix of who exports it: `ray_vllm_x`. */
+const PREFIXED = /^(?:[a-z0-9]+_)*?(vllm|sglang|llamacpp|trtllm|tgi)[:_](.+)$/i
+
+/** What a name on a server's page stands for; null for a name that is none of an engine's. */
+export function engineMetric(name: string): EngineMetric | null {
+  const [, engine, rest = ''] = PREFIXED.exec(name) ?? []
+  if (engine !== undefined) return named(TABLES.get(engine.toLowerCase()), rest)
+  // trtllm-serve and NIM, which is vLLM or TensorRT-LLM, use no prefix.
+  return TABLES.get('trtllm')?.get(name) ?? TABLES.get('vllm')?.get(name) ?? null
+}
+
+/** Whether a name is an engine's own, known or not. */
+export function isEngineName(name: string): boolean {
+  return PREFIXED.test(name)
+}
+
+function named(table: ReadonlyMap<string, EngineMetric> | undefined, name: string): EngineMetric | null {
+  const found = table?.get(name)
+  if (found !== undefined) return found
+  // Ray exports a counter twice, once without the suffix.
+  const suffixed = table?.get(`${name}_total`)
+  return suffixed?.kind === 'total' ? { ...suffixed, preference: suffixed.preference + 1000 } : null
+}

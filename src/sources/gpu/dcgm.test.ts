@@ -61,7 +61,7 @@ describe('a DCGM exporter', () => {
     const attrs = JSON.parse(run.tracks().find(({ name }) => name === 'energy_j')?.attrs ?? '{}')
     expect(attrs).toMatchObject({ field: 'DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION', kind: 'total', driver: '570.1' })
     // It changed with each page, which came ten times a second.
-    expect(attrs.update_period_ns).toBeGreaterThan(80e6)
+    expect(attrs.update_period_ns).toBeGreaterThan(50e6)
   })
 
   it('names the instance where a GPU is cut into several, and keeps to the GPUs asked for', async () => {

@@ -1,8 +1,10 @@
 import { LayerlineError } from '../../base/errors.ts'
-import { fetchMetrics } from '../prometheus/metrics-page.ts'
+import { fetchMetrics, publicUrl } from '../prometheus/metrics-page.ts'
 import { type MetricSample, parseLabels, parseMetrics } from '../prometheus/parse-metrics.ts'
 import { MetricsScraper, type PageTaker } from '../prometheus/scraper.ts'
+import { whatPage } from '../prometheus/what-page.ts'
 import type { PreparedSource, SourceContext } from '../source.ts'
+import { RejectedValues } from '../value-limits.ts'
 import { GpuTracks } from './gpu-tracks.ts'
 import type { SmiSourceOptions } from './smi/local-smi.ts'
 
@@ -40,15 +42,26 @@ const DCGM_FIELDS: Readonly<Record<string, DcgmField>> = {
   DCGM_FI_PROF_PCIE_RX_BYTES: gauge('pcie_rx_bytes_per_s', 'bytes/s', 1),
 }
 
+/** Names of exporters before 2.0, and what they are called now. */
+const RETIRED: Readonly<Record<string, string>> = {
+  dcgm_gpu_utilization: 'DCGM_FI_DEV_GPU_UTIL',
+  dcgm_mem_copy_utilization: 'DCGM_FI_DEV_MEM_COPY_UTIL',
+  dcgm_power_usage: 'DCGM_FI_DEV_POWER_USAGE',
+  dcgm_total_energy_consumption: 'DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION',
+  dcgm_sm_clock: 'DCGM_FI_DEV_SM_CLOCK',
+  dcgm_memory_clock: 'DCGM_FI_DEV_MEM_CLOCK',
+  dcgm_gpu_temp: 'DCGM_FI_DEV_GPU_TEMP',
+  dcgm_memory_temp: 'DCGM_FI_DEV_MEMORY_TEMP',
+  dcgm_fb_used: 'DCGM_FI_DEV_FB_USED',
+  dcgm_fb_free: 'DCGM_FI_DEV_FB_FREE',
+  dcgm_xid_errors: 'DCGM_FI_DEV_XID_ERRORS',
+}
+
 function gauge(track: string, unit: string, scale: number): DcgmField {
   return { track, unit, scale, kind: 'gauge' }
 }
 
-/** DCGM answers these for what a GPU does not have: values of its 32 and 64 bit blanks. */
-const BLANK_FROM = 2_147_483_632
-const BLANKS_64 = 9_223_372_036_854_775_000
-
-const isDcgm = (name: string): boolean => Object.hasOwn(DCGM_FIELDS, name)
+const isDcgm = (name: string): boolean => Object.hasOwn(DCGM_FIELDS, name) || Object.hasOwn(RETIRED, name)
 /** More often than this an exporter has nothing new to say. */
 const LEAST_PERIOD_MS = 100
 
@@ -62,13 +75,19 @@ export async function prepareDcgm(url: string, options: SmiSourceOptions): Promi
   const page = await fetchMetrics(source)
   const samples = parseMetrics(page, isDcgm)
   if (samples.length === 0) {
-    throw new LayerlineError('input/metrics', `${url}: no DCGM_FI_… metric on that page`, { hint: source.hint })
+    throw new LayerlineError(
+      'input/metrics',
+      `${publicUrl(url)}: no DCGM_FI_… metric on that page; ${whatPage(page)}`,
+      { hint: source.hint },
+    )
   }
   const seen = devicesOf(samples)
-  const missing = options.gpus.find((each) => !seen.some(({ gpu, UUID }) => each === gpu || each === UUID))
+  const missing = options.gpus.find((each) => !seen.some((labels) => isNamed(labels, each)))
   if (missing !== undefined) {
     const there = seen.map(deviceName).join('; ')
-    throw new LayerlineError('missing/gpu-device', `${url}: no GPU ${missing}`, { hint: `there are: ${there}` })
+    throw new LayerlineError('missing/gpu-device', `${publicUrl(url)}: no GPU ${missing}`, {
+      hint: `there are: ${there}`,
+    })
   }
   return new MetricsScraper({
     ...source,
@@ -89,17 +108,29 @@ function devicesOf(samples: readonly MetricSample[]): Labels[] {
 
 /** `<index> <uuid> <name>`, and the instance where the GPU is cut into several. */
 function deviceName(labels: Labels): string {
-  const { gpu = '?', UUID = '', modelName = '', GPU_I_PROFILE, GPU_I_ID } = labels
+  const { gpu = labels.minor_number ?? '?', modelName = labels.model_name ?? '', GPU_I_PROFILE, GPU_I_ID } = labels
   const instance = GPU_I_PROFILE ? ` MIG ${GPU_I_PROFILE} ${GPU_I_ID ?? ''}` : ''
-  return `${gpu} ${UUID} ${modelName}${instance}`.trim()
+  return `${gpu} ${uuidOf(labels)} ${modelName}${instance}`.trim()
 }
 
-/** One GPU, or one instance of one: the fields that its exporter shows, in the order of its first page. */
+function uuidOf({ UUID, uuid }: Labels): string {
+  return UUID ?? uuid ?? ''
+}
+
+function isNamed(labels: Labels, each: string): boolean {
+  return each === labels.gpu || each === uuidOf(labels)
+}
+
+/** One GPU, or one instance of one: the fields that its exporter has shown, in the order of their first page. */
 interface Device {
   tracks: GpuTracks
   names: string[]
   values: Float64Array
+  driver: string | undefined
 }
+
+/** Exporters in clusters add labels that change with what runs on a GPU. */
+const MOST_LABELS = 10_000
 
 class DcgmPages implements PageTaker {
   private readonly context: SourceContext
@@ -108,6 +139,7 @@ class DcgmPages implements PageTaker {
   private readonly devices = new Map<string, Device>()
   /** Labels are the same text on each page: whose they are is worked out once. */
   private readonly deviceByLabels = new Map<string, string | null>()
+  private readonly rejected = new Map<string, RejectedValues>()
 
   constructor(context: SourceContext, url: string, gpus: readonly string[]) {
     this.context = context
@@ -115,16 +147,19 @@ class DcgmPages implements PageTaker {
     this.gpus = gpus
   }
 
-  page(text: string, tNs: number): void {
-    const byDevice = new Map<string, { name: string; value: number; labels: string }[]>()
+  page(text: string, tNs: number): number {
+    let taken = 0
+    const byDevice = new Map<string, MetricSample[]>()
     for (const sample of parseMetrics(text, isDcgm)) {
       const device = this.deviceOf(sample.labels)
       if (device === null) continue
+      taken++
       const list = byDevice.get(device)
       if (list === undefined) byDevice.set(device, [sample])
       else list.push(sample)
     }
     for (const [name, samples] of byDevice) this.add(name, samples, tNs)
+    return taken
   }
 
   end(): void {
@@ -137,46 +172,60 @@ class DcgmPages implements PageTaker {
       device = this.makeDevice(name, samples)
       this.devices.set(name, device)
     }
+    for (const { name: said } of samples) this.extend(device, RETIRED[said] ?? said)
     device.values.fill(Number.NaN)
-    for (const { name: field, value } of samples) {
-      const at = device.names.indexOf(field)
-      if (at !== -1) device.values[at] = isBlank(value) ? Number.NaN : value * (DCGM_FIELDS[field]?.scale ?? 1)
+    for (const { name: said, value } of samples) {
+      const at = device.names.indexOf(RETIRED[said] ?? said)
+      // Of two names of a field, or a GPU that several containers share, the first is taken.
+      if (Number.isNaN(device.values[at])) device.values[at] = value
     }
     device.tracks.add(tNs, device.values)
   }
 
+  /** A field that the exporter shows for the first time is recorded from then on. */
+  private extend(device: Device, name: string): void {
+    if (device.names.includes(name)) return
+    const { track, unit, scale, kind } = DCGM_FIELDS[name] as DcgmField
+    const driver = device.driver === undefined ? {} : { driver: device.driver }
+    device.names.push(name)
+    device.values = new Float64Array(device.names.length)
+    // What time a value speaks for, the exporter does not report: at most from one of its looks to the next.
+    device.tracks.extend({
+      name: track,
+      unit,
+      scale,
+      attrs: { source: `DCGM exporter ${publicUrl(this.url)}`, field: name, kind, window_ns: null, ...driver },
+    })
+  }
+
   private makeDevice(device: string, samples: readonly MetricSample[]): Device {
-    const names = [...new Set(samples.map(({ name }) => name))]
-    const { Hostname, DCGM_FI_DRIVER_VERSION } = parseLabels(samples[0]?.labels ?? '')
-    const host = Hostname ?? new URL(this.url).hostname
-    const tracks = new GpuTracks(
-      this.context,
-      { host, device, clock: 'run' },
-      names.map((name) => {
-        const { track, unit, kind } = DCGM_FIELDS[name] as DcgmField
-        const driver = DCGM_FI_DRIVER_VERSION === undefined ? {} : { driver: DCGM_FI_DRIVER_VERSION }
-        // What time a value speaks for, the exporter does not say: at most from one of its looks to the next.
-        return {
-          name: track,
-          unit,
-          attrs: { source: `DCGM exporter ${this.url}`, field: name, kind, window_ns: null, ...driver },
-        }
-      }),
-    )
-    return { tracks, names, values: new Float64Array(names.length) }
+    const labels = parseLabels(samples[0]?.labels ?? '')
+    const host = labels.Hostname ?? labels.hostname ?? new URL(this.url).hostname
+    let rejected = this.rejected.get(host)
+    if (rejected === undefined) {
+      rejected = new RejectedValues(this.context, {
+        layer: 'gpu',
+        host,
+        source: `DCGM exporter ${publicUrl(this.url)}`,
+        clock: 'run',
+      })
+      this.rejected.set(host, rejected)
+    }
+    return {
+      tracks: new GpuTracks(this.context, { host, device, clock: 'run', rejected }, []),
+      names: [],
+      values: new Float64Array(0),
+      driver: labels.DCGM_FI_DRIVER_VERSION,
+    }
   }
 
   private deviceOf(labels: string): string | null {
     const known = this.deviceByLabels.get(labels)
     if (known !== undefined) return known
     const parsed = parseLabels(labels)
-    const isWanted = this.gpus.length === 0 || this.gpus.some((each) => each === parsed.gpu || each === parsed.UUID)
+    const isWanted = this.gpus.length === 0 || this.gpus.some((each) => isNamed(parsed, each))
     const device = isWanted ? deviceName(parsed) : null
-    this.deviceByLabels.set(labels, device)
+    if (this.deviceByLabels.size < MOST_LABELS) this.deviceByLabels.set(labels, device)
     return device
   }
-}
-
-function isBlank(value: number): boolean {
-  return value >= BLANKS_64 || (value >= BLANK_FROM && value < 2 ** 31)
 }

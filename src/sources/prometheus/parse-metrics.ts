@@ -61,8 +61,10 @@ function closingBrace(page: string, from: number, end: number): number {
 }
 
 function parseNumber(text: string): number | null {
-  if (/^[+-]?Inf$/i.test(text)) return text.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
-  if (/^NaN$/i.test(text)) return Number.NaN
+  if (/^[+-]?Inf(inity)?$/i.test(text))
+    return text.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+  // llama.cpp prints `-nan`.
+  if (/^[+-]?NaN$/i.test(text)) return Number.NaN
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : null
 }
 

@@ -2,7 +2,8 @@ import { errorText } from '../../base/errors.ts'
 import { CERTIFY_GAP } from '../../trace/certify.ts'
 import { GapTrack } from '../gap-track.ts'
 import type { PreparedSource, SourceContext, Toggle } from '../source.ts'
-import { fetchMetrics, type MetricsSource } from './metrics-page.ts'
+import { fetchMetrics, type MetricsSource, publicUrl } from './metrics-page.ts'
+import { whatPage } from './what-page.ts'
 
 export interface ScraperOptions extends MetricsSource {
   /** For notes: `gpu`, `engine metrics`. */
@@ -16,7 +17,8 @@ export interface ScraperOptions extends MetricsSource {
 }
 
 export interface PageTaker {
-  page(text: string, tNs: number): void
+  /** Returns how many samples of the page were recorded. */
+  page(text: string, tNs: number): number
   end(): void
 }
 
@@ -49,7 +51,7 @@ export class MetricsScraper implements PreparedSource {
     const { layer, url, periodMs } = this.options
     this.context = context
     const longestPauseNs = Math.max(2e9, 10 * periodMs * 1e6)
-    this.gaps = new GapTrack(context, { layer, host: new URL(url).host, source: url, longestPauseNs })
+    this.gaps = new GapTrack(context, { layer, host: new URL(url).host, source: publicUrl(url), longestPauseNs })
     this.taker = this.options.begin(context)
     await this.scrape()
     this.dueMs = performance.now()
@@ -109,10 +111,11 @@ export class MetricsScraper implements PreparedSource {
     try {
       const page = await fetchMetrics(this.options)
       const tNs = (askedNs + context.clock.now()) / 2
+      if (this.taker?.page(page, tNs) === 0)
+        throw new Error(`none of the metrics sought on the page: ${whatPage(page)}`)
       this.same = page === this.before ? this.same + 1 : 0
       this.before = page
       this.down = false
-      this.taker?.page(page, tNs)
       gaps?.sample(tNs)
     } catch (error) {
       gaps?.outage(errorText(error))

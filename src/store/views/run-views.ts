@@ -177,6 +177,37 @@ const htaTemporal: RunView = {
     FROM (${temporalBreakdownSql(htaEvents(`${RANKED} AS tracks_of`, 'kernels'))})`,
 }
 
+const totals: RunView = {
+  name: 'v_totals',
+  doc: 'a total that a source counts up (`kind` is `total` in tracks.attrs), with what the run added to it',
+  columns: {
+    track_id: 'tracks.track_id',
+    layer: 'tracks.layer',
+    name: 'tracks.name',
+    process: 'tracks.process',
+    device: 'tracks.device',
+    unit: 'tracks.unit',
+    first_ns: 'first sample with a value',
+    last_ns: 'last sample with a value',
+    added:
+      'the sum of its increases; where it fell it restarted from zero, so what it shows then was added; a series of the layer `engine` that was not on the first page began at zero',
+    restarts: 'how often it fell',
+  },
+  select: `
+    WITH told AS (SELECT track_id, layer, name, process, device, unit, attrs->>'source' AS source, attrs->>'kind' AS kind
+        FROM (SELECT *, CASE WHEN json_valid(attrs) THEN attrs::JSON END AS attrs FROM tracks WHERE layer IN ('engine', 'gpu', 'host', 'client')) WHERE attrs IS NOT NULL),
+      begun AS (SELECT t.track_id, min(c.t_ns) AS t_ns FROM told t JOIN counters c USING (track_id) WHERE t.layer = 'engine' GROUP BY t.track_id),
+      late AS (SELECT b.track_id FROM begun b JOIN told t USING (track_id) JOIN (SELECT source, min(t_ns) AS t_ns FROM begun JOIN told USING (track_id) GROUP BY source) s
+        ON s.source = t.source WHERE b.t_ns > s.t_ns),
+      seen AS (SELECT c.track_id, c.t_ns, c.value, lag(c.value) OVER (PARTITION BY c.track_id ORDER BY c.t_ns) AS was
+        FROM counters c SEMI JOIN (SELECT track_id FROM told WHERE kind = 'total') t ON t.track_id = c.track_id WHERE c.value IS NOT NULL)
+    SELECT t.track_id, any_value(t.layer) AS layer, any_value(t.name) AS name, any_value(t.process) AS process, any_value(t.device) AS device, any_value(t.unit) AS unit,
+      min(s.t_ns) AS first_ns, max(s.t_ns) AS last_ns,
+      sum(CASE WHEN s.was IS NULL THEN CASE WHEN l.track_id IS NULL THEN 0 ELSE s.value END WHEN s.value < s.was THEN s.value ELSE s.value - s.was END) AS added,
+      count(*) FILTER (s.value < s.was) AS restarts
+    FROM seen s JOIN told t USING (track_id) LEFT JOIN late l ON l.track_id = s.track_id GROUP BY t.track_id`,
+}
+
 /** In an order in which each names only those before it. */
 export const RUN_VIEWS: readonly RunView[] = [
   steps,
@@ -186,4 +217,5 @@ export const RUN_VIEWS: readonly RunView[] = [
   tokenSteps,
   htaKernels,
   htaTemporal,
+  totals,
 ]

@@ -18,6 +18,7 @@ const ASK_TIMEOUT_MS = 30_000
 const CLOCK_MS = 30_000
 const FIRST_SAMPLE_MS = 3_000
 const STOP_MS = 2_000
+const MOST_WORDS = 200
 
 export interface SmiSourceOptions {
   periodMs: number
@@ -28,16 +29,21 @@ export interface SmiSourceOptions {
 }
 
 /** What this machine's nvidia-smi knows. Throws `missing/gpu…`. */
-export async function askLocalSmi(selection: readonly string[]): Promise<SmiInventory> {
-  const [gpus, list, help] = await Promise.all([ask(INVENTORY_QUERY), ask(['-L']), ask(['--help-query-gpu'])])
+export async function askLocalSmi(selection: readonly string[], signal?: AbortSignal): Promise<SmiInventory> {
+  const [gpus, list, help] = await Promise.all([
+    ask(INVENTORY_QUERY, signal),
+    ask(['-L'], signal),
+    ask(['--help-query-gpu'], signal),
+  ])
   return readInventory({ gpus, list, help }, selection, 'this machine')
 }
 
-function ask(args: readonly string[]): Promise<string> {
+/** What it printed, whatever its exit status: that is 14 for a corrupted infoROM beside a complete answer. */
+function ask(args: readonly string[], signal?: AbortSignal): Promise<string> {
+  const options = { timeout: ASK_TIMEOUT_MS, maxBuffer: 4 << 20, signal, env: { ...process.env, LC_ALL: 'C' } }
   return new Promise((resolve, reject) => {
-    execFile(SMI, args, { timeout: ASK_TIMEOUT_MS, maxBuffer: 4 << 20 }, (error, stdout, stderr) => {
-      // What it says when it fails stands on its standard output.
-      if (error === null) resolve(stdout)
+    execFile(SMI, args, options, (error, stdout, stderr) => {
+      if (error === null || typeof error.code === 'number') resolve(stderr === '' ? stdout : `${stdout}\n${stderr}`)
       else if (errorCode(error) === 'ENOENT') {
         reject(
           new LayerlineError('missing/nvidia-smi', 'no nvidia-smi on this machine', {
@@ -49,6 +55,14 @@ function ask(args: readonly string[]): Promise<string> {
       } else reject(smiError(`${stdout}${stderr}`, 'this machine'))
     })
   })
+}
+
+async function answersFor(uuid: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await ask(['-i', uuid, '--query-gpu=uuid', '--format=csv,noheader'], signal)).includes(uuid)
+  } catch {
+    return false
+  }
 }
 
 /** Samples this machine's GPUs; asks first, so that a machine without them throws `missing/…` before a run begins. */
@@ -70,6 +84,10 @@ class LocalSmi implements PreparedSource {
   private exited: Promise<void> = Promise.resolve()
   private clockTimer: NodeJS.Timeout | undefined
   private lastWords = ''
+  private readonly asking = new AbortController()
+  private respawning: Promise<void> = Promise.resolve()
+  /** UUIDs to sample; empty for all. */
+  private sampled: string[]
   private stopped = false
   private paused = false
 
@@ -77,6 +95,7 @@ class LocalSmi implements PreparedSource {
     this.inventory = inventory
     this.options = options
     this.pipe = pipe
+    this.sampled = options.gpus.length === 0 ? [] : inventory.gpus.map(({ uuid }) => uuid)
   }
 
   async start(context: SourceContext): Promise<void> {
@@ -96,6 +115,7 @@ class LocalSmi implements PreparedSource {
         this.lastWords = line
       },
     })
+    for (const warning of this.inventory.warnings) context.note(`gpu: nvidia-smi reports: ${warning}`)
     context.declareHost({ ...hostProvenance(), driver: this.inventory.driver })
     this.pipe.onText((text) => this.recorder?.push(text))
     this.setClock()
@@ -105,6 +125,10 @@ class LocalSmi implements PreparedSource {
     const giveUp = performance.now() + FIRST_SAMPLE_MS
     while (this.recorder.sampleCount === 0 && performance.now() < giveUp) {
       await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    if (this.recorder.sampleCount === 0) {
+      const words = this.lastWords === '' ? '' : `; nvidia-smi printed: ${this.lastWords.slice(0, MOST_WORDS)}`
+      context.note(`gpu: no sample in ${FIRST_SAMPLE_MS / 1000} s${words}`)
     }
   }
 
@@ -130,6 +154,8 @@ class LocalSmi implements PreparedSource {
     this.stopped = true
     clearInterval(this.clockTimer)
     this.backoff.cancel()
+    this.asking.abort()
+    await this.respawning
     const { child } = this
     if (child !== null) {
       child.kill('SIGTERM')
@@ -144,13 +170,12 @@ class LocalSmi implements PreparedSource {
   }
 
   private spawn(): void {
-    const { inventory, recorder } = this
+    const { inventory, recorder, sampled: gpus } = this
     const startedMs = performance.now()
-    const gpus = this.options.gpus.length === 0 ? [] : inventory.gpus.map(({ uuid }) => uuid)
     const args = samplerArguments(inventory.fields, { periodMs: this.options.periodMs, gpus })
     // It writes in few and whole lines, its errors among them.
     const { writeFd } = this.pipe
-    const child = spawn(SMI, args, { stdio: ['ignore', writeFd, writeFd] })
+    const child = spawn(SMI, args, { stdio: ['ignore', writeFd, writeFd], env: { ...process.env, LC_ALL: 'C' } })
     this.child = child
     if (this.paused) child.kill('SIGSTOP')
     child.on('error', (error) => {
@@ -171,8 +196,28 @@ class LocalSmi implements PreparedSource {
     if (this.stopped) return
     const reason = smiError(this.lastWords, 'this machine').message
     this.gaps?.outage(reason)
-    const waitMs = this.backoff.next(ranMs, () => this.spawn())
+    const waitMs = this.backoff.next(ranMs, () => {
+      this.respawning = this.respawn()
+    })
     this.context?.note(`gpu: ${reason}; trying again in ${waitMs / 1000} s`)
+  }
+
+  /** GPUs may have come or gone since: one that fell off the bus ends the sampling of all. */
+  private async respawn(): Promise<void> {
+    const { options, inventory, asking, recorder } = this
+    try {
+      const { gpus } = await askLocalSmi([], asking.signal)
+      recorder?.learn(gpus)
+      const found = new Set(gpus.map(({ uuid }) => uuid))
+      const left = inventory.gpus.filter(({ uuid }) => found.has(uuid)).map(({ uuid }) => uuid)
+      const all = options.gpus.length === 0 && left.length === inventory.gpus.length
+      this.sampled = all || left.length === 0 ? [] : left
+    } catch {
+      const answers = await Promise.all(inventory.gpus.map(({ uuid }) => answersFor(uuid, asking.signal)))
+      const alive = inventory.gpus.filter((_, i) => answers[i]).map(({ uuid }) => uuid)
+      if (alive.length > 0) this.sampled = alive
+    }
+    if (!this.stopped) this.spawn()
   }
 
   private setClock(): void {

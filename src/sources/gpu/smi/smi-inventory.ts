@@ -15,9 +15,11 @@ export interface SmiInventory {
   fields: ChosenField[]
   /** Some GPU is cut into instances: its utilisation cannot be told. */
   mig: ReadonlySet<string>
+  /** What nvidia-smi reported beside its answer, as of a corrupted infoROM. */
+  warnings: string[]
 }
 
-/** What three calls of nvidia-smi printed. */
+/** What three calls of nvidia-smi printed, standard output and error; their exit statuses decide nothing. */
 export interface SmiAnswers {
   /** `--query-gpu=index,uuid,name,driver_version` */
   gpus: string
@@ -27,13 +29,20 @@ export interface SmiAnswers {
   help: string
 }
 
+const MOST_WARNINGS = 5
+
 export const INVENTORY_QUERY = ['--query-gpu=index,uuid,name,driver_version', '--format=csv,noheader']
 
 /** Reads the answers, keeping only the GPUs selected by index or UUID. Throws `missing/gpu…`, naming `where`. */
 export function readInventory(answers: SmiAnswers, selection: readonly string[], where: string): SmiInventory {
-  const found = answers.gpus.split('\n').flatMap((line) => {
-    const match = /^(\d+), ([^,]+), (.*), ([^,]+)$/.exec(line.trim())
-    if (match === null) return []
+  const warnings = new Set<string>()
+  const found = answers.gpus.split('\n').flatMap((each) => {
+    const line = each.trim()
+    const match = /^(\d+), ((?:GPU|MIG)-[^,]+), (.*), ([^,]+)$/.exec(line)
+    if (match === null) {
+      if (line !== '' && !line.startsWith('index,')) warnings.add(line)
+      return []
+    }
     const [, index, uuid = '', name = '', driver = ''] = match
     return [{ index: Number(index), uuid, name, driver }]
   })
@@ -51,6 +60,7 @@ export function readInventory(answers: SmiAnswers, selection: readonly string[],
     driver: first.driver,
     fields: chooseFields(answers.help),
     mig: migGpus(answers.list),
+    warnings: [...warnings].slice(0, MOST_WARNINGS),
   }
 }
 

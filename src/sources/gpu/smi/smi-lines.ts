@@ -45,7 +45,10 @@ export class SmiLines {
   private line(text: string, start: number, end: number): void {
     if (end === start) return
     const localMs = isStamp(text, start) ? this.stamp(text, start) : Number.NaN
-    const uuidEnd = Number.isNaN(localMs) ? -1 : text.indexOf(',', start + STAMP_LENGTH + 2)
+    // A GPU that fell off the bus has words in place of its UUID.
+    const named =
+      !Number.isNaN(localMs) && UUID_START.test(text.slice(start + STAMP_LENGTH + 2, start + STAMP_LENGTH + 6))
+    const uuidEnd = named ? text.indexOf(',', start + STAMP_LENGTH + 2) : -1
     if (uuidEnd === -1 || uuidEnd >= end || !this.numbers(text, uuidEnd, end)) {
       const line = text.slice(start, end).trim()
       if (line !== '') this.handler.text(line)
@@ -83,6 +86,7 @@ export class SmiLines {
 
 /** `2026/11/22 06:55:08.210` */
 const STAMP_LENGTH = 23
+const UUID_START = /^(GPU|MIG)-/
 
 function isStamp(text: string, at: number): boolean {
   return (

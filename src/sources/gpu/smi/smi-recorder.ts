@@ -1,9 +1,10 @@
 import type { GapTrack } from '../../gap-track.ts'
 import type { SourceContext } from '../../source.ts'
+import { RejectedValues } from '../../value-limits.ts'
 import { GpuTracks } from '../gpu-tracks.ts'
 import { type ClockFix, LocalStamps } from '../host-clock.ts'
 import { windowOf } from './smi-fields.ts'
-import type { SmiInventory } from './smi-inventory.ts'
+import type { Gpu, SmiInventory } from './smi-inventory.ts'
 import { SmiLines } from './smi-lines.ts'
 
 export interface SmiRecorderOptions {
@@ -27,8 +28,9 @@ export class SmiRecorder {
   private readonly options: SmiRecorderOptions
   private readonly lines: SmiLines
   private readonly stamps: LocalStamps
-  private readonly scaled: Float64Array
   private readonly tracks = new Map<string, GpuTracks>()
+  private readonly gpus: Map<string, Gpu>
+  private readonly rejected: RejectedValues
   private fix: ClockFix | null = null
   private rows = 0
 
@@ -38,7 +40,13 @@ export class SmiRecorder {
     this.options = options
     this.clockName = `${options.host} local time`
     this.stamps = new LocalStamps(context.clock)
-    this.scaled = new Float64Array(fields.length)
+    this.gpus = new Map(options.inventory.gpus.map((gpu) => [gpu.uuid, gpu]))
+    this.rejected = new RejectedValues(context, {
+      layer: 'gpu',
+      host: options.host,
+      source: options.source,
+      clock: this.clockName,
+    })
     this.lines = new SmiLines(fields.length, {
       row: (uuid, localMs, values) => this.row(uuid, localMs, values),
       text: options.text,
@@ -57,6 +65,11 @@ export class SmiRecorder {
     this.writeClock()
   }
 
+  /** GPUs that were found since: one that a host gets later has a name then. */
+  learn(gpus: readonly Gpu[]): void {
+    for (const gpu of gpus) this.gpus.set(gpu.uuid, gpu)
+  }
+
   push(text: string): void {
     this.lines.push(text)
   }
@@ -71,13 +84,12 @@ export class SmiRecorder {
   }
 
   private row(uuid: string, localMs: number, values: Float64Array): void {
-    const { fix, scaled } = this
+    const { fix } = this
     if (fix === null) return
     if (this.stamps.see(localMs, fix.offsetNs)) this.writeClock()
     const tNs = this.stamps.runTime(localMs, fix.offsetNs)
-    for (const [i, { scale }] of this.options.inventory.fields.entries()) scaled[i] = (values[i] as number) * scale
     this.rows++
-    this.tracksOf(uuid).add(tNs, scaled)
+    this.tracksOf(uuid).add(tNs, values)
     this.options.gaps.sample(tNs)
   }
 
@@ -85,14 +97,15 @@ export class SmiRecorder {
     const known = this.tracks.get(uuid)
     if (known !== undefined) return known
     const { inventory, host, source, periodMs } = this.options
-    const gpu = inventory.gpus.find((each) => each.uuid === uuid)
+    const gpu = this.gpus.get(uuid)
     const name = gpu?.name ?? ''
     const tracks = new GpuTracks(
       this.context,
-      { host, device: `${gpu?.index ?? '?'} ${uuid} ${name}`.trim(), clock: this.clockName },
+      { host, device: `${gpu?.index ?? '?'} ${uuid} ${name}`.trim(), clock: this.clockName, rejected: this.rejected },
       inventory.fields.map((field) => ({
         name: field.track,
         unit: field.unit,
+        scale: field.scale,
         attrs: {
           source,
           field: field.spelling,

@@ -97,6 +97,7 @@ class SshSmi implements PreparedSource {
       },
     })
     context.declareClock(this.unixName)
+    for (const warning of this.inventory.warnings) context.note(`gpu: nvidia-smi reports: ${warning}`)
     context.declareHost(remoteProvenance(this.facts, this.inventory.driver))
     this.host = new RemoteHost(context, {
       host,
@@ -184,11 +185,20 @@ class SshSmi implements PreparedSource {
     const { context } = this
     if (context === null || this.stopped) return
     try {
-      const { connection } = await SshConnection.connect(this.target)
+      const { connection, facts } = await SshConnection.connect(this.target)
+      this.learn(facts)
       if (this.stopped) await connection.close()
       else await this.serve(connection)
     } catch (error) {
       if (!this.stopped && error instanceof LayerlineError) this.lost(error, 0)
+    }
+  }
+
+  private learn(facts: RemoteFacts): void {
+    try {
+      this.recorder?.learn(readRemote(facts, this.target, []).gpus)
+    } catch {
+      // Its nvidia-smi fails now: the sampler's end tells of it.
     }
   }
 
