@@ -1,10 +1,15 @@
 // A stand-in for nvidia-smi with a known truth: see README.md. It is a fake; no GPU is asked.
+import { existsSync } from 'node:fs'
 import { energyJ, POWER_WINDOW_S, powerW, sensorTime, utilization } from './physics.mjs'
 
 const env = process.env
 const old = env.FAKE_SMI_DRIVER === 'old'
 const offsetMs = Number(env.FAKE_SMI_CLOCK_OFFSET_S ?? 7200) * 1000
 const mig = env.FAKE_SMI_MIG === '1'
+const exitStatus = Number(env.FAKE_SMI_EXIT ?? 0)
+const warning = env.FAKE_SMI_WARNING
+/** The last GPU is off the bus while this file is there. */
+const isLost = () => env.FAKE_SMI_LOST_FILE !== undefined && existsSync(env.FAKE_SMI_LOST_FILE)
 const crashAfter = Number(env.FAKE_SMI_CRASH_AFTER ?? Number.POSITIVE_INFINITY)
 const GPUS = Array.from({ length: Number(env.FAKE_SMI_GPUS ?? 2) }, (_, index) => ({
   index,
@@ -67,6 +72,22 @@ function end(code, text) {
   process.exitCode = code
 }
 
+/** A complete answer, with what the driver warns of and the status that says so. */
+function done(text) {
+  end(exitStatus, [text, warning].filter((part) => part !== undefined && part !== '').join('\n'))
+}
+
+function lostAmong(gpus) {
+  return isLost() ? gpus.find(({ index }) => index === GPUS.length - 1) : undefined
+}
+
+function endLost({ bus }) {
+  return end(
+    15,
+    `Unable to determine the device handle for GPU${bus}: GPU is lost.  Reboot the system to recover this GPU`,
+  )
+}
+
 function selected(list) {
   if (list === undefined) return GPUS
   const wanted = list.split(',').map((each) => each.trim())
@@ -94,13 +115,15 @@ function query(names, gpus, format, loopMs) {
   let rounds = 0
   const started = performance.timeOrigin + performance.now()
   const round = () => {
+    const lost = lostAmong(gpus)
+    if (lost !== undefined) return endLost(lost)
     if (rounds++ >= crashAfter)
       return end(255, 'Unable to determine the device handle for GPU0000:01:00.0: Unknown Error')
     const nowMs = performance.timeOrigin + performance.now()
     const s = sensorTime(nowMs / 1000)
     const lines = gpus.map((gpu) => names.map((name) => BY_NAME.get(name)(gpu, s, nowMs)).join(', '))
+    if (loopMs === null) return done(lines.join('\n'))
     process.stdout.write(`${lines.join('\n')}\n`)
-    if (loopMs === null) return
     const after = performance.timeOrigin + performance.now()
     setTimeout(round, Math.max(1, started + rounds * loopMs - after))
   }
@@ -128,10 +151,10 @@ function main(args) {
     }
     return undefined
   }
-  if (args.includes('--help-query-gpu')) return end(0, help())
+  if (args.includes('--help-query-gpu')) return done(help())
   const gpus = selected(value('-i', '--id'))
   if (gpus.length === 0) return end(6, 'No devices were found')
-  if (args.includes('-L') || args.includes('--list-gpus')) return end(0, list(gpus))
+  if (args.includes('-L') || args.includes('--list-gpus')) return done(list(gpus))
   const names = value('--query-gpu')
   if (names === undefined)
     return end(1, "Invalid combination of input arguments. Please run 'nvidia-smi -h' for help.\n")

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { memoryContext, until } from '../../../../test/support/memory-context.ts'
+import { tempFolder } from '../../../../test/support/temp-folder.ts'
 import type { PreparedSource } from '../../source.ts'
 import { prepareGpu } from '../gpu-source.ts'
-import { prepareLocalSmi } from './local-smi.ts'
+import { askLocalSmi, prepareLocalSmi } from './local-smi.ts'
 
 const FAKE = join(import.meta.dirname, '../../../../test/fake-nvidia-smi')
 const BARE = `${dirname(process.execPath)}:/usr/bin:/bin`
@@ -87,6 +89,28 @@ describe("this machine's nvidia-smi (a fake)", () => {
     expect(run.outages()[0]).toMatchObject({ name: expect.stringContaining('dropped off the bus') })
     expect(run.outages()[0]?.dur_ns).toBeGreaterThan(0.4e9)
     expect(run.notes[0]).toContain('trying again in 0.5 s')
+  })
+
+  it('that answers counts, whatever its exit status; its warning is passed on', async () => {
+    process.env.FAKE_SMI_EXIT = '14'
+    process.env.FAKE_SMI_WARNING = 'WARNING: infoROM is corrupted at gpu 0000:00:1E.0'
+    const { run } = await started(100)
+    expect(await until(() => run.of('power_draw_w', '1 ').length >= 2)).toBe(true)
+    expect(run.notes).toEqual([expect.stringContaining('infoROM is corrupted')])
+    expect((await askLocalSmi([])).warnings).toEqual([process.env.FAKE_SMI_WARNING])
+  })
+
+  it('of which one GPU falls off the bus samples the others on', async () => {
+    const lost = join(tempFolder(), 'lost')
+    process.env.FAKE_SMI_LOST_FILE = lost
+    const { run } = await started(20)
+    expect(await until(() => run.of('power_draw_w', '1 ').length >= 2)).toBe(true)
+    writeFileSync(lost, '')
+    expect(await until(() => run.outages().length > 0)).toBe(true)
+    const before = run.of('power_draw_w', '0 ').length
+    const other = run.of('power_draw_w', '1 ').length
+    expect(await until(() => run.of('power_draw_w', '0 ').length >= before + 5)).toBe(true)
+    expect(run.of('power_draw_w', '1 ').length).toBe(other)
   })
 
   it('with instances says so, and gives no utilisation', async () => {
