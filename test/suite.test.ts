@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { CHECKOUT, cleanEnv } from './support/cli.ts'
 import { tempFolder } from './support/temp-folder.ts'
 
@@ -38,4 +38,27 @@ test('a skip that gives no reason fails, and one that does is told', () => {
   expect(status).toBe(1)
   expect(last).toBe('0 passed, 1 failed, 2 skipped')
   expect(said).toContain('skips-silently.broken.ts > says why: the moon is not full: wait')
+})
+
+test('what heavy tests fetch is told before they do', async () => {
+  const { missingDownloads } = (await import(join(CHECKOUT, 'scripts/downloads.mjs'))) as {
+    missingDownloads(kinds: string[]): Promise<{ lines: string[]; folder: string }>
+  }
+  const before = process.env.LAYERLINE_CACHE
+  process.env.LAYERLINE_CACHE = tempFolder()
+  onTestFinished(() => {
+    if (before === undefined) delete process.env.LAYERLINE_CACHE
+    else process.env.LAYERLINE_CACHE = before
+  })
+  const [core, all] = await Promise.all([missingDownloads(['unit']), missingDownloads(['unit', 'full'])])
+  expect(core.folder).toBe(process.env.LAYERLINE_CACHE)
+  expect(core.lines).toHaveLength(2)
+  expect(all.lines.join('\n')).toContain('vLLM')
+  for (const name of readdirSync(join(CHECKOUT, 'test')).filter((each) => each.endsWith('.full.test.ts'))) {
+    const text = readFileSync(join(CHECKOUT, 'test', name), 'utf8')
+    for (const [, requirement = ''] of text.matchAll(/pythonWith\('([^']+)'\)/g)) {
+      expect(all.lines.join('\n'), name).toContain(requirement.replace('==', '-'))
+    }
+  }
+  for (const line of all.lines) expect(line, line).toMatch(/, [1-9]\d* MB$/)
 })

@@ -12,7 +12,7 @@ export async function whyNoPip(): Promise<string | undefined> {
     await run('python3', ['-c', 'import sys; assert sys.version_info >= (3, 10); import ensurepip, venv'])
     return undefined
   } catch {
-    return 'python3 >= 3.10 with pip and venv is not available'
+    return 'python3 >= 3.10 with pip and venv is not here: sudo scripts/setup-system'
   }
 }
 

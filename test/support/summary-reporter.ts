@@ -2,7 +2,7 @@ import type { Reporter, TestCase, TestModule, TestSpecification } from 'vitest/n
 import { endLeftovers, processesWith, TEST_MARKER } from './processes.ts'
 
 /** What may be absent even in CI. */
-const MAY_SKIP_IN_CI = /GPU|shared data/
+const MAY_SKIP_IN_CI = /GPU|shared data|cgroups of version/
 const SLOW_TEST_MS = 10_000
 const STILL_RUNNING_MS = 60_000
 const SLOWEST_FILES = 15
