@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { CHECKOUT, cleanEnv } from './support/cli.ts'
+import { isGone } from './support/kernel-batch.ts'
 import { tempFolder } from './support/temp-folder.ts'
 
 /** Runs one of the tests that break a rule of the suite. */
@@ -14,14 +15,6 @@ function runBroken(name: string, env: Record<string, string> = {}) {
   return { status, said: stdout + stderr, last: stdout.trimEnd().split('\n').at(-1) }
 }
 
-const isThere = (pid: number) => {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
-
 test('tests that leave a process behind fail, also where it has left its parents; it is named and ended', async () => {
   const file = join(tempFolder(), 'pid')
   const { status, said, last } = runBroken('leaves-a-daemon', { LEFT_PID: file })
@@ -30,7 +23,7 @@ test('tests that leave a process behind fail, also where it has left its parents
   expect(status).toBe(1)
   expect(last).toMatch(/^1 passed, [1-9]\d* failed, 0 skipped$/)
   expect(said).toContain(`${pid} sleep 300`)
-  await expect.poll(() => isThere(pid)).toBe(false)
+  await expect.poll(() => isGone(pid), { timeout: 30_000 }).toBe(true)
 })
 
 test('a skip that gives no reason fails, and one that does is told', () => {
