@@ -1,5 +1,6 @@
 import { homedir } from 'node:os'
 import { z } from 'zod'
+import { learnFromVariables } from './learn-secrets.ts'
 import { yamlDocument } from './yaml-document.ts'
 import { readYamlText } from './yaml-file.ts'
 
@@ -49,6 +50,7 @@ export function readKernelsFile(path: string, env: NodeJS.ProcessEnv, cwd: strin
     block,
     Object.fromEntries(Object.entries(values ?? {}).map(([name, value]) => [name, expand(String(value), env)])),
   ])
+  for (const [, variables] of expanded) learnFromVariables(variables as Record<string, string>)
   return {
     env: Object.fromEntries(expanded),
     timeouts: timeouts ?? {},

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { learnSecrets } from '../base/secrets/secrets.ts'
 import { SETTINGS, type SettingName, yamlName } from './settings-table.ts'
 import { type YamlDocument, yamlDocument } from './yaml-document.ts'
 import { readYamlText, type YamlFile } from './yaml-file.ts'
@@ -84,6 +85,7 @@ export function parsePlan(text: string, path: string): PlanFile {
   const document = yamlDocument(text.trim() === '' ? '{}' : text, path, RULES) ?? yamlDocument('{}', path, RULES)
   if (document === null) throw new Error('an empty map is a document')
   const { value: plan } = document
+  learnSecrets('', [plan.body, ...plan.stages.map(({ body }) => body)])
   const all = [...TARGET_SETTINGS, ...STAGE_SETTINGS, ...PLAN_SETTINGS]
   const top = entriesAt(document, path, [], all)
   return {

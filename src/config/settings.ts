@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { LayerlineError } from '../base/errors.ts'
+import { learnSecret } from '../base/secrets/secrets.ts'
 import { API_KEY_NAMES, checkedKey, keyMayGoTo, readKeyFile } from './api-key.ts'
 import { type EnvEntry, readEnvFile } from './env-file.ts'
+import { learnFromSettings } from './learn-secrets.ts'
 import {
   SETTINGS,
   type SettingName,
@@ -45,6 +47,7 @@ export class Settings {
 
   constructor(inputs: SettingInputs) {
     this.inputs = inputs
+    learnFromSettings(inputs)
   }
 
   /** The value, its default, or undefined. Throws `input/placeholder` or `input/setting`, naming the source. */
@@ -85,9 +88,9 @@ export class Settings {
   apiKey(url: string): { key: string; source: string } | null {
     const found = this.findApiKey(url)
     if (found === null) return null
-    if ('file' in found) return { key: readKeyFile(found.file), source: found.source }
+    if ('file' in found) return learnt({ key: readKeyFile(found.file), source: found.source })
     refusePlaceholder({ ...found, raw: found.key })
-    return { key: checkedKey(found.key, found.source), source: found.source }
+    return learnt({ key: checkedKey(found.key, found.source), source: found.source })
   }
 
   /** Where `apiKey` would take it from. */
@@ -101,7 +104,7 @@ export class Settings {
       const found = this.findVariable(name)
       if (found === null || !keyMayGoTo(name, url)) continue
       refusePlaceholder(found)
-      return { key: checkedKey(String(found.raw), found.source), source: found.source }
+      return learnt({ key: checkedKey(String(found.raw), found.source), source: found.source })
     }
     return null
   }
@@ -179,6 +182,12 @@ export function loadSettings(options: {
     plan,
     cwd,
   })
+}
+
+/** From here on the key is taken out of all that leaves this process. */
+function learnt(key: { key: string; source: string }): { key: string; source: string } {
+  learnSecret(key.key)
+  return key
 }
 
 function foundIn({ path, entries }: YamlFile, name: SettingName, cwd: string): Found | null {

@@ -19,6 +19,7 @@ import { createFresh } from '../base/fresh-file.ts'
 import { scratchFolder } from '../base/scratch-folder.ts'
 import { compactStamp } from '../base/time.ts'
 import { parseRunJson, type RunJson } from '../trace/run-json.ts'
+import { withoutKnownSecrets } from './run-secrets.ts'
 
 /** A run that starts with less than this cannot be expected to end well. */
 const MIN_FREE_BYTES = 64 * 2 ** 20
@@ -158,7 +159,7 @@ export function fsyncFolder(folder: string): void {
 }
 
 export function writeRunJson(folder: string, run: RunJson): void {
-  writeFileAtomic(runJsonFile(folder), `${JSON.stringify(run, null, 2)}\n`)
+  writeFileAtomic(runJsonFile(folder), `${JSON.stringify(withoutKnownSecrets(run), null, 2)}\n`)
 }
 
 /** Reads run.json; a folder that is no run, or is not there, gets its sentence. */

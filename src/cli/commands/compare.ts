@@ -1,5 +1,6 @@
 import { opsDiff } from '../../analysis/kernels/hta/trace-diff.ts'
 import { EXIT, LayerlineError } from '../../base/errors.ts'
+import { printable } from '../../dashboard/text/text.ts'
 import { openRun } from '../../store/read/open-run.ts'
 import { defineCommand } from '../command.ts'
 
@@ -29,7 +30,8 @@ export const compareCommand = defineCommand({
         else {
           for (const [what, names] of Object.entries(ops) as [string, string[]][]) {
             process.stdout.write(`${what}: ${names.length}\n`)
-            for (const name of what === 'unchanged' ? [] : names.slice(0, SHOWN)) process.stdout.write(`  ${name}\n`)
+            for (const name of what === 'unchanged' ? [] : names.slice(0, SHOWN))
+              process.stdout.write(`  ${printable(name)}\n`)
           }
         }
       } finally {

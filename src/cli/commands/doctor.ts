@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { EXIT, LayerlineError } from '../../base/errors.ts'
 import { paintFor } from '../../dashboard/text/paint.ts'
+import { printable } from '../../dashboard/text/text.ts'
 import { llamacppStatus } from '../../engines/llamacpp/status.ts'
 import { askLocalSmi } from '../../sources/gpu/smi/local-smi.ts'
 import { hostProvenance } from '../../sources/host/provenance.ts'
@@ -36,7 +37,7 @@ export const doctorCommand = defineCommand({
 function line({ layer, state, what, how }: Finding): string {
   const paint = paintFor(hasColor())
   const mark = state === 'works' ? paint.green('✓ works') : paint.yellow('· off  ')
-  return `${mark}  ${paint.bold(layer.padEnd(8))} ${what}\n${how === null ? '' : `${' '.repeat(18)}${paint.dim(`-> ${how}`)}\n`}`
+  return `${mark}  ${paint.bold(layer.padEnd(8))} ${printable(what)}\n${how === null ? '' : `${' '.repeat(18)}${paint.dim(`-> ${how}`)}\n`}`
 }
 
 function request(): Finding {

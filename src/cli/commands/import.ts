@@ -1,4 +1,5 @@
 import { EXIT } from '../../base/errors.ts'
+import { printable } from '../../dashboard/text/text.ts'
 import { importRun } from '../../imports/import-run.ts'
 import { IMPORTS } from '../../imports/registry.ts'
 import { RESULTS } from '../../imports/results/import-results.ts'
@@ -43,7 +44,7 @@ export const importCommand = defineCommand({
     const counted = shown.map((table) => `${rows[table] ?? 0} ${table}`).join(', ')
     process.stdout.write(`${folder}: ${format}, ${counted}\n`)
     if (!options.quiet) {
-      for (const { level, what, text } of run.verdict) process.stdout.write(`  ${level}  ${what}: ${text}\n`)
+      for (const { level, what, text } of run.verdict) process.stdout.write(`  ${level}  ${what}: ${printable(text)}\n`)
       process.stdout.write(`  -> layerline report ${folder}\n`)
     }
     return EXIT.done

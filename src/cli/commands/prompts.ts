@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { EXIT, LayerlineError } from '../../base/errors.ts'
 import { loadSettings, type Settings } from '../../config/settings.ts'
+import { printable } from '../../dashboard/text/text.ts'
 import { chooseModel } from '../../session/model-choice.ts'
 import { generatorSource } from '../../session/prompt-sets/generator-source.ts'
 import { JsonApi } from '../../session/prompt-sets/json-api.ts'
@@ -172,7 +173,8 @@ function generatorFrom(options: Options, settings: Settings, plan: PromptSetPlan
     keySource: key?.source ?? null,
     keyNames: GENERATOR_KEY_NAMES.slice(0, 2),
     onRetry: (what, waitMs) => {
-      if (!options.quiet) process.stderr.write(`${what}; trying again in ${Math.ceil(waitMs / 100) / 10} s\n`)
+      if (!options.quiet)
+        process.stderr.write(`${printable(what)}; trying again in ${Math.ceil(waitMs / 100) / 10} s\n`)
     },
   })
 }

@@ -38,7 +38,7 @@ function bodyFields(text: string | undefined): Record<string, unknown> {
     value = null
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new LayerlineError('usage/body', `--body ${text}: expected a JSON object`, {
+    throw new LayerlineError('usage/body', '--body: expected a JSON object', {
       hint: `for example --body '{"min_tokens": 16}'`,
     })
   }

@@ -1,6 +1,7 @@
 import { EXIT } from '../../base/errors.ts'
 import { paintFor } from '../../dashboard/text/paint.ts'
 import { table } from '../../dashboard/text/table.ts'
+import { withoutControls } from '../../dashboard/text/text.ts'
 import { PROBE_ALIASES, PROBE_SETS, probeSet } from '../../sources/os/probe-sets.ts'
 import { tryProbes } from '../../sources/os/runner/try-probes.ts'
 import { hasColor } from '../views/print-report.ts'
@@ -62,7 +63,7 @@ export async function listProbes(options: { json: boolean }): Promise<number> {
   const problems = [
     ...new Set(
       [...tried.values()].flatMap(({ works, problem, hint }) =>
-        works || problem === null ? [] : [`${problem}${hint === null ? '' : `\n  -> ${hint}`}`],
+        works || problem === null ? [] : [withoutControls(`${problem}${hint === null ? '' : `\n  -> ${hint}`}`)],
       ),
     ),
   ]

@@ -4,6 +4,7 @@ import { Dashboard } from '../../dashboard/live/dashboard.ts'
 import type { LiveStyle } from '../../dashboard/live/frame/live-style.ts'
 import { logLine } from '../../dashboard/live/log-line.ts'
 import { isForeground } from '../../dashboard/live/terminal.ts'
+import { withoutControls } from '../../dashboard/text/text.ts'
 import { startMetricsServer } from '../../server/metrics-server.ts'
 import { FigureBook } from '../../session/live/figure-book.ts'
 import { metricsText } from '../../session/live/metrics-text.ts'
@@ -123,13 +124,13 @@ function dashboard(given: LiveViewOptions, book: FigureBook, sampleIntervalMs: n
     sealing: (progress) => view.sealing(progress),
     close() {
       view.close()
-      for (const note of view.notes) process.stderr.write(`${note}\n`)
+      for (const note of view.notes) process.stderr.write(`${withoutControls(note)}\n`)
     },
   }
 }
 
 function lines({ options }: LiveViewOptions, book: FigureBook): Drawn {
-  const say = (text: string) => process.stderr.write(`${text}\n`)
+  const say = (text: string) => process.stderr.write(`${withoutControls(text)}\n`)
   let timer: NodeJS.Timeout | undefined
   const line = () => {
     const figures = book.snapshot()

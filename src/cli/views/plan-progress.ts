@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { many } from '../../analysis/quantity.ts'
+import { withoutControls } from '../../dashboard/text/text.ts'
 import type { PlanView } from '../../session/trace-plan/run-plan.ts'
 import { type TraceView, traceView } from './trace-view.ts'
 
@@ -14,7 +15,7 @@ export function planProgress(options: { targets: number; quiet: boolean; json: b
   let turn = ''
   const say = (text: string) => {
     view?.done()
-    if (!options.quiet) process.stderr.write(`${text}\n`)
+    if (!options.quiet) process.stderr.write(`${withoutControls(text)}\n`)
   }
   return {
     get succeeded() {

@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty'
+import { printable } from '../../dashboard/text/text.ts'
 
 export interface ProgressLine {
   /** What goes on, the share done (0 to 1, or null where it cannot be known), and more text behind. */
@@ -25,7 +26,7 @@ export function progressLine(out: WriteStream, quiet: boolean): ProgressLine {
         share === null
           ? `${what} ${more}`
           : `${bar(share)} ${what} ${more}${eta(share, phase.from, now - phase.sinceMs)}`
-      out.write(`\r\x1b[2K${text.slice(0, (out.columns ?? 80) - 1)}`)
+      out.write(`\r\x1b[2K${printable(text).slice(0, (out.columns ?? 80) - 1)}`)
     },
     clear() {
       if (drawn > 0) out.write('\r\x1b[2K')

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
+import { withoutControls } from '../../dashboard/text/text.ts'
 import type { RowStream, SqlValue } from '../../store/read/run-reader.ts'
 
 /** Rows looked at to choose the widths of a table's columns. */
@@ -24,12 +25,17 @@ export async function writeJson(rows: RowStream, out: Writable): Promise<void> {
   await put(out, separator === '[\n' ? '[]\n' : '\n]\n')
 }
 
-/** RFC 4180 with a header; NULL is an empty field. */
+/** RFC 4180 with a header; NULL is an empty field. On a terminal, fields are shown without what would steer it. */
 export async function writeCsv(rows: RowStream, out: Writable): Promise<void> {
-  await put(out, `${rows.columns.map(csvField).join(',')}\n`)
+  const field = 'isTTY' in out && out.isTTY === true ? shownField : csvField
+  await put(out, `${rows.columns.map(field).join(',')}\n`)
   for await (const batch of rows.batches()) {
-    await put(out, batch.map((row) => `${row.map(csvField).join(',')}\n`).join(''))
+    await put(out, batch.map((row) => `${row.map(field).join(',')}\n`).join(''))
   }
+}
+
+function shownField(value: SqlValue): string {
+  return csvField(typeof value === 'string' ? withoutControls(value) : value)
 }
 
 export function csvField(value: SqlValue): string {

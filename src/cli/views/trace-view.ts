@@ -1,4 +1,4 @@
-import { printable } from '../../dashboard/text/text.ts'
+import { printable, withoutControls } from '../../dashboard/text/text.ts'
 import type { Draft } from '../../session/offer.ts'
 import type { RequestRunView } from '../../session/request-run.ts'
 import type { RequestOutcome } from '../../sources/requests/client.ts'
@@ -31,7 +31,7 @@ export function traceView(options: {
   let succeeded = 0
   const say = (text: string) => {
     progress.clear()
-    process.stderr.write(`${text}\n`)
+    process.stderr.write(`${withoutControls(text)}\n`)
   }
   return {
     get succeeded() {

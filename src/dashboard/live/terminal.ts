@@ -1,5 +1,7 @@
 import { readFileSync, write, writeSync } from 'node:fs'
 import type { ReadStream, WriteStream } from 'node:tty'
+import { redact } from '../../base/secrets/secrets.ts'
+import { forTerminal } from '../text/text.ts'
 import type { ScreenOutput } from './screen.ts'
 
 /**
@@ -17,7 +19,7 @@ export function terminalOutput(stream: WriteStream & { readonly fd: number }): S
     })
   }
   return {
-    write: (text, done) => rest(Buffer.from(text), done),
+    write: (text, done) => rest(Buffer.from(forTerminal(redact(text))), done),
     writeSync(text) {
       try {
         writeSync(fd, text)

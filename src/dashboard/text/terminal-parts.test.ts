@@ -1,8 +1,9 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bytes, duration, percent, threeDigits } from '../../analysis/quantity.ts'
 import { bar, sparkline } from './sparkline.ts'
 import { table } from './table.ts'
-import { clip, textWidth, wrap } from './text.ts'
+import { clip, forTerminal, printable, textWidth, withoutControls, wrap } from './text.ts'
 
 describe('quantities', () => {
   it.each([
@@ -59,5 +60,28 @@ describe('text and table', () => {
       (title) => title,
     )
     expect(lines).toEqual(['a       number', 'x            1', 'longer  <    22>'])
+  })
+})
+
+describe('texts of others on a terminal', () => {
+  const steering = '\u0000\u0007\u001b\u007f\u0080\u009b\u009d\u061c\u200e\u200f\u2028\u202a\u202e\u2066\u2069'
+  it('cannot steer it', () => {
+    fc.assert(
+      fc.property(
+        fc.string({
+          unit: fc.oneof(fc.constantFrom(...steering), fc.string({ minLength: 1, maxLength: 1, unit: 'binary' })),
+        }),
+        (text) => {
+          for (const clean of [withoutControls(text), printable(text)]) {
+            expect(clean.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u)
+          }
+          expect(forTerminal(text)).not.toMatch(/[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/)
+        },
+      ),
+    )
+  })
+  it('keep their words, lines and joined signs', () => {
+    expect(withoutControls('a\tb\nc 👩\u200d🔬')).toBe('a b\nc 👩\u200d🔬')
+    expect(forTerminal('\u001b[31mred\u001b[39m')).toBe('\u001b[31mred\u001b[39m')
   })
 })

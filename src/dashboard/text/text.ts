@@ -2,9 +2,20 @@ const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u
 const NO_WIDTH = /\p{Mark}|\p{Cf}/u
 
-/** Without anything that steers a terminal; line ends stay. */
+/** Controls of eight bits, and what turns the direction of text: terminals obey them, and nothing of Layerline's has them. */
+const FOREIGN_STEERING = /[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+/** Without anything that steers a terminal or changes the order of its text; line ends stay, tabs become spaces. */
 export function withoutControls(text: string): string {
-  return text.replaceAll(/[^\P{Cc}\n]/gu, '')
+  return text
+    .replaceAll('\t', ' ')
+    .replaceAll(FOREIGN_STEERING, '')
+    .replaceAll(/[^\P{Cc}\n]/gu, '')
+}
+
+/** For a terminal, whatever it is: escape sequences are left as they are, which views write; all other steering is replaced. */
+export function forTerminal(text: string): string {
+  return text.replaceAll(FOREIGN_STEERING, '\ufffd')
 }
 
 /** Text of others (errors, ids) made safe to print: control characters, which can move the cursor, become spaces. */

@@ -1,5 +1,6 @@
 import { LayerlineError } from '../../base/errors.ts'
 import { openRun } from '../../store/read/open-run.ts'
+import { withoutSecretsIn } from '../../store/run-secrets.ts'
 import type { ArrivalSchedule } from '../../workload/arrivals/arrival.ts'
 
 /** Where another run of the same schedule goes on. */
@@ -47,7 +48,7 @@ export async function resumePoint(folder: string): Promise<ResumePoint> {
 
 /** Refuses to go on with another schedule than the one that was begun: ids would name other requests. */
 export function checkResumed(point: ResumePoint, { provenance, total }: ArrivalSchedule): void {
-  const now = JSON.parse(JSON.stringify(provenance)) as Record<string, unknown>
+  const now = JSON.parse(JSON.stringify(withoutSecretsIn(provenance))) as Record<string, unknown>
   const names = new Set([...Object.keys(now), ...Object.keys(point.schedule ?? {})])
   for (const name of names) {
     const [was, is] = [point.schedule?.[name], now[name]].map((value) => JSON.stringify(value))

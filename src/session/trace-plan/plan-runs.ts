@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { LayerlineError } from '../../base/errors.ts'
 import { openRun } from '../../store/read/open-run.ts'
 import { readRunJson, runJsonFile } from '../../store/run-folder.ts'
+import { withoutSecretsIn } from '../../store/run-secrets.ts'
 import { recoverRun } from '../recover-run.ts'
 
 /** What a run's config keeps of the plan that it is a part of, as `config.plan`. */
@@ -64,7 +65,8 @@ export async function answeredIn(folder: string): Promise<number[]> {
 }
 
 /** Throws `input/plan-differs` where a run was made by another plan, with what differs. */
-export function checkSamePlan(run: PlanRun, identity: Record<string, unknown>): void {
+export function checkSamePlan(run: PlanRun, now: Record<string, unknown>): void {
+  const identity = withoutSecretsIn(now)
   const names = Object.keys({ ...run.identity, ...identity })
   const differing = names.filter((name) => JSON.stringify(run.identity[name]) !== JSON.stringify(identity[name]))
   if (differing.length === 0) return

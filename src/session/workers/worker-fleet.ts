@@ -40,8 +40,9 @@ class Worker {
     onProgress: (message: Told<'progress'>) => void,
     onDone: (message: Told<'done'>) => void,
   ) {
-    this.child = fork(process.argv[1] ?? '', args, {
-      env: { ...process.env, [WORKER_VARIABLE]: '1' },
+    // Everyone on the machine may read the arguments of a process, and these may hold a key.
+    this.child = fork(process.argv[1] ?? '', [], {
+      env: { ...process.env, [WORKER_VARIABLE]: JSON.stringify(args) },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       serialization: 'advanced',
     })

@@ -50,7 +50,7 @@ export class WorkerLink {
 
   /** The link of a process that was started as a worker; null in any other. */
   static async open(): Promise<WorkerLink | null> {
-    if (process.env[WORKER_VARIABLE] !== '1' || process.send === undefined) return null
+    if (process.env[WORKER_VARIABLE] === undefined || process.send === undefined) return null
     tell({ type: 'hello' })
     const [message] = (await once(process, 'message')) as [ToWorker]
     if (message.type !== 'task') throw new LayerlineError('internal/worker', `told ${message.type} before its task`)

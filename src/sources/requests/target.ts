@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { LayerlineError } from '../../base/errors.ts'
+import { withoutCredentials } from '../../base/secrets/credentials.ts'
 
 export type Endpoint = 'chat' | 'completions'
 
@@ -130,10 +131,6 @@ function parseUrl(text: string): URL {
     )
   }
   return url
-}
-
-function withoutCredentials(text: string): string {
-  return text.replace(/\/\/[^/@]*@/, '//***@')
 }
 
 const OURS = new Set(['content-length', 'transfer-encoding', 'connection', 'x-request-id', 'accept-encoding'])

@@ -5,6 +5,7 @@ import { builtFile } from '../../base/worker-file.ts'
 import { LIVE_TABLES, type LiveTableName } from '../../trace/tables.ts'
 import { liveFile } from '../run-folder.ts'
 import { batchBytes } from './batch-bytes.ts'
+import { cleanTexts } from './clean-texts.ts'
 import { NativeTurn } from './native-turn.ts'
 import { type Columns, RowBuffer } from './row-buffer.ts'
 import { type FromStore, nowMs, type StoreThreadData, type ToStore } from './store-messages.ts'
@@ -150,7 +151,11 @@ export class LiveStore {
     const buffers: ArrayBuffer[] = []
     const sent: Columns = {}
     for (const [name, column] of Object.entries(columns)) {
-      const own = copies ? column.slice(0, rows) : column
+      const own = Array.isArray(column)
+        ? cleanTexts(table, name, column, rows)
+        : copies
+          ? column.slice(0, rows)
+          : column
       sent[name] = own
       if (!Array.isArray(own)) buffers.push(own.buffer as ArrayBuffer)
     }

@@ -1,0 +1,101 @@
+/** What is shown and kept in a secret's place. */
+const HIDDEN = '***'
+/** Shorter texts are words and numbers, and no secrets. */
+const SHORTEST = 4
+/** From this length on a text is a secret whatever it consists of. */
+const SURELY = 8
+/** Shorter secrets are only found as words of their own: `key1` is not in `monkey12`. */
+const ANYWHERE = 12
+/** Of a secret that something has cut, so many characters at its start give it away. */
+const FRAGMENT = 12
+
+interface Form {
+  readonly text: string
+  /** What is looked for; the rest is compared. */
+  readonly head: string
+  readonly asWord: boolean
+}
+
+/**
+ * Secrets of this process, and how to take them out of a text. A secret is also found as JSON, URLs and Basic
+ * authentication write it, and where it was cut after its first 12 characters. Words like `EMPTY`, which stand for
+ * no key, are not taken: redacting them would change what is reported.
+ */
+export class SecretBook {
+  private readonly known = new Set<string>()
+  private forms: Form[] = []
+  private shortest = Number.POSITIVE_INFINITY
+
+  /** Nothing happens where it is too short to be a secret, unless `certain`. */
+  add(secret: string, certain = false): void {
+    if (this.known.has(secret) || secret.length === 0 || !(certain || canBeSecret(secret))) return
+    this.known.add(secret)
+    for (const text of formsOf(secret)) {
+      const fragment = text.length >= FRAGMENT + 4 ? FRAGMENT : text.length
+      this.forms.push({ text, head: text.slice(0, fragment), asWord: text.length < ANYWHERE && !certain })
+      this.shortest = Math.min(this.shortest, fragment)
+    }
+    // The longest first: a secret may begin with another one.
+    this.forms.sort((a, b) => b.text.length - a.text.length)
+  }
+
+  /** The text without any secret; the same string where it holds none. */
+  redact(text: string): string {
+    if (text.length < this.shortest) return text
+    let clean = text
+    for (const form of this.forms) {
+      let at = clean.indexOf(form.head)
+      while (at !== -1) {
+        const end = endOfMatch(clean, at, form)
+        if (end === -1) at = clean.indexOf(form.head, at + 1)
+        else {
+          clean = clean.slice(0, at) + HIDDEN + clean.slice(end)
+          at = clean.indexOf(form.head, at + HIDDEN.length)
+        }
+      }
+    }
+    return clean
+  }
+}
+
+function canBeSecret(text: string): boolean {
+  if (/^\d+$/.test(text)) return text.length >= 16
+  if (text.length >= SURELY) return true
+  return text.length >= SHORTEST && /[a-z]/i.test(text) && /[^a-z]/i.test(text)
+}
+
+function formsOf(secret: string): Set<string> {
+  const json = JSON.stringify(secret).slice(1, -1)
+  const forms = new Set([secret, json, JSON.stringify(json).slice(1, -1), percentEncoded(secret), inQuery(secret)])
+  for (const form of [...forms])
+    if (form.includes('%')) forms.add(form.replaceAll(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()))
+  const base64 = Buffer.from(secret).toString('base64').replace(/=+$/, '')
+  if (base64.length >= ANYWHERE) forms.add(base64).add(base64.replaceAll('+', '-').replaceAll('/', '_'))
+  return forms
+}
+
+/** Lone surrogates, which no URL can hold, stay. */
+function percentEncoded(text: string): string {
+  try {
+    return encodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+function inQuery(text: string): string {
+  return new URLSearchParams([['', text]]).toString().slice(1)
+}
+
+/** Just past a secret, or what there is of it, that begins at `at`; -1 where it does not. */
+function endOfMatch(text: string, at: number, { text: secret, head, asWord }: Form): number {
+  let length = head.length
+  while (length < secret.length && text.charCodeAt(at + length) === secret.charCodeAt(length)) length++
+  const end = at + length
+  if (asWord && (isWordCharacter(text, at - 1) || isWordCharacter(text, end))) return -1
+  return end
+}
+
+function isWordCharacter(text: string, at: number): boolean {
+  return /\w/.test(text[at] ?? ' ')
+}
