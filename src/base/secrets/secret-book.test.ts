@@ -53,6 +53,8 @@ describe('a book of secrets', () => {
     expect(book.redact(`Basic ${Buffer.from(secret).toString('base64')}`)).toMatch(/^Basic \*\*\*=*$/)
     expect(book.redact(`?k=${encodeURIComponent(secret)}&b=1`)).toBe('?k=***&b=1')
     expect(book.redact(`?k=${encodeURIComponent(secret).toLowerCase()}`)).toBe('?k=***')
+    expect(book.redact('a planted+key/with=odd signs.')).toBe('a ***.')
+    expect(bookOf('quoted"key/with-32').redact('{"a":"quoted\\"key/with-32"}')).toBe('{"a":"***"}')
     expect(book.redact(`got "planted+key/wi…`)).toBe('got "***…')
   })
 

@@ -11,8 +11,6 @@ const FRAGMENT = 12
 
 interface Form {
   readonly text: string
-  /** What is looked for; the rest is compared. */
-  readonly head: string
   readonly asWord: boolean
 }
 
@@ -24,6 +22,8 @@ interface Form {
 export class SecretBook {
   private readonly known = new Set<string>()
   private forms: Form[] = []
+  /** What the forms begin with: a text without any of these holds no secret. */
+  private readonly heads = new Set<string>()
   private shortest = Number.POSITIVE_INFINITY
 
   /** Nothing happens where it is too short to be a secret, unless `certain`. */
@@ -31,9 +31,10 @@ export class SecretBook {
     if (this.known.has(secret) || secret.length === 0 || !(certain || canBeSecret(secret))) return
     this.known.add(secret)
     for (const text of formsOf(secret)) {
-      const fragment = text.length >= FRAGMENT + 4 ? FRAGMENT : text.length
-      this.forms.push({ text, head: text.slice(0, fragment), asWord: text.length < ANYWHERE && !certain })
-      this.shortest = Math.min(this.shortest, fragment)
+      this.forms.push({ text, asWord: text.length < ANYWHERE && !certain })
+      const head = headOf(text)
+      this.heads.add(head)
+      this.shortest = Math.min(this.shortest, head.length)
     }
     // The longest first: a secret may begin with another one.
     this.forms.sort((a, b) => b.text.length - a.text.length)
@@ -42,20 +43,38 @@ export class SecretBook {
   /** The text without any secret; the same string where it holds none. */
   redact(text: string): string {
     if (text.length < this.shortest) return text
+    let possible = false
+    for (const head of this.heads) possible ||= text.includes(head)
+    if (!possible) return text
     let clean = text
+    // Whole ones before those that were cut: forms of one secret begin alike.
+    for (const form of this.forms) clean = without(clean, form, form.text)
     for (const form of this.forms) {
-      let at = clean.indexOf(form.head)
-      while (at !== -1) {
-        const end = endOfMatch(clean, at, form)
-        if (end === -1) at = clean.indexOf(form.head, at + 1)
-        else {
-          clean = clean.slice(0, at) + HIDDEN + clean.slice(end)
-          at = clean.indexOf(form.head, at + HIDDEN.length)
-        }
-      }
+      const head = headOf(form.text)
+      if (head.length < form.text.length) clean = without(clean, form, head)
     }
     return clean
   }
+}
+
+function headOf(form: string): string {
+  return form.length >= FRAGMENT + 4 ? form.slice(0, FRAGMENT) : form
+}
+
+/** Takes out each place where a form stands as far as `sought`, and what follows there of it. */
+function without(text: string, { text: form, asWord }: Form, sought: string): string {
+  let clean = text
+  for (let at = clean.indexOf(sought); at !== -1; ) {
+    let end = at + sought.length
+    for (let i = sought.length; i < form.length && clean[end] === form[i]; i++) end++
+    if (asWord && (isWordCharacter(clean, at - 1) || isWordCharacter(clean, end))) {
+      at = clean.indexOf(sought, at + 1)
+    } else {
+      clean = clean.slice(0, at) + HIDDEN + clean.slice(end)
+      at = clean.indexOf(sought, at + HIDDEN.length)
+    }
+  }
+  return clean
 }
 
 function canBeSecret(text: string): boolean {
@@ -85,15 +104,6 @@ function percentEncoded(text: string): string {
 
 function inQuery(text: string): string {
   return new URLSearchParams([['', text]]).toString().slice(1)
-}
-
-/** Just past a secret, or what there is of it, that begins at `at`; -1 where it does not. */
-function endOfMatch(text: string, at: number, { text: secret, head, asWord }: Form): number {
-  let length = head.length
-  while (length < secret.length && text.charCodeAt(at + length) === secret.charCodeAt(length)) length++
-  const end = at + length
-  if (asWord && (isWordCharacter(text, at - 1) || isWordCharacter(text, end))) return -1
-  return end
 }
 
 function isWordCharacter(text: string, at: number): boolean {
