@@ -1,5 +1,6 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
 import { htaEvents, type KernelSource } from '../../store/views/hta-events.ts'
+import { DEVICE_WORK_SQL } from '../../trace/device-work.ts'
 import { countOf, numberOf, oneRow } from '../rows.ts'
 import { type CriticalPath, criticalPaths } from './hta/critical-path.ts'
 import { type IdleBreakdown, idleBreakdown } from './hta/idle-breakdown.ts'
@@ -26,6 +27,7 @@ export interface Kernels {
   /** `cpu_op`: nothing ran on a GPU, and operators, by their own time, stand in for kernels. */
   source: KernelSource
   kernels: number
+  /** Something ran on a device, all of its streams together; devices are added up. */
   busy_ms: number
   steps: StepFigures[]
   step_kernels: StepKernel[]
@@ -62,8 +64,11 @@ const SHOWN = 10
 export async function kernelFigures(reader: RunReader, rules: 'hta' | undefined): Promise<Kernels | HtaKernels | null> {
   const work = await oneRow(
     reader,
-    `SELECT count(*) FILTER (stream IS NOT NULL AND category IN ('kernel', 'gpu_memcpy', 'gpu_memset')) AS kernels, count(*) FILTER (category = 'cpu_op') AS ops,
-      sum(dur_ns) FILTER (stream IS NOT NULL AND category IN ('kernel', 'gpu_memcpy', 'gpu_memset')) AS busy FROM slices`,
+    `SELECT count(*) FILTER (stream IS NOT NULL AND category IN ${DEVICE_WORK_SQL}) AS kernels, count(*) FILTER (category = 'cpu_op') AS ops,
+      (SELECT sum(greatest(end_ns - greatest(t_ns, before_ns), 0)) FROM (
+        SELECT s.t_ns, s.t_ns + s.dur_ns AS end_ns, coalesce(max(s.t_ns + s.dur_ns) OVER (PARTITION BY t.host, t.process, t.device, CASE WHEN json_valid(t.attrs) THEN t.attrs->>'source' END
+          ORDER BY s.t_ns ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), s.t_ns) AS before_ns
+        FROM slices s JOIN tracks t USING (track_id) WHERE s.stream IS NOT NULL AND s.category IN ${DEVICE_WORK_SQL})) AS busy FROM slices`,
   )
   const [kernels, operators] = [countOf(work, 'kernels'), countOf(work, 'ops')]
   if (kernels + operators === 0) return null

@@ -2,6 +2,7 @@ import type { RunReader, SqlRow } from '../../store/read/run-reader.ts'
 import type { KernelSource } from '../../store/views/hta-events.ts'
 import { operatorTimeSql } from '../../store/views/operator-time.ts'
 import { STEP_KIND, STEP_PATTERN, stepNumbers } from '../../store/views/step-names.ts'
+import { DEVICE_WORK_SQL } from '../../trace/device-work.ts'
 import { countOf, numberOf } from '../rows.ts'
 
 export const STEP_KINDS = ['prefill', 'decode', 'mixed', 'empty'] as const
@@ -38,7 +39,7 @@ export function workSql(source: KernelSource, which = 'step_id IS NOT NULL'): st
   const ran =
     source === 'kernels'
       ? `ran AS (SELECT slice_id, step_id, t_ns, dur_ns, dur_ns AS self_ns, name_id FROM slices WHERE ${which} AND stream IS NOT NULL
-          AND category IN ('kernel', 'gpu_memcpy', 'gpu_memset'))`
+          AND category IN ${DEVICE_WORK_SQL})`
       : `${operatorTimeSql(which)}, ran AS (SELECT slice_id, step_id, t_ns, dur_ns, self_ns, name_id FROM operators)`
   return `${ran},
     called AS (SELECT l.dst_id, l.src_id AS call_id, c.t_ns AS call_ns, count(*) OVER (PARTITION BY l.src_id) AS together

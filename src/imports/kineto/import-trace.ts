@@ -5,9 +5,11 @@ import { builtFile } from '../../base/worker-file.ts'
 import type { Columns } from '../../store/live/row-buffer.ts'
 import { codeOf } from '../../trace/columns.ts'
 import { LAYERS } from '../../trace/tables.ts'
+import type { Implausible } from './plausible-times.ts'
+import { isDeviceWork } from './scan/category-names.ts'
 import type { CounterColumns, CounterSeries, EventTrack } from './scan/event-columns.ts'
 import type { ScanCounts, ScanOptions } from './scan/scan-types.ts'
-import { SliceSpool, type TrackFacts } from './slice-spool.ts'
+import { type FileZero, type Overlaps, SliceSpool, type TrackFacts } from './slice-spool.ts'
 import type { TraceFacts } from './trace-facts.ts'
 import type { FromTrace, ToTrace, TraceThreadData } from './trace-messages.ts'
 import { noteTrace } from './trace-notes.ts'
@@ -26,9 +28,12 @@ export interface ReadFile {
   readonly facts: TraceFacts
   readonly counts: ScanCounts
   readonly damage: string | null
+  /** The first time in it, whole us on its clock; null where it has none. */
+  readonly firstUs: number | null
+  /** Slices of it in the run. */
   readonly rows: number
-  /** us on the file's clock that its zero stands for. */
-  readonly zeroUs: number
+  readonly implausible: Implausible
+  readonly overlaps: (Overlaps & { readonly names: readonly [name: string, before: string] }) | null
   /** The rank whose work it shows; null for a front end, or where it is not known. */
   readonly rank: number | null
 }
@@ -47,7 +52,9 @@ export class TraceImport {
   private readonly categories = new Map<string, number>()
   private readonly tracks: TrackOfFile[] = []
   private readonly metadata = new Map<string, string>()
-  private readonly files: ReadFile[] = []
+  private readonly files: (Pick<ReadFile, 'path' | 'facts' | 'counts' | 'damage' | 'rank'> & {
+    readonly rows: number
+  })[] = []
   private zeroNs = 0n
 
   private constructor(run: TraceRun, spool: SliceSpool, options: ScanOptions) {
@@ -81,7 +88,9 @@ export class TraceImport {
               this.append(file, message, ids)
               thread.postMessage({ type: 'taken' } satisfies ToTrace)
             } else if (message.type === 'metadata') {
-              this.metadata.set([file, message.pid, message.tid, message.what].join('\n'), message.value)
+              // Of a process, whatever thread the line names, if any.
+              const key = message.what.startsWith('process_') ? processKey : threadKey
+              this.metadata.set(key(file, message.pid, message.what, message.tid), message.value)
             } else if (message.type === 'counters') {
               for (const series of message.series) seriesTracks.push(this.counterTrack(file, series))
               this.appendSamples(file, message.columns, message.rows, seriesTracks)
@@ -100,9 +109,9 @@ export class TraceImport {
           hint: 'expected JSON with "traceEvents": [ … ], or a list of events, as the PyTorch profiler writes it',
         })
       }
-      const { facts, counts, damage, zeroUs } = done
+      const { facts, counts, damage } = done
       const rank = this.rankOf(path, facts)
-      this.files.push({ path, facts, counts, damage, zeroUs, rank, rows: this.spool.rows - before })
+      this.files.push({ path, facts, counts, damage, rank, rows: this.spool.rows - before })
     } finally {
       await thread.terminate()
     }
@@ -121,42 +130,87 @@ export class TraceImport {
 
   /** Writes what was read; the run can then be finished. */
   async finish(): Promise<void> {
-    const shifts = this.shifts()
-    const facts = new Map((await this.spool.tracks()).map((each) => [each.track, each]))
-    for (const track of this.tracks) {
-      this.writeTrack(track, facts.get(track.id))
-      const last = facts.get(track.id)?.lastNs
-      if (last !== undefined) this.run.until(last + (shifts[track.file] ?? 0))
-    }
+    const implausible = await this.spool.settle(this.files.length)
+    const firstUs = await this.spool.firstUs()
+    const zeros = this.zeros(firstUs)
+    const hasNamedDevices = await this.nameWork()
     const categories = [...this.categories.keys()]
+    const work = categories.flatMap((name, i) => (isDeviceWork(name) ? [i] : []))
+    const facts = new Map((await this.spool.tracks(zeros, work)).map((each) => [each.track, each]))
+    for (const track of this.tracks) {
+      const found = facts.get(track.id)
+      // All of its slices were taken away.
+      if (found === undefined) continue
+      this.writeTrack(track, found)
+      this.run.until(found.lastNs + (zeros[track.file]?.shiftNs ?? 0))
+    }
+    const overlaps =
+      hasNamedDevices || this.files.some(({ counts }) => counts.early > 0) ? await this.overlaps(work) : []
     if (this.spool.rows + this.spool.samples > 0) {
       const rows = await this.spool.write({
         part: this.run.part,
         slicesBefore: this.run.reserveSlices(this.spool.rows),
         categories,
-        shiftsNs: shifts,
+        zeros,
         stepTracks: this.stepTracks(),
       })
       for (const table of ['slices', 'mips', 'links', 'counters'] as const)
         if (rows[table] > 0) this.run.wrote(table, rows[table])
     }
-    noteTrace(this.run, this.files)
+    noteTrace(
+      this.run,
+      this.files.map((file, i) => {
+        const gone = implausible[i] as Implausible
+        return {
+          ...file,
+          rows: file.rows - gone.wildSlices - gone.endless,
+          firstUs: firstUs.get(i) ?? null,
+          implausible: gone,
+          overlaps: overlaps.find((each) => each.file === i) ?? null,
+        }
+      }),
+    )
   }
 
   close(): void {
     this.spool.close()
   }
 
-  /** What each file's times are to be shifted by, ns. */
-  private shifts(): number[] {
-    const zeros = this.files.map(({ facts, zeroUs }) => {
-      const base = BigInt(facts.baseTimeNs ?? '0')
-      return Number.isNaN(zeroUs) ? null : base + BigInt(zeroUs) * 1000n
+  /** Each file's zero, which is its first event, and where that lies in the run. */
+  private zeros(firstUs: ReadonlyMap<number, number>): FileZero[] {
+    const zeros = this.files.map(({ facts }, file) => {
+      const us = firstUs.get(file)
+      return us === undefined ? null : { us, unixNs: BigInt(facts.baseTimeNs ?? '0') + BigInt(us) * 1000n }
     })
-    const known = zeros.filter((zero) => zero !== null)
+    const known = zeros.flatMap((zero) => zero?.unixNs ?? [])
     const first = known.length === 0 ? 0n : known.reduce((least, zero) => (zero < least ? zero : least))
     this.zeroNs = this.run.zeroUnixNs(first)
-    return zeros.map((zero) => (zero === null ? 0 : Number(zero - this.zeroNs)))
+    return zeros.map((zero) =>
+      zero === null ? { us: 0, shiftNs: 0 } : { us: zero.us, shiftNs: Number(zero.unixNs - this.zeroNs) },
+    )
+  }
+
+  /** Ascend's operators have no category: they are told by the process on whose line they lie. Whether there are any. */
+  private async nameWork(): Promise<boolean> {
+    const ascend = this.tracks.filter((track) => track.kind === 'thread' && this.isAscend(track))
+    const none = this.categories.get('')
+    if (ascend.length === 0 || none === undefined) return false
+    const work = numberOf(this.categories, 'kernel')
+    for (const { id, tid } of ascend) await this.spool.makeWork(id, Number(tid), { none, work })
+    return true
+  }
+
+  private isAscend({ file, pid, tid }: TrackOfFile): boolean {
+    return this.metadata.get(processKey(file, pid, 'process_name')) === ASCEND && /^\d{1,9}$/.test(tid)
+  }
+
+  private async overlaps(work: readonly number[]) {
+    const texts = new Map([...this.names].map(([text, id]) => [id, text]))
+    const text = (id: number) => texts.get(id) ?? ''
+    return (await this.spool.overlaps(work)).map((each) => ({
+      ...each,
+      names: [text(each.name), text(each.before)] as const,
+    }))
   }
 
   private append(
@@ -205,26 +259,28 @@ export class TraceImport {
 
   private appendSamples(
     file: number,
-    { series, t_ns, value }: CounterColumns,
+    { series, us, ns, value }: CounterColumns,
     rows: number,
     tracks: readonly number[],
   ) {
     for (let i = 0; i < rows; i++) series[i] = tracks[series[i]!]!
-    this.spool.appendSamples({ file: new Uint16Array(rows).fill(file), track: series, t_ns, value }, rows)
+    this.spool.appendSamples({ file: new Uint16Array(rows).fill(file), track: series, us, ns, value }, rows)
   }
 
   private processOf(file: number, pid: string): string {
-    const name = this.metadata.get([file, pid, '0', 'process_name'].join('\n'))
+    const name = this.metadata.get(processKey(file, pid, 'process_name'))
     return name === undefined ? pid : `${pid} ${name}`
   }
 
-  private writeTrack({ id, file, pid, tid, steps }: TrackOfFile, facts: TrackFacts | undefined): void {
-    const { rank, facts: said, path } = this.files[file] as ReadFile
-    const gpu = facts?.gpu === true
-    const threadName = this.metadata.get([file, pid, tid, 'thread_name'].join('\n'))
+  private writeTrack(track: TrackOfFile, facts: TrackFacts): void {
+    const { id, file, pid, tid, kind } = track
+    const { rank, facts: said, path } = this.files[file] as (typeof this.files)[number]
+    const gpu = facts.gpu
+    const steps = kind === 'steps'
+    const threadName = kind === 'async' ? tid : this.metadata.get(threadKey(file, pid, 'thread_name', tid))
     const known = threadName === undefined || threadName.includes(tid)
-    const device =
-      gpu && /^\d+$/.test(pid) ? `GPU ${pid}${said.devices[pid] === undefined ? '' : ` ${said.devices[pid]}`}` : null
+    const gpuName = `GPU ${pid}${said.devices[pid] === undefined ? '' : ` ${said.devices[pid]}`}`
+    const device = !gpu ? null : this.isAscend(track) ? ASCEND : /^\d+$/.test(pid) ? gpuName : null
     this.run.writers.tracks.append({
       track_id: id,
       layer: steps ? ENGINE : KERNEL,
@@ -232,7 +288,7 @@ export class TraceImport {
       process: this.processOf(file, pid),
       thread: known ? (threadName ?? tid) : `${tid} ${threadName}`,
       device,
-      name: steps ? 'engine_steps' : gpu ? 'gpu_stream' : 'cpu_thread',
+      name: steps ? 'engine_steps' : gpu ? 'gpu_stream' : kind === 'async' ? 'async_spans' : 'cpu_thread',
       unit: 'ns',
       clock: this.run.clock,
       attrs: JSON.stringify({
@@ -247,10 +303,13 @@ export class TraceImport {
 
   private stepTracks(): Map<number, number> {
     const steps = new Map(
-      this.tracks.filter((track) => track.steps).map(({ file, pid, tid, id }) => [[file, pid, tid].join('\n'), id]),
+      this.tracks
+        .filter((track) => track.kind === 'steps')
+        .map(({ file, pid, tid, id }) => [[file, pid, tid].join('\n'), id]),
     )
     return new Map(
-      this.tracks.flatMap(({ file, pid, tid, id }) => {
+      this.tracks.flatMap(({ file, pid, tid, id, kind }) => {
+        if (kind === 'async') return []
         const step = steps.get([file, pid, tid].join('\n'))
         return step === undefined ? [] : [[id, step] as const]
       }),
@@ -260,6 +319,17 @@ export class TraceImport {
 
 const KERNEL = codeOf(LAYERS, 'kernel')
 const ENGINE = codeOf(LAYERS, 'engine')
+
+/** The process under which torch_npu lists what ran on an Ascend device; its threads are streams. */
+const ASCEND = 'Ascend Hardware'
+
+function processKey(file: number, pid: string, what: string, _tid?: string): string {
+  return [file, pid, what].join('\n')
+}
+
+function threadKey(file: number, pid: string, what: string, tid: string): string {
+  return [file, pid, tid, what].join('\n')
+}
 
 function numberOf(known: Map<string, number>, text: string): number {
   const number = known.get(text) ?? known.size

@@ -80,7 +80,12 @@ export async function readTrace(
     from = 0
     await fill()
   }
-  if (!scanner.ended) scanner.rows.counts.cut = true
+  if (!scanner.ended) {
+    const { counts } = scanner.rows
+    // Nothing but the bracket is missing, which a bare list may do without.
+    counts.open = !counts.cut && source.damage === null && !head.includes('"traceEvents"')
+    counts.cut = !counts.open
+  }
   scanner.finish()
   let tail = buf.toString('utf8', from, end)
   while (!over && tail.length < TAIL_BYTES) {

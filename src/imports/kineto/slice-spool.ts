@@ -8,28 +8,33 @@ import { countersMips, slicesMips } from '../../store/seal/mips.ts'
 import { sortKey, writeSelect } from '../../store/seal/write-part.ts'
 import { readParquet } from '../../store/sql-files.ts'
 import { defineTable } from '../../trace/columns.ts'
+import { LAUNCHING_CALLS } from '../../trace/device-work.ts'
+import { deleteImplausible, type Implausible } from './plausible-times.ts'
+import { isDeviceWork } from './scan/category-names.ts'
 
 /** What is kept of a slice until all are known: the steps, and what time a file's zero stands for. */
-export const SPOOLED = defineTable('spooled', 'a slice on its way', 't_ns', {
+export const SPOOLED = defineTable('spooled', 'a slice on its way', 'us', {
   file: ['u16', 'number of the file'],
   track: ['u32', 'tracks.track_id'],
-  t_ns: ['f64', 'ns since the zero of its file'],
+  us: ['f64', 'whole us on the clock of its file'],
+  ns: ['u16', 'ns beyond them'],
   dur_ns: ['f64', 'duration'],
   name: ['u32', 'strings.id'],
-  category: ['u8', 'number of the category'],
+  category: ['u16', 'number of the category'],
   correlation: ['f64?', 'launch to kernel'],
   stream: ['u32?', 'GPU stream'],
   external_id: ['f64?', 'operator to launch'],
   tokens: ['u32?', 'tokens of an engine step'],
   bytes: ['f64?', 'bytes moved'],
 })
-const WITH_ARGS = defineTable('spooled', SPOOLED.doc, 't_ns', { ...SPOOLED.columns, args: ['text?', 'JSON'] })
+const WITH_ARGS = defineTable('spooled', SPOOLED.doc, 'us', { ...SPOOLED.columns, args: ['text?', 'JSON'] })
 
 /** A counter's sample on its way. */
-const SAMPLED = defineTable('sampled', 'a sample on its way', 't_ns', {
+const SAMPLED = defineTable('sampled', 'a sample on its way', 'us', {
   file: ['u16', 'number of the file'],
   track: ['u32', 'tracks.track_id'],
-  t_ns: ['f64', 'ns since the zero of its file'],
+  us: ['f64', 'whole us on the clock of its file'],
+  ns: ['u16', 'ns beyond them'],
   value: ['f64', 'value'],
 })
 
@@ -49,18 +54,35 @@ export interface SpoolFacts {
   readonly slicesBefore: number
   /** By the number in the rows. */
   readonly categories: readonly string[]
-  /** Added to the times of each file's slices, by its number. */
-  readonly shiftsNs: readonly number[]
+  /** Whole us on each file's clock, and what its times are then moved by, ns, so that they count from the run's zero; by its number. */
+  readonly zeros: readonly FileZero[]
   /** Tracks of threads that have engine steps, with the track of these. */
   readonly stepTracks: ReadonlyMap<number, number>
+}
+
+export interface FileZero {
+  readonly us: number
+  readonly shiftNs: number
 }
 
 export interface TrackFacts {
   readonly track: number
   readonly stream: number | null
-  readonly firstNs: number
+  /** Its last end, ns since its file's zero. */
   readonly lastNs: number
   readonly gpu: boolean
+}
+
+/** Work on a stream that begins before what came before it there has ended. */
+export interface Overlaps {
+  readonly file: number
+  readonly kernels: number
+  /** Of them: those that end before it does, too. */
+  readonly within: number
+  /** The most that one begins before the other has ended, us, and the ids of both names. */
+  readonly longestUs: number
+  readonly name: number
+  readonly before: number
 }
 
 /**
@@ -74,6 +96,8 @@ export class SliceSpool {
   private readonly sampleLoader: BatchLoader
   private readonly withArgs: boolean
   private readonly folder: string
+  private gone = 0
+  private goneSamples = 0
 
   private constructor(
     folder: string,
@@ -125,40 +149,98 @@ export class SliceSpool {
   }
 
   get rows(): number {
-    return this.loader.rows
+    return this.loader.rows - this.gone
   }
 
   get samples(): number {
-    return this.sampleLoader.rows
+    return this.sampleLoader.rows - this.goneSamples
   }
 
-  /** What the rows of each track are; after the last `append`. */
-  async tracks(): Promise<TrackFacts[]> {
+  /**
+   * No row follows. Takes away rows whose times cannot be, and says how many of each file. What is left of a profile that
+   * had any is put in order of time, so that their place in the file decides nothing.
+   */
+  async settle(files: number): Promise<Implausible[]> {
+    const { connection } = this
     this.loader.close()
     this.sampleLoader.close()
+    if (this.rows > LARGE_ROWS) await connection.run(`SET memory_limit = '${LARGE_MEMORY}'`)
+    const all: Implausible[] = []
+    for (let file = 0; file < files; file++) {
+      const found = await deleteImplausible(connection, file)
+      this.gone += found.wildSlices + found.endless
+      this.goneSamples += found.wildSamples
+      all.push(found)
+    }
+    if (this.gone > 0) {
+      await connection.run('CREATE TABLE ordered AS SELECT * FROM spooled ORDER BY file, us, ns, dur_ns DESC, track')
+      await connection.run('DROP TABLE spooled')
+      await connection.run('ALTER TABLE ordered RENAME TO spooled')
+    }
     // What is written from here on is sorted by the query itself.
-    await this.connection.run('SET preserve_insertion_order = false')
-    if (this.rows > LARGE_ROWS) await this.connection.run(`SET memory_limit = '${LARGE_MEMORY}'`)
+    await connection.run('SET preserve_insertion_order = false')
+    return all
+  }
+
+  /** The first time in each file, whole us on its clock; nothing of files without rows. */
+  async firstUs(): Promise<Map<number, number>> {
     const result = await this.connection.runAndReadAll(
-      `SELECT track, max(stream), min(t_ns), max(t_ns + dur_ns), bool_or(stream IS NOT NULL AND correlation IS NOT NULL) FROM spooled GROUP BY track`,
+      'SELECT file, min(us) FROM (SELECT file, us FROM spooled UNION ALL SELECT file, us FROM sampled) GROUP BY file',
     )
-    return result.getRows().map(([track, stream, first, last, gpu]) => ({
+    return new Map(result.getRows().map(([file, us]) => [Number(file), Number(us)]))
+  }
+
+  /** Slices of a track that have no category are work of a stream. */
+  async makeWork(track: number, stream: number, categories: { readonly none: number; readonly work: number }) {
+    await this.connection.run(
+      `UPDATE spooled SET category = ${categories.work}, stream = coalesce(stream, ${stream}) WHERE track = ${track} AND category = ${categories.none}`,
+    )
+  }
+
+  /** What the rows of each track are. */
+  async tracks(zeros: readonly FileZero[], work: readonly number[]): Promise<TrackFacts[]> {
+    const isWork = work.length === 0 ? 'false' : `category IN (${work.join(', ')})`
+    const result = await this.connection.runAndReadAll(
+      `SELECT track, max(stream), max(${sinceZero(zeros, false)} + dur_ns), bool_or(stream IS NOT NULL AND (correlation IS NOT NULL OR ${isWork}))
+        FROM spooled GROUP BY track`,
+    )
+    return result.getRows().map(([track, stream, last, gpu]) => ({
       track: Number(track),
       stream: stream === null ? null : Number(stream),
-      firstNs: Number(first),
       lastNs: Number(last),
       gpu: gpu === true,
+    }))
+  }
+
+  /** Where work on one stream overlaps, by file. `work`: the categories of work. */
+  async overlaps(work: readonly number[]): Promise<Overlaps[]> {
+    if (work.length === 0) return []
+    const result = await this.connection.runAndReadAll(
+      `SELECT file, count(*), count(*) FILTER (end_ns <= before_ns), max(by_ns) / 1000, arg_max(name, by_ns), arg_max(before_name, by_ns) FROM (
+        SELECT file, name, end_ns, before.ns AS before_ns, before.name AS before_name, before.ns - t_ns AS by_ns FROM (
+          SELECT file, name, t_ns, t_ns + dur_ns AS end_ns, max({ns: t_ns + dur_ns, name: name}) OVER (
+            PARTITION BY track ORDER BY t_ns, i ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+          FROM (SELECT file, track, name, dur_ns, rowid AS i, (us - min(us) OVER (PARTITION BY track)) * 1000 + ns AS t_ns
+            FROM spooled WHERE category IN (${work.join(', ')}))
+        ) WHERE before.ns > t_ns AND end_ns > t_ns
+      ) GROUP BY file ORDER BY file`,
+    )
+    return result.getRows().map(([file, kernels, within, longestUs, name, before]) => ({
+      file: Number(file),
+      kernels: Number(kernels),
+      within: Number(within),
+      longestUs: Number(longestUs),
+      name: Number(name),
+      before: Number(before),
     }))
   }
 
   /** Writes the parts; returns the rows of each table. */
   async write(facts: SpoolFacts): Promise<{ slices: number; mips: number; links: number; counters: number }> {
     const { connection } = this
-    const shift = facts.shiftsNs.every((ns) => ns === 0)
-      ? 't_ns'
-      : `t_ns + list_extract(${list(facts.shiftsNs)}::DOUBLE[], file::BIGINT + 1)`
+    const time = sinceZero(facts.zeros, true)
     await connection.run(
-      `CREATE VIEW slices_in AS SELECT (rowid + ${1 + facts.slicesBefore})::UINTEGER AS slice_id, file, track AS track_id, ${shift} AS t_ns, dur_ns,
+      `CREATE VIEW slices_in AS SELECT (rowid + ${1 + facts.slicesBefore})::UINTEGER AS slice_id, file, track AS track_id, ${time} AS t_ns, dur_ns,
         name AS name_id, category AS kind, correlation, stream, external_id, tokens, bytes, ${this.withArgs ? 'args' : 'NULL::VARCHAR AS args'} FROM spooled`,
     )
     const step = await this.stepJoin(facts)
@@ -173,7 +255,7 @@ export class SliceSpool {
       FROM slices_in e ${step.joins} ORDER BY e.t_ns`,
       FAST,
     )
-    await connection.run(`CREATE VIEW samples_in AS SELECT track AS track_id, ${shift} AS t_ns, value FROM sampled`)
+    await connection.run(`CREATE VIEW samples_in AS SELECT track AS track_id, ${time} AS t_ns, value FROM sampled`)
     if (this.samples > 0) {
       const samples = `SELECT track_id, t_ns, value FROM samples_in ORDER BY ${sortKey('counters')}`
       await writeSelect(connection, this.folder, 'counters', facts.part, samples, FAST)
@@ -220,9 +302,8 @@ export class SliceSpool {
 
   /** From each launch to what it launched. */
   private async writeLinks({ categories, part }: SpoolFacts): Promise<number> {
-    const numbers = (pattern: RegExp) => categories.flatMap((name, i) => (pattern.test(name) ? [i] : []))
-    const calls = numbers(/^cuda_(runtime|driver)$|^(hip|xpu|privateuse1)_(runtime|driver)$/)
-    const work = numbers(/^(kernel|gpu_memcpy|gpu_memset)$/)
+    const calls = categories.flatMap((name, i) => (LAUNCHING_CALLS.test(name) ? [i] : []))
+    const work = categories.flatMap((name, i) => (isDeviceWork(name) ? [i] : []))
     if (calls.length === 0 || work.length === 0) return 0
     const joined = `slices_in c JOIN slices_in k ON c.file = k.file AND c.correlation = k.correlation
       WHERE c.kind IN (${calls.join(', ')}) AND k.kind IN (${work.join(', ')}) AND c.correlation > 0`
@@ -242,6 +323,16 @@ export class SliceSpool {
     const result = await this.connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM ${readParquet([path])}`)
     return Number(result.getRows()[0]?.[0] ?? 0)
   }
+}
+
+/** A row's time as SQL, ns since the zero of its file, or since the run's. */
+function sinceZero(zeros: readonly FileZero[], isShifted: boolean): string {
+  const of = (values: readonly number[]) =>
+    values.every((value) => value === values[0])
+      ? `(${values[0] ?? 0})::DOUBLE`
+      : `list_extract(${list(values)}::DOUBLE[], file::BIGINT + 1)`
+  const since = `(us - ${of(zeros.map(({ us }) => us))}) * 1000 + ns`
+  return isShifted ? `${since} + ${of(zeros.map(({ shiftNs }) => shiftNs))}` : since
 }
 
 function list(items: readonly (string | number)[]): string {

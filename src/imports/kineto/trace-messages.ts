@@ -37,7 +37,6 @@ export type FromTrace =
       /** null: the file is no trace. */
       readonly facts: TraceFacts | null
       readonly counts: ScanCounts
-      readonly zeroUs: number
       readonly damage: string | null
     }
   | { readonly type: 'failed'; readonly code: string; readonly message: string; readonly hint: string | undefined }

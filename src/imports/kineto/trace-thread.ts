@@ -47,7 +47,7 @@ async function scanFile(port: MessagePort, { path, options }: TraceThreadData): 
       post({ type: 'progress', ...source.progress() })
       while (untaken > MAX_UNTAKEN) await once(port, 'message')
     })
-    post({ type: 'done', facts, counts: scanner.rows.counts, zeroUs: scanner.rows.zeroUs, damage: source.damage })
+    post({ type: 'done', facts, counts: scanner.rows.counts, damage: source.damage })
   } finally {
     source.close()
   }

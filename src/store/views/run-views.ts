@@ -1,3 +1,4 @@
+import { DEVICE_WORK, DEVICE_WORK_SQL } from '../../trace/device-work.ts'
 import { htaEvents, temporalBreakdownSql } from './hta-events.ts'
 import { operatorTimeSql } from './operator-time.ts'
 import { STEP_KIND, STEP_PATTERN, stepNumbers } from './step-names.ts'
@@ -16,8 +17,6 @@ export interface RunView {
 const RANKED = `(SELECT track_id, (attrs->>'rank')::INTEGER AS rank, coalesce((attrs->>'zero_us')::DOUBLE, 0) AS zero_us
   FROM (SELECT track_id, CASE WHEN json_valid(attrs) THEN attrs END AS attrs FROM tracks WHERE layer IN ('kernel', 'engine'))
   WHERE (attrs->>'rank') IS NOT NULL)`
-
-const KERNELS = `('kernel', 'gpu_memcpy', 'gpu_memset')`
 
 const steps: RunView = {
   name: 'v_steps',
@@ -53,7 +52,7 @@ const kernels: RunView = {
     device: 'tracks.device',
     stream: 'GPU stream',
     name: 'its name',
-    category: '`kernel`, `gpu_memcpy`, `gpu_memset`',
+    category: DEVICE_WORK.map((name) => `\`${name}\``).join(', '),
     t_ns: 'start',
     dur_ns: 'duration',
     bytes: 'bytes of a copy or fill',
@@ -72,7 +71,7 @@ const kernels: RunView = {
       SELECT l.dst_id, s.slice_id AS launch_id, s.t_ns, s.t_ns + s.dur_ns AS end_ns, count(*) OVER (PARTITION BY l.src_id) AS launched_together
       FROM links l JOIN slices s ON s.slice_id = l.src_id WHERE l.kind = 'launch'
     ) c ON c.dst_id = k.slice_id
-    WHERE k.stream IS NOT NULL AND k.category IN ${KERNELS}`,
+    WHERE k.stream IS NOT NULL AND k.category IN ${DEVICE_WORK_SQL}`,
 }
 
 const stepKernels: RunView = {

@@ -4,11 +4,12 @@ export const BATCH_ROWS = 1 << 15
 /** Events of a trace as columns; ids count within their file. NULL is NaN, or 0xffffffff. */
 export interface EventColumns {
   readonly track: Uint32Array<ArrayBuffer>
-  /** ns since the file's first event. */
-  readonly t_ns: Float64Array<ArrayBuffer>
+  /** Whole us on the file's clock, and ns beyond them: together they are exact however far the file's zero is. */
+  readonly us: Float64Array<ArrayBuffer>
+  readonly ns: Uint16Array<ArrayBuffer>
   readonly dur_ns: Float64Array<ArrayBuffer>
   readonly name: Uint32Array<ArrayBuffer>
-  readonly category: Uint8Array<ArrayBuffer>
+  readonly category: Uint16Array<ArrayBuffer>
   readonly correlation: Float64Array<ArrayBuffer>
   readonly stream: Uint32Array<ArrayBuffer>
   readonly external_id: Float64Array<ArrayBuffer>
@@ -25,10 +26,11 @@ export function newColumns(withArgs: boolean): EventColumns {
   const u32 = () => new Uint32Array(BATCH_ROWS)
   return {
     track: u32(),
-    t_ns: f64(),
+    us: f64(),
+    ns: new Uint16Array(BATCH_ROWS),
     dur_ns: f64(),
     name: u32(),
-    category: new Uint8Array(BATCH_ROWS),
+    category: new Uint16Array(BATCH_ROWS),
     correlation: f64(),
     stream: u32(),
     external_id: f64(),
@@ -38,12 +40,15 @@ export function newColumns(withArgs: boolean): EventColumns {
   }
 }
 
+export type TrackKind = 'thread' | 'steps' | 'async'
+
 /** A line of the timeline as the file names it. */
 export interface EventTrack {
   readonly pid: string
+  /** Of asynchronous spans their category. */
   readonly tid: string
-  /** Engine steps have a track of their own. */
-  readonly steps: boolean
+  /** Engine steps, and spans that belong to no thread, have tracks of their own. */
+  readonly kind: TrackKind
 }
 
 /** What a counter's samples are of, as the file names it. */
@@ -56,15 +61,17 @@ export interface CounterSeries {
 /** Samples of counters as columns. */
 export interface CounterColumns {
   readonly series: Uint32Array<ArrayBuffer>
-  /** ns since the file's first event. */
-  readonly t_ns: Float64Array<ArrayBuffer>
+  /** As of an event. */
+  readonly us: Float64Array<ArrayBuffer>
+  readonly ns: Uint16Array<ArrayBuffer>
   readonly value: Float64Array<ArrayBuffer>
 }
 
 export function newCounterColumns(): CounterColumns {
   return {
     series: new Uint32Array(BATCH_ROWS),
-    t_ns: new Float64Array(BATCH_ROWS),
+    us: new Float64Array(BATCH_ROWS),
+    ns: new Uint16Array(BATCH_ROWS),
     value: new Float64Array(BATCH_ROWS),
   }
 }

@@ -1,3 +1,5 @@
+import { validJson } from '../../json-text.ts'
+import { isDeviceWork, presentCategory } from './category-names.ts'
 import {
   BATCH_ROWS,
   type CounterColumns,
@@ -5,24 +7,60 @@ import {
   NONE,
   newColumns,
   newCounterColumns,
+  type TrackKind,
 } from './event-columns.ts'
 import { decodeText, NameTable } from './name-table.ts'
 import type { ScanCounts, ScanOptions, ScanSink } from './scan-types.ts'
+import { type SpanEvent, SpanPairs } from './span-pairs.ts'
 import { stepOf } from './step-name.ts'
 
 const CACHE = 256
 /** Strings used as pid or tid lie beyond every number that is one. */
 const LABEL_BASE = 2 ** 48
-/** Larger us do not keep their last digit in a double. */
+/** Larger us do not keep their last digit in a double, and longer durations not their last ns: 285 years, and 104 days. */
 const MAX_US = 2 ** 53
+const MAX_DURATION_NS = 2 ** 53
+const MAX_CATEGORIES = 2 ** 16
+
+/** What a track's kind adds to the number it is found by: whole numbers are threads. */
+const THREAD = 0
+const STEPS = 0.5
+const ASYNC = 0.25
+const KINDS = new Map<number, TrackKind>([
+  [THREAD, 'thread'],
+  [STEPS, 'steps'],
+  [ASYNC, 'async'],
+])
+
+/** Letters of begins and ends that belong to no thread: today's and those of before 2014. */
+const ASYNC_BEGINS = 'bS'
+const ASYNC_ENDS = 'eF'
+
+export function newCounts(): ScanCounts {
+  return {
+    events: 0,
+    broken: 0,
+    noTime: 0,
+    wildTime: 0,
+    noDuration: 0,
+    negativeDuration: 0,
+    endless: 0,
+    unescaped: 0,
+    python: 0,
+    others: {},
+    unpaired: 0,
+    badArgs: 0,
+    early: 0,
+    cut: false,
+    open: false,
+  }
+}
 
 /** The events of a trace as rows of columns: their names, tracks and times; begins are matched with their ends. */
 export class EventRows {
-  readonly counts: ScanCounts = { events: 0, broken: 0, unescaped: 0, python: 0, other: 0, unpaired: 0, cut: false }
+  readonly counts = newCounts()
   readonly names = new NameTable()
   readonly categories = new NameTable()
-  /** us that stand for the file's zero: the whole us of its first event; NaN before it. */
-  zeroUs = Number.NaN
   /** Category of Python functions; -1 before the first. */
   pythonCategory = -1
 
@@ -31,14 +69,23 @@ export class EventRows {
   externalId = Number.NaN
   stream = NONE
   bytes = Number.NaN
+  // And what tells its asynchronous span from others, where the bytes say so.
+  idFrom = 0
+  idTo = 0
 
   private readonly options: ScanOptions
   private readonly sink: ScanSink
   private columns: EventColumns
   private rows = 0
   private categoryTexts: string[] = []
+  /** The category under today's name, by the one in the file. */
+  private readonly present: number[] = []
+  /** 1 for categories of what runs on a device. */
+  private readonly onDevice = new Uint8Array(MAX_CATEGORIES)
   private annotationCategory = -1
   private instantCategory = -1
+  private emptyCategory = -1
+  private mtiaCategory = -1
   /** Tokens of a name that is a step, -1 for other names. */
   private nameTokens: number[] = []
   private readonly labels = new Map<string, number>()
@@ -47,7 +94,11 @@ export class EventRows {
   private readonly cachePid = new Float64Array(CACHE).fill(Number.NaN)
   private readonly cacheTid = new Float64Array(CACHE)
   private readonly cacheTrack = new Uint32Array(CACHE)
-  private readonly open = new Map<number, OpenEvent[]>()
+  private readonly pairs = new SpanPairs((begin, durationNs) => this.span(begin, durationNs))
+  /** us that `streamEnds` count from. */
+  private originUs = Number.NaN
+  /** Last end on each track of a device so far, ns. */
+  private streamEnds = new Float64Array(64).fill(Number.NEGATIVE_INFINITY)
   private samples: CounterColumns | null = null
   private sampled = 0
   private readonly series = new Map<string, number>()
@@ -64,12 +115,13 @@ export class EventRows {
     this.externalId = Number.NaN
     this.stream = NONE
     this.bytes = Number.NaN
+    this.idTo = 0
   }
 
   /** Hands over the rows that are left. */
   finish(): void {
-    for (const stack of this.open.values()) this.counts.unpaired += stack.length
-    this.open.clear()
+    this.pairs.finish()
+    this.counts.unpaired = this.pairs.unpaired
     this.ship()
     this.shipSamples()
   }
@@ -87,11 +139,11 @@ export class EventRows {
     duration: number,
     argsFrom: number,
     argsTo: number,
+    isAsync = false,
   ): void {
-    const t = this.time(us, ns)
-    // NaN fails both.
-    if (!(duration >= 0) || !(Math.abs(t) < Number.MAX_SAFE_INTEGER)) {
-      this.counts.broken++
+    // NaN fails each.
+    if (!(duration >= 0 && duration <= MAX_DURATION_NS && Math.abs(us) < MAX_US)) {
+      this.refuse(us, duration)
       return
     }
     const name = this.names.intern(buf, nameFrom, nameTo)
@@ -101,20 +153,25 @@ export class EventRows {
     const row = this.rows++
     const c = this.columns
     const tokens = category === this.annotationCategory ? this.nameTokens[name]! : -1
-    c.track[row] = this.track(pid, tid, tokens >= 0)
-    c.t_ns[row] = t
+    const track = this.track(pid, tid, tokens >= 0 ? STEPS : isAsync ? ASYNC : THREAD)
+    const kind = category < 0 ? this.noCategory() : category
+    if (ns < 0) {
+      us--
+      ns += 1000
+    }
+    if (this.onDevice[kind] === 1) this.deviceWork(track, kind, tid, us, ns, duration)
+    c.track[row] = track
+    c.us[row] = us
+    c.ns[row] = ns
     c.dur_ns[row] = duration
     c.name[row] = name
-    c.category[row] = category < 0 ? this.noCategory() : category
+    c.category[row] = kind
     c.correlation[row] = this.correlation
     c.stream[row] = this.stream
     c.external_id[row] = this.externalId
     c.tokens[row] = tokens < 0 ? NONE : tokens
     c.bytes[row] = this.bytes
-    if (this.options.args) {
-      c.args[row] =
-        argsTo === 0 ? null : Buffer.from(buf.buffer, buf.byteOffset + argsFrom, argsTo - argsFrom).toString()
-    }
+    if (this.options.args) c.args[row] = this.argsText(buf, argsFrom, argsTo)
     if (this.rows === BATCH_ROWS) this.ship()
   }
 
@@ -132,51 +189,123 @@ export class EventRows {
     argsFrom: number,
     argsTo: number,
   ): void {
-    const letter = String.fromCharCode(phase)
-    const key = letter === 'B' || letter === 'E' ? this.track(pid, tid, false) : 0
-    if (letter === 'B') {
-      const t = this.time(us, ns)
-      const name = Uint8Array.from(buf.subarray(nameFrom, nameTo))
-      const args = Uint8Array.from(buf.subarray(argsFrom, argsTo))
-      const { correlation, externalId, stream, bytes } = this
-      const stack = this.open.get(key) ?? []
-      stack.push({ t, us, ns, name, args, category, correlation, externalId, stream, bytes })
-      this.open.set(key, stack)
-    } else if (letter === 'E') {
-      const begun = this.open.get(key)?.pop()
-      if (begun === undefined) {
-        this.counts.unpaired++
+    const letter = phase === 0 ? '' : String.fromCharCode(phase)
+    const isAsync = letter !== '' && (ASYNC_BEGINS + ASYNC_ENDS).includes(letter)
+    if (letter === 'B' || letter === 'E' || isAsync) {
+      if (!(Math.abs(us) < MAX_US)) {
+        this.refuse(us, 0)
         return
       }
-      Object.assign(this, {
-        correlation: begun.correlation,
-        externalId: begun.externalId,
-        stream: begun.stream,
-        bytes: begun.bytes,
+      const { correlation, externalId, stream, bytes } = this
+      const id = isAsync ? Buffer.from(buf.subarray(this.idFrom, this.idTo)).toString('latin1') : ''
+      // A local id holds within its process; others hold everywhere.
+      const scope = !isAsync ? `${pid} ${tid}` : `${category} ${id.includes('"local"') ? pid : ''} ${id}`
+      this.pairs.add({
+        key: `${isAsync ? 'async' : 'thread'} ${scope}`,
+        isBegin: letter === 'B' || ASYNC_BEGINS.includes(letter),
+        us,
+        ns,
+        name: Uint8Array.from(buf.subarray(nameFrom, nameTo)),
+        args: Uint8Array.from(buf.subarray(argsFrom, argsTo)),
+        category,
+        pid,
+        tid,
+        isAsync,
+        correlation,
+        externalId,
+        stream,
+        bytes,
       })
-      const both = Buffer.concat([begun.name, begun.args])
-      const split = begun.name.length
-      const duration = this.time(us, ns) - begun.t
-      const argsEnd = begun.args.length === 0 ? 0 : both.length
-      this.complete(both, 0, split, begun.category, pid, tid, begun.us, begun.ns, duration, split, argsEnd)
     } else if (letter === 'i' || letter === 'I') {
       if (this.instantCategory < 0) this.instantCategory = this.categoryNamed('instant')
       const kind = category < 0 ? this.instantCategory : category
-      if (Number.isFinite(us)) this.complete(buf, nameFrom, nameTo, kind, pid, tid, us, ns, 0, argsFrom, argsTo)
-      else this.counts.broken++
-    } else if (letter === 'C') this.counter(buf, nameFrom, nameTo, pid, this.time(us, ns), argsFrom, argsTo)
-    else if (letter === 'M') {
-      const args = parsed(buf, argsFrom, argsTo)
-      for (const value of Object.values(args).slice(0, 1)) {
-        this.sink.metadata(decodeText(buf, nameFrom, nameTo), this.labelText(pid), this.labelText(tid), String(value))
+      this.complete(buf, nameFrom, nameTo, kind, pid, tid, us, ns, 0, argsFrom, argsTo)
+    } else if (letter === 'C') this.counter(buf, nameFrom, nameTo, pid, us, ns, argsFrom, argsTo)
+    else {
+      if (letter === 'M') {
+        const args = parsed(buf, argsFrom, argsTo)
+        const value = args.name ?? args.labels ?? Object.values(args)[0]
+        if (value !== undefined)
+          this.sink.metadata(decodeText(buf, nameFrom, nameTo), this.labelText(pid), this.labelText(tid), String(value))
       }
-      this.counts.other++
-    } else this.counts.other++
+      this.other(letter)
+    }
   }
 
   /** The number that stands for a pid or tid that is a text. */
   label(buf: Uint8Array, from: number, to: number): number {
-    const text = decodeText(buf, from, to)
+    return this.labelOf(decodeText(buf, from, to))
+  }
+
+  /** The number of a category, under its present name. */
+  category(buf: Uint8Array, from: number, to: number): number {
+    const id = this.categories.intern(buf, from, to)
+    if (id === this.categoryTexts.length) {
+      const text = decodeText(buf, from, to)
+      this.categoryTexts.push(text)
+      const name = presentCategory(text)
+      this.present.push(id)
+      if (name !== text) this.present[id] = this.categoryNamed(name)
+      else if (text === 'python_function') this.pythonCategory = id
+      else if (text === 'user_annotation') this.annotationCategory = id
+      else if (text === 'mtia_ccp_events') this.mtiaCategory = id
+      if (isDeviceWork(text)) this.onDevice[id] = 1
+    }
+    return this.present[id]!
+  }
+
+  /** Counts an event that cannot be a slice, by its reason. */
+  private refuse(us: number, duration: number): void {
+    if (Number.isNaN(us)) this.counts.noTime++
+    else if (!(Math.abs(us) < MAX_US)) this.counts.wildTime++
+    else if (Number.isNaN(duration)) this.counts.noDuration++
+    else if (duration < 0) this.counts.negativeDuration++
+    else this.counts.endless++
+  }
+
+  private other(letter: string): void {
+    this.counts.others[letter] = (this.counts.others[letter] ?? 0) + 1
+  }
+
+  /** MTIA's args name no stream: its line does. */
+  private deviceWork(track: number, kind: number, tid: number, us: number, ns: number, duration: number): void {
+    if (this.stream === NONE && kind === this.mtiaCategory && tid >= 0 && tid < NONE) this.stream = tid
+    if (Number.isNaN(this.originUs)) this.originUs = us
+    const start = (us - this.originUs) * 1000 + ns
+    if (track >= this.streamEnds.length) {
+      const longer = new Float64Array(track * 2).fill(Number.NEGATIVE_INFINITY)
+      longer.set(this.streamEnds)
+      this.streamEnds = longer
+    }
+    const last = this.streamEnds[track]!
+    if (start < last) this.counts.early++
+    if (start + duration > last) this.streamEnds[track] = start + duration
+  }
+
+  private span(begin: SpanEvent, durationNs: number): void {
+    const { name, args, category, pid, us, ns, isAsync } = begin
+    Object.assign(this, {
+      correlation: begin.correlation,
+      externalId: begin.externalId,
+      stream: begin.stream,
+      bytes: begin.bytes,
+    })
+    const both = Buffer.concat([name, args])
+    const split = name.length
+    const argsEnd = args.length === 0 ? 0 : both.length
+    const kind = isAsync && category < 0 ? this.categoryNamed('async') : category
+    const tid = isAsync ? this.labelOf(this.categoryTexts[kind] ?? '') : begin.tid
+    this.complete(both, 0, split, kind, pid, tid, us, ns, durationNs, split, argsEnd, isAsync)
+  }
+
+  private argsText(buf: Uint8Array, from: number, to: number): string | null {
+    if (to === 0) return null
+    const text = validJson(textOf(buf, from, to))
+    if (text === null) this.counts.badArgs++
+    return text
+  }
+
+  private labelOf(text: string): number {
     // Some tools write numbers as texts.
     if (/^\d{1,12}$/.test(text)) return Number(text)
     let id = this.labels.get(text)
@@ -184,18 +313,6 @@ export class EventRows {
       id = LABEL_BASE + this.labelTexts.length
       this.labels.set(text, id)
       this.labelTexts.push(text)
-    }
-    return id
-  }
-
-  /** The number of a category. */
-  category(buf: Uint8Array, from: number, to: number): number {
-    const id = this.categories.intern(buf, from, to)
-    if (id === this.categoryTexts.length) {
-      const text = decodeText(buf, from, to)
-      this.categoryTexts.push(text)
-      if (text === 'python_function') this.pythonCategory = id
-      else if (text === 'user_annotation') this.annotationCategory = id
     }
     return id
   }
@@ -212,22 +329,27 @@ export class EventRows {
     nameFrom: number,
     nameTo: number,
     pid: number,
-    t: number,
+    us: number,
+    ns: number,
     argsFrom: number,
     argsTo: number,
   ): void {
-    if (!Number.isFinite(t)) {
-      this.counts.broken++
+    if (!(Math.abs(us) < MAX_US)) {
+      this.refuse(us, 0)
       return
     }
+    let values = 0
     for (const [series, value] of Object.entries(parsed(buf, argsFrom, argsTo))) {
       if (typeof value !== 'number') continue
+      values++
       this.samples ??= newCounterColumns()
       this.samples.series[this.sampled] = this.seriesId(this.labelText(pid), decodeText(buf, nameFrom, nameTo), series)
-      this.samples.t_ns[this.sampled] = t
+      this.samples.us[this.sampled] = ns < 0 ? us - 1 : us
+      this.samples.ns[this.sampled] = ns < 0 ? ns + 1000 : ns
       this.samples.value[this.sampled] = value
       if (++this.sampled === BATCH_ROWS) this.shipSamples()
     }
+    if (values === 0) this.other('C')
   }
 
   private seriesId(pid: string, name: string, series: string): number {
@@ -248,22 +370,16 @@ export class EventRows {
     this.sampled = 0
   }
 
-  /** ns since the file's zero, which the first event with a time sets. */
-  private time(us: number, ns: number): number {
-    if (Number.isNaN(this.zeroUs) && Math.abs(us) < MAX_US) this.zeroUs = Math.floor(us)
-    return (us - this.zeroUs) * 1000 + ns
-  }
-
-  private track(pid: number, tid: number, steps: boolean): number {
-    const slot = ((tid + pid * 31 + (steps ? 97 : 0)) & (CACHE - 1)) >>> 0
-    const tidKey = steps ? -tid - 0.5 : tid
+  private track(pid: number, tid: number, place: number): number {
+    const tidKey = place === THREAD ? tid : -tid - place
+    const slot = ((tid + pid * 31 + place * 194) & (CACHE - 1)) >>> 0
     if (this.cachePid[slot] === pid && this.cacheTid[slot] === tidKey) return this.cacheTrack[slot]!
     const key = `${pid} ${tidKey}`
     let track = this.tracks.get(key)
     if (track === undefined) {
       track = this.tracks.size
       this.tracks.set(key, track)
-      this.sink.track({ pid: this.labelText(pid), tid: this.labelText(tid), steps })
+      this.sink.track({ pid: this.labelText(pid), tid: this.labelText(tid), kind: KINDS.get(place) ?? 'thread' })
     }
     this.cachePid[slot] = pid
     this.cacheTid[slot] = tidKey
@@ -282,28 +398,16 @@ export class EventRows {
   }
 
   private noCategory(): number {
-    return this.categoryNamed('')
+    if (this.emptyCategory < 0) this.emptyCategory = this.categoryNamed('')
+    return this.emptyCategory
   }
 }
 
-interface OpenEvent {
-  t: number
-  us: number
-  ns: number
-  name: Uint8Array
-  args: Uint8Array
-  category: number
-  correlation: number
-  externalId: number
-  stream: number
-  bytes: number
+function textOf(buf: Uint8Array, from: number, to: number): string {
+  return Buffer.from(buf.buffer, buf.byteOffset + from, to - from).toString()
 }
 
 function parsed(buf: Uint8Array, from: number, to: number): Record<string, unknown> {
-  if (to === 0) return {}
-  try {
-    return JSON.parse(Buffer.from(buf.buffer, buf.byteOffset + from, to - from).toString()) as Record<string, unknown>
-  } catch {
-    return {}
-  }
+  const text = to === 0 ? null : validJson(textOf(buf, from, to))
+  return text === null ? {} : (JSON.parse(text) as Record<string, unknown>)
 }

@@ -1,7 +1,6 @@
 import { NONE } from './event-columns.ts'
 import { EventRows } from './event-rows.ts'
 import { JsonBytes } from './json-bytes.ts'
-import { decodeText } from './name-table.ts'
 import type { ScanOptions, ScanSink } from './scan-types.ts'
 
 // As in json-bytes.ts: a binding that is imported costs a tenth of the scan.
@@ -147,7 +146,17 @@ export class EventScanner extends JsonBytes {
         } else if (length === 2 && first === 0x70) phase = p - start === 1 ? buf[start]! : 0
         else if (length === 3 && first === 0x70) pid = rows.label(buf, start, p)
         else if (length === 3 && first === 0x74) tid = rows.label(buf, start, p)
-        else if (first === 0x74 && length === 2) us = Number(decodeText(buf, start, p))
+        else if (first === 0x74 && length === 2) {
+          this.number(buf, start)
+          us = this.at === p ? this.whole : Number.NaN
+          ns = this.thousandths
+        } else if (first === 0x64 && length === 3) {
+          this.number(buf, start)
+          duration = this.at === p ? this.whole * 1000 + this.thousandths : Number.NaN
+        } else if (first === 0x69 && length === 2) {
+          rows.idFrom = start
+          rows.idTo = p
+        }
         p++
       } else if (c === OPEN && length === 4 && first === 0x61) {
         argsFrom = p
@@ -155,9 +164,16 @@ export class EventScanner extends JsonBytes {
         if (p < 0) return p
         argsTo = p
       } else if (c === OPEN || c === OPEN_LIST) {
+        const start = p
         p = this.nested(buf, p, end)
         if (p < 0) return p
+        // id2: an object that says whether it is local.
+        if (first === 0x69 && length === 3) {
+          rows.idFrom = start
+          rows.idTo = p
+        }
       } else {
+        const start = p
         this.number(buf, p)
         p = this.at
         if (p >= end) return MORE
@@ -167,12 +183,16 @@ export class EventScanner extends JsonBytes {
         } else if (length === 3 && first === 0x64) duration = this.whole * 1000 + this.thousandths
         else if (length === 3 && first === 0x70) pid = this.whole
         else if (length === 3 && first === 0x74) tid = this.whole
+        else if (length === 2 && first === 0x69) {
+          rows.idFrom = start
+          rows.idTo = p
+        }
       }
     }
     if (p > end) return MORE
     if (phase === 0 && nameTo === 0) {
-      // A piece of something broken, or another tool's object: neither an event nor one more that is lost.
-      if (!this.resyncing) this.rows.counts.broken++
+      // A piece of something broken, or another tool's object: neither an event nor one more that is lost. `{}` says nothing.
+      if (!this.resyncing && !isEmpty(buf, from + 1)) this.rows.counts.broken++
       return p
     }
     this.resyncing = false
@@ -245,6 +265,12 @@ export class EventScanner extends JsonBytes {
       }
     }
   }
+}
+
+function isEmpty(buf: Uint8Array, from: number): boolean {
+  let p = from
+  while (buf[p]! <= 32) p++
+  return buf[p] === CLOSE
 }
 
 function streamId(value: number): number {

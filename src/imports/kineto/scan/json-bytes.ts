@@ -82,7 +82,7 @@ export class JsonBytes {
       // Beyond three digits the sum has a fraction of its own: one ns is what a trace resolves.
       if (scale < 0.05) thousandths = Math.round(thousandths)
     }
-    if (c === COMMA || c === CLOSE || c === CLOSE_LIST || c <= 32) {
+    if (c === COMMA || c === CLOSE || c === CLOSE_LIST || c <= 32 || c === QUOTE) {
       this.whole = p === digits ? Number.NaN : negative ? -whole : whole
       this.thousandths = negative ? -thousandths : thousandths
     } else {

@@ -10,18 +10,32 @@ export interface ScanOptions {
 /** What a scan could not, or was not asked to, keep. */
 export interface ScanCounts {
   events: number
-  /** Objects that are no event: broken JSON, or without a time. */
+  /** Objects that cannot be read: broken JSON. */
   broken: number
+  /** Events without a time that is a number. */
+  noTime: number
+  /** Times that no clock shows: beyond what keeps its last digit. */
+  wildTime: number
+  /** Complete events without a duration, with one below 0, and with one that is longer than any recording. */
+  noDuration: number
+  negativeDuration: number
+  endless: number
   /** Strings with quotes that should have been escaped; they were read all the same. */
   unescaped: number
   /** Python functions left out. */
   python: number
-  /** Flows, metadata and other events that are no slices. */
-  other: number
-  /** A `B` without its `E`, or the reverse. */
+  /** Events that are no slices, by their letter (`ph`); '' has none. */
+  others: Record<string, number>
+  /** A begin without its end, or the reverse. */
   unpaired: number
+  /** Args that are no JSON, even with words such as NaN replaced; only where args are kept. */
+  badArgs: number
+  /** Work on a stream that begins before the one before it in the file has ended: overlapping, or out of order. */
+  early: number
   /** The data ends within an event or before the list's end. */
   cut: boolean
+  /** A bare list without its closing bracket, which the format allows. */
+  open: boolean
 }
 
 /** Takes what a scan finds; `columns` are handed over. */
