@@ -9,7 +9,7 @@ import {
 } from '../src/analysis/definitions/defined-figures.ts'
 import { LayerlineError } from '../src/base/errors.ts'
 import { EXPORTS } from '../src/exports/registry.ts'
-import { importRun } from '../src/imports/import-run.ts'
+import { importRun, PLAIN } from '../src/imports/import-run.ts'
 import { openRun } from '../src/store/read/open-run.ts'
 import type { SqlRow } from '../src/store/read/run-reader.ts'
 import { CHECKOUT, layerline } from './support/cli.ts'
@@ -44,11 +44,11 @@ const near = (found: number | null | undefined, expected: number, relative = 1e-
   expect(Math.abs((found ?? Number.NaN) - expected)).toBeLessThanOrEqual(relative * Math.abs(expected))
 
 /** A text written to a file, for an import that should fail; the run's folder must not stay. */
-async function failure(name: string, text: string): Promise<LayerlineError> {
+async function failure(name: string, text: string, strict = false): Promise<LayerlineError> {
   const folder = tempFolder()
   writeFileSync(join(folder, name), text)
   const out = join(folder, 'run')
-  const error = await importRun(join(folder, name), out).then(
+  const error = await importRun(join(folder, name), out, { ...PLAIN, strict }).then(
     () => undefined,
     (thrown: unknown) => thrown,
   )
@@ -239,10 +239,10 @@ describe('results of AIPerf', () => {
     const { run } = await imported(path)
     expect(run.layers.requests).toMatchObject({ rows: 1, lost: 1 })
     expect(run.verdict.map(({ what }) => what)).toContain('cut line')
-    expect((await failure('p.jsonl', `${lines[0]}\n${lines[1]?.slice(0, 400)}\n${lines[2]}\n`)).message).toMatch(
+    expect((await failure('p.jsonl', `${lines[0]}\n${lines[1]?.slice(0, 400)}\n${lines[2]}\n`, true)).message).toMatch(
       /p\.jsonl:2: not JSON/,
     )
-    expect((await failure('p.jsonl', `${lines[0]}\n{"metadata":{}}\n`)).message).toMatch(
+    expect((await failure('p.jsonl', `${lines[0]}\n{"metadata":{}}\n`, true)).message).toMatch(
       /p\.jsonl:2: metadata\.request_start_ns/,
     )
   })

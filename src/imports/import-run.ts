@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { errorCode, errorText, LayerlineError } from '../base/errors.ts'
+import { firstBytes, refuseForeign } from '../base/foreign-file.ts'
 import type { RunJson } from '../trace/run-json.ts'
 import { CsvFile } from './csv-file.ts'
 import type { ImportFormat } from './import-format.ts'
@@ -24,12 +25,16 @@ export interface ImportOptions {
   readonly stacks: boolean
   /** Keep the args of each event of a profile. */
   readonly args: boolean
+  /** A bad row of a load tool's results is an error. */
+  readonly strict: boolean
   readonly onProgress: (progress: TraceProgress) => void
   /** The folder of all traces that a tracer's folder lies in: its place there names the model. */
   readonly outputsRoot?: string
 }
 
-export const PLAIN: ImportOptions = { stacks: false, args: false, onProgress: () => {} }
+export const PLAIN: ImportOptions = { stacks: false, args: false, strict: false, onProgress: () => {} }
+
+const EXPECTED = "a profile's JSON, a load tool's results or CSV"
 
 /**
  * Makes a sealed run of a foreign file, or of the files of a folder, which must be of one format. Throws
@@ -40,13 +45,21 @@ export async function importRun(
   out: string | undefined,
   options: ImportOptions = PLAIN,
 ): Promise<ImportedRun> {
-  const results = await importResults(path, out)
+  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() === true
+  if (isFile) refuseForeign(path, firstBytes(path), 'input/import-format', EXPECTED, ['gzip', 'zstd'])
+  const results = await importResults(path, out, options.strict)
   if (results !== null) return results
   const places = existsSync(path) ? tracerPlaces(resolve(path)) : []
   if (places.length > 0) return importTracer(resolve(path), places, out, options)
   const { csv, json, isFolder } = filesOf(path)
   const traces: string[] = []
   for (const file of json) if (await isTrace(file)) traces.push(file)
+  if (traces.length === 0) {
+    // What is packed is no profile, then; of a folder the first file speaks for the others.
+    for (const file of [...csv, ...json].slice(0, isFolder ? undefined : 1)) {
+      refuseForeign(file, firstBytes(file), 'input/import-format', EXPECTED)
+    }
+  }
   if (!isFolder && traces.length === 0 && csv[0] !== undefined && (await isJson(csv[0]))) {
     throw new LayerlineError(
       'input/import-format',

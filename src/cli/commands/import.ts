@@ -17,7 +17,7 @@ export const importCommand = defineCommand({
   summary: "make a run of another tool's file",
   about: `Reads profiles of PyTorch and vLLM, and other traces in Chrome's JSON, plain or packed by gzip or zstd (docs/kernels.md); what KernelTracer and layerline kernels write, a tracer's folder or all of them (docs/kernels-run.md); ${[...RESULTS, ...IMPORTS].map(({ about }) => about).join('; ')} (docs/exports.md). A folder is read as one run: its traces, a rank a file, or its CSV files, if they are of one format. What a file does not tell is NULL; what was assumed or skipped is said here and kept in run.json.`,
   arguments: [{ name: 'FILE', doc: 'the file, or a folder of them' }],
-  options: ['out', 'stacks', 'args', 'json', 'quiet'],
+  options: ['out', 'stacks', 'args', 'strict', 'json', 'quiet'],
   examples: [
     { line: 'layerline import profile/ --out runs/profile', what: 'the traces of all ranks' },
     { line: 'layerline import trace_20250711_164711.csv --out runs/a10', what: "the Tracer's own trace" },
@@ -33,6 +33,7 @@ export const importCommand = defineCommand({
     const { folder, format, files, run } = await importRun(path ?? '', options.out, {
       stacks: options.stacks,
       args: options.args,
+      strict: options.strict,
       onProgress: ({ file, done, total }) => progress.show(file, total === 0 ? null : done / total),
     }).finally(() => progress.clear())
     const rows = Object.fromEntries(Object.entries(run.layers).map(([table, counts]) => [table, counts.rows]))

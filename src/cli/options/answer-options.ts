@@ -47,6 +47,10 @@ export const ANSWER_OPTIONS = {
   'peak-gbps': { kind: 'number', value: 'N', doc: 'what its memory reads at most, 10^9 bytes/s, for the roofline' },
   stacks: { kind: 'switch', doc: "keep a profile's Python functions, which are most of its events" },
   args: { kind: 'switch', doc: 'keep the args of each event of a profile, as JSON' },
+  strict: {
+    kind: 'switch',
+    doc: "refuse a load tool's results for one row that cannot be read; else such rows are skipped and counted",
+  },
   quiet: { kind: 'switch', doc: 'no progress, no hints' },
   to: { kind: 'many', value: 'FORMAT|S', doc: 'format to write; given once more, the end of the window in seconds' },
   from: { kind: 'seconds', value: 'S', doc: 'start of the window, seconds since the run began', default: 'all' },

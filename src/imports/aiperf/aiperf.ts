@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { LayerlineError } from '../../base/errors.ts'
 import { failureOf } from '../results/failure-status.ts'
 import { appendRequest } from '../results/imported-request.ts'
 import type { ResultFile, ResultFormat } from '../results/result-file.ts'
@@ -18,11 +17,15 @@ const schema = z.object({
     credit_issued_ns: unixNs.nullish(),
     request_start_ns: unixNs,
     request_ack_ns: unixNs.nullish(),
-    request_end_ns: unixNs,
+    request_end_ns: unixNs.nullish(),
     benchmark_phase: z.string(),
     was_cancelled: z.boolean().nullish(),
   }),
-  metrics: z.record(z.string(), value),
+  /** null, or without what could not be measured, of requests that failed. */
+  metrics: z
+    .record(z.string(), value.nullable())
+    .nullish()
+    .transform((metrics) => metrics ?? {}),
   error: z.object({ code: z.int().nullish(), type: z.string().nullish(), message: z.string().nullish() }).nullish(),
 })
 type Line = z.output<typeof schema>
@@ -33,6 +36,8 @@ function quoteNs(text: string): string {
 }
 
 const KIB = 1024
+/** What AIPerf calls a request that it cancelled itself. */
+const CLIENT_CLOSED = 499
 
 class Requests {
   private readonly run: RunWriter
@@ -77,6 +82,7 @@ class Requests {
     const sentKib = number('http_req_data_sent')
     const receivedKib = number('http_req_data_received')
     const failure = error == null ? null : failureOf(`${error.type ?? ''} ${error.message ?? ''}`, error.code ?? null)
+    const isCancelled = metadata.was_cancelled || (error?.code === CLIENT_CLOSED && /cancel/i.test(error.type ?? ''))
     this.read++
     if (failure === null && first === null) this.unstreamed++
     appendRequest(this.run, {
@@ -90,7 +96,7 @@ class Requests {
       lastTokenNs: last,
       endNs: since(metadata.request_end_ns),
       connReused: reused === null ? null : reused === 1,
-      ...(metadata.was_cancelled ? { status: 'cancelled' } : (failure ?? { status: 'ok' })),
+      ...(isCancelled ? { status: 'cancelled' } : (failure ?? { status: 'ok' })),
       inputTokens: count('usage_prompt_tokens') ?? count('input_sequence_length'),
       outputTokens: count('usage_completion_tokens') ?? count('output_sequence_length'),
       cachedTokens: count('usage_prompt_cache_read_tokens'),
@@ -120,7 +126,7 @@ async function read(file: ResultFile, run: RunWriter): Promise<void> {
       run.note('warn', 'cut line', `${file.name}: the last line was cut off and is left out`)
     } else requests.take(line)
   }
-  if (requests.read === 0) throw new LayerlineError('input/import-empty', `${file.path}: no request in it`)
+  file.finish(run, requests.read)
   if (requests.unstreamed > 0) {
     run.note('note', 'stream', `${requests.unstreamed} answers have no time of a first token: they did not stream`)
   }
@@ -134,6 +140,7 @@ async function read(file: ResultFile, run: RunWriter): Promise<void> {
 export const aiperf: ResultFormat = {
   id: 'aiperf',
   about: "AIPerf's profile_export.jsonl",
-  detect: (head) => head.startsWith('{"metadata"') && head.includes('"benchmark_phase"') && head.includes('"metrics"'),
+  reads: 'AIPerf 0.13',
+  detect: (head) => /^\{\s*"metadata"/.test(head) && head.includes('"benchmark_phase"') && head.includes('"metrics"'),
   read,
 }

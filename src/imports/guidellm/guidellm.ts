@@ -42,9 +42,9 @@ const benchmarkSchema = z.object({
   warmup_duration: z.number().nullish(),
   cooldown_duration: z.number().nullish(),
   requests: z.object({
-    successful: z.array(requestSchema).nullish(),
-    errored: z.array(requestSchema).nullish(),
-    incomplete: z.array(requestSchema).nullish(),
+    successful: z.array(z.unknown()).nullish(),
+    errored: z.array(z.unknown()).nullish(),
+    incomplete: z.array(z.unknown()).nullish(),
   }),
 })
 type Benchmark = z.output<typeof benchmarkSchema>
@@ -52,19 +52,18 @@ type Benchmark = z.output<typeof benchmarkSchema>
 /** GuideLLM 0.8's JSON report, as far as it is read. */
 const schema = z.object({ benchmarks: z.array(benchmarkSchema).min(1) })
 
+const READS = 'GuideLLM 0.8.1'
+
 /** Strategies in which the answers set the pace. */
 const CLOSED = new Set(['synchronous', 'concurrent', 'throughput'])
 
 async function read(file: ResultFile, run: RunWriter): Promise<void> {
+  if (!file.head.includes('"guidellm_version"') && OLD_REQUEST.test(file.head)) throw olderVersion(file)
   const { benchmarks } = file.json(schema)
   const all = benchmarks.flatMap((benchmark, repeat) =>
-    requestsOf(benchmark).map((each) => ({ ...each, benchmark, repeat })),
+    requestsOf(file, benchmark, repeat).map((each) => ({ ...each, benchmark, repeat })),
   )
-  if (all.length === 0) {
-    throw new LayerlineError('input/import-empty', `${file.path}: no request in it`, {
-      hint: 'GuideLLM keeps the requests it sampled: see its sample size',
-    })
-  }
+  file.finish(run, all.length, 'GuideLLM keeps the requests it sampled: see its sample size')
   const epochS = Math.min(...benchmarks.map(({ start_time }) => start_time))
   run.setEpoch(epochS * 1e6)
   const strategies = benchmarks.map(({ config }) => config.strategy?.type_ ?? 'unknown')
@@ -96,9 +95,28 @@ async function read(file: ResultFile, run: RunWriter): Promise<void> {
   )
 }
 
-function requestsOf({ requests }: Benchmark): { request: GuideRequest; status: Status | 'errored' }[] {
-  const of = (list: GuideRequest[] | null | undefined, status: Status | 'errored') =>
-    (list ?? []).map((request) => ({ request, status }))
+/** What reports had before 0.4, and have not since. */
+const OLD_REQUEST = /"run_stats"|"scheduler_info"|"first_token_time"|"request_loader"/
+
+function olderVersion(file: ResultFile): LayerlineError {
+  return new LayerlineError(
+    'input/import-version',
+    `${file.path}: a report of GuideLLM 0.3 or older, which names no version; read are those of ${READS}`,
+    { hint: `run it with ${READS}, or record with layerline load` },
+  )
+}
+
+function requestsOf(
+  file: ResultFile,
+  { requests }: Benchmark,
+  benchmark: number,
+): { request: GuideRequest; status: Status | 'errored' }[] {
+  const of = (list: unknown[] | null | undefined, status: Status | 'errored') =>
+    (list ?? []).flatMap((value, i) => {
+      const at = ['benchmarks', benchmark, 'requests', status === 'ok' ? 'successful' : status, i]
+      const request = file.row(() => file.checked(value, requestSchema, 1, at))
+      return request === null ? [] : [{ request, status }]
+    })
   const start = ({ info: { timings } }: GuideRequest) =>
     timings.request_start ?? timings.resolve_start ?? timings.targeted_start ?? 0
   return [
@@ -153,6 +171,14 @@ function phaseOf(
 export const guidellm: ResultFormat = {
   id: 'guidellm',
   about: "GuideLLM's JSON report",
-  detect: (head) => head.includes('"guidellm_version"'),
+  reads: READS,
+  // Before 0.4 a report names neither its tool nor a version.
+  detect: (head) =>
+    head.includes('"guidellm_version"') ||
+    (/^\{\s*"benchmarks"/.test(head) && (head.includes('"generative_benchmark"') || OLD_REQUEST.test(head))),
+  version: (head) => {
+    const version = /"guidellm_version"\s*:\s*"([^"]+)"/.exec(head)?.[1]
+    return version === undefined || version.startsWith('0.8.') ? null : `GuideLLM ${version}`
+  },
   read,
 }

@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { ZodType } from 'zod'
 import { LayerlineError } from '../../base/errors.ts'
+import { validJson } from '../json-text.ts'
 import type { RunWriter } from '../run-writer.ts'
 
 /** How a load tool's results become a run. */
@@ -10,8 +11,12 @@ export interface ResultFormat {
   readonly id: string
   /** One sentence for the help. */
   readonly about: string
-  /** Whether a file that begins so is of this format. */
+  /** The tool and the version whose files are read. */
+  readonly reads: string
+  /** Whether a file that begins so is of this format, in whatever version. */
   detect(head: string): boolean
+  /** The version that wrote a file that begins so, where the file says it. */
+  version?(head: string): string | null
   /** Reads the file into one run; calls `setEpoch` before the first row. */
   read(file: ResultFile, run: RunWriter): Promise<void>
 }
@@ -20,20 +25,25 @@ const HEAD_BYTES = 1 << 14
 /** A text has to fit into one string of V8's. */
 const MAX_JSON_BYTES = 400e6
 
-/** A file of JSON, or of one JSON object a line. */
+/**
+ * A file of JSON, or of one JSON object a line; the words that Python writes for numbers (NaN, Infinity) are null. A row
+ * that cannot be read is counted, or, `strict`, an error.
+ */
 export class ResultFile {
   readonly path: string
   readonly name: string
   readonly head: string
+  private readonly strict: boolean
+  private readonly reads: string
+  private firstBad: LayerlineError | null = null
+  private bad = 0
 
-  constructor(path: string) {
+  constructor(path: string, head: string, reads: string, strict: boolean) {
     this.path = path
     this.name = basename(path)
-    this.head = headOf(path)
-  }
-
-  get looksLikeJson(): boolean {
-    return this.head.startsWith('{')
+    this.head = head
+    this.reads = reads
+    this.strict = strict
   }
 
   /** The whole file as one object, checked. Throws `input/import-json`, `input/import-value` and `input/import-large`. */
@@ -53,53 +63,87 @@ export class ResultFile {
     const endsWhole = lastByte(this.path) === 0x0a
     let line = 0
     let held: string | null = null
+    const read = (text: string) => this.row(() => this.checked(this.parsed(prepare(text), line), schema, line))
     for await (const text of lines) {
-      if (held !== null && held.trim() !== '') yield this.checked(this.parsed(prepare(held), line), schema, line)
+      if (held !== null && held.trim() !== '') {
+        const row = read(held)
+        if (row !== null) yield row
+      }
       held = line === 0 ? text.replace(/^\uFEFF/, '') : text
       line++
     }
     if (held === null || held.trim() === '') return
-    let value: unknown
-    try {
-      value = this.parsed(prepare(held), line)
-    } catch (error) {
-      if (endsWhole) throw error
+    if (!endsWhole && validJson(prepare(held)) === null) {
       yield null
       return
     }
-    yield this.checked(value, schema, line)
+    const row = read(held)
+    if (row !== null) yield row
   }
 
-  private parsed(text: string, line: number): unknown {
+  /** What `read` makes of a row; null where it is bad, and counted. */
+  row<T>(read: () => T): T | null {
     try {
-      return JSON.parse(text)
-    } catch (cause) {
-      throw new LayerlineError(
-        'input/import-json',
-        `${this.path}:${line}: not JSON: ${String((cause as Error).message)}`,
-        {
-          hint: 'the file was cut off, or holds several results: a result a file is read',
-          cause,
-        },
-      )
+      return read()
+    } catch (error) {
+      if (this.strict || !(error instanceof LayerlineError)) throw error
+      this.bad++
+      this.firstBad ??= error
+      return null
     }
   }
 
-  private checked<T>(value: unknown, schema: ZodType<T>, line: number): T {
+  /** A value of the file, checked; `at` is where it stands in the line's object. */
+  checked<T>(value: unknown, schema: ZodType<T>, line: number, at: readonly (string | number)[] = []): T {
     const parsed = schema.safeParse(value)
     if (parsed.success) return parsed.data
     const issue = parsed.error.issues[0]
-    throw new LayerlineError(
-      'input/import-value',
-      `${this.path}:${line}: ${issue?.path.join('.')}: ${issue?.message}`,
-      {
-        hint: 'the file is damaged, or of another version of the tool',
-      },
+    throw this.wrong(`${line}: ${[...at, ...(issue?.path ?? [])].join('.')}: ${issue?.message}`)
+  }
+
+  /** What is wrong in it, behind its name. */
+  wrong(what: string): LayerlineError {
+    return new LayerlineError('input/import-value', `${this.path}:${what}`, {
+      hint: `the file is damaged, or of another version than is read: ${this.reads}`,
+    })
+  }
+
+  /** After all rows: throws where none was good, else says how many were not. */
+  finish(run: RunWriter, good: number, emptyHint?: string): void {
+    if (good === 0) {
+      throw (
+        this.firstBad ??
+        new LayerlineError('input/import-empty', `${this.path}: no request in it`, {
+          ...(emptyHint === undefined ? {} : { hint: emptyHint }),
+        })
+      )
+    }
+    if (this.bad === 0) return
+    run.lose('requests', this.bad)
+    run.note(
+      'warn',
+      'bad rows',
+      `${this.name}: ${this.bad} request${this.bad === 1 ? '' : 's'} cannot be read and skipped (--strict refuses the file); first: ${this.firstBad?.message}`,
     )
+  }
+
+  private parsed(text: string, line: number): unknown {
+    const strict = validJson(text)
+    if (strict !== null) return JSON.parse(strict)
+    let why = ''
+    try {
+      JSON.parse(text)
+    } catch (cause) {
+      why = String((cause as Error).message)
+    }
+    throw new LayerlineError('input/import-json', `${this.path}:${line}: not JSON: ${why}`, {
+      hint: 'the file was cut off, or holds several results: a result a file is read',
+    })
   }
 }
 
-function headOf(path: string): string {
+/** The beginning of a file, without a byte order mark and blanks. */
+export function headOf(path: string): string {
   const fd = openSync(path, 'r')
   try {
     const head = Buffer.alloc(HEAD_BYTES)

@@ -20,16 +20,31 @@ const schema = z.object({
   max_concurrency: z.int().nullish(),
   duration: seconds.min(0),
   completed: z.int().min(0),
-  input_lens: z.array(tokens).optional(),
-  output_lens: z.array(tokens).optional(),
-  ttfts: z.array(seconds.min(0)).optional(),
-  itls: z.array(z.array(seconds.min(0))).optional(),
-  latencies: z.array(seconds.min(0)).optional(),
-  start_times: z.array(seconds).optional(),
-  queue_times: z.array(seconds).optional(),
-  errors: z.array(z.string()).optional(),
+  input_lens: z.array(z.unknown()).optional(),
+  output_lens: z.array(z.unknown()).optional(),
+  ttfts: z.array(z.unknown()).optional(),
+  itls: z.array(z.unknown()).optional(),
+  latencies: z.array(z.unknown()).optional(),
+  start_times: z.array(z.unknown()).optional(),
+  queue_times: z.array(z.unknown()).optional(),
+  errors: z.array(z.unknown()).optional(),
 })
 type Result = z.output<typeof schema>
+
+/** One request's place in each array; null is a figure that could not be measured (Python's NaN). */
+const rowSchema = {
+  input_lens: tokens.nullable(),
+  output_lens: tokens.nullable(),
+  ttfts: seconds.min(0).nullable(),
+  itls: z.array(seconds.min(0).nullable()).nullable(),
+  latencies: seconds.min(0).nullish(),
+  start_times: seconds,
+  queue_times: seconds.nullish(),
+  errors: z.string().nullable(),
+} as const
+type Row = { [K in keyof typeof rowSchema]: z.output<(typeof rowSchema)[K]> }
+
+const READS = 'vLLM 0.32'
 
 const ARRAYS = ['input_lens', 'output_lens', 'ttfts', 'itls', 'start_times', 'errors'] as const
 
@@ -38,6 +53,13 @@ type Detailed = Result & { [K in (typeof ARRAYS)[number]]: NonNullable<Result[K]
 
 function detailed(file: ResultFile, result: Result): Detailed {
   const missing = ARRAYS.filter((name) => result[name] === undefined)
+  if (missing.includes('start_times') && !missing.includes('ttfts') && !missing.includes('itls')) {
+    throw new LayerlineError(
+      'input/import-version',
+      `${file.path}: no start_times: written by a vLLM from before January 2026, which kept each request's latencies but not when it began; read are the files of ${READS}`,
+      { hint: `run the benchmark with ${READS}, or record with layerline load` },
+    )
+  }
   if (missing.length > 0) {
     throw new LayerlineError(
       'input/import-summary',
@@ -57,14 +79,30 @@ function detailed(file: ResultFile, result: Result): Detailed {
       )
     }
   }
-  if (n === 0) throw new LayerlineError('input/import-empty', `${file.path}: no request in it`)
   return result as Detailed
+}
+
+/** The requests that can be read, each with its number in the file. */
+function rowsOf(file: ResultFile, result: Detailed): (Row & { readonly i: number })[] {
+  const names = Object.keys(rowSchema) as (keyof Row)[]
+  return result.start_times.flatMap((_, i) => {
+    const row = file.row(() =>
+      Object.fromEntries(
+        names.map((name) => [
+          name,
+          file.checked(result[name]?.[i], rowSchema[name] as z.ZodType<unknown>, 1, [name, i]),
+        ]),
+      ),
+    )
+    return row === null ? [] : [{ ...(row as unknown as Row), i }]
+  })
 }
 
 async function read(file: ResultFile, run: RunWriter): Promise<void> {
   const result = detailed(file, file.json(schema))
-  const starts = result.start_times
-  const first = starts.reduce((a, b) => Math.min(a, b))
+  const rows = rowsOf(file, result)
+  file.finish(run, rows.length)
+  const first = rows.reduce((least, { start_times }) => Math.min(least, start_times), Number.POSITIVE_INFINITY)
   const date = /^(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)$/
     .exec(result.date ?? '')
     ?.slice(1)
@@ -73,7 +111,7 @@ async function read(file: ResultFile, run: RunWriter): Promise<void> {
   run.setEpoch(Math.max(0, endUs - result.duration * 1e6))
   run.describe(
     {
-      planned_requests: starts.length,
+      planned_requests: result.start_times.length,
       loop: result.request_rate === 'inf' && result.max_concurrency != null ? 'closed' : 'open',
     },
     {
@@ -87,33 +125,42 @@ async function read(file: ResultFile, run: RunWriter): Promise<void> {
     },
   )
   let ok = 0
-  starts.forEach((start, i) => {
-    const sent = (start - first) * 1e9
-    const ttft = result.ttfts[i] as number
-    const gaps = result.itls[i] as number[]
-    const latency = result.latencies?.[i] ?? null
-    const outputLen = result.output_lens[i] as number
-    const error = result.errors[i] as string
-    const failed = error !== '' || (outputLen === 0 && gaps.length === 0 && ttft === 0)
+  let unknown = 0
+  for (const row of rows) {
+    const { i, ttfts: ttft, itls: gaps, output_lens: outputLen } = row
+    const sent = (row.start_times - first) * 1e9
+    const latency = row.latencies ?? null
+    const error = row.errors ?? ''
+    const failed = error !== '' || (!outputLen && !gaps?.length && ttft === 0)
     if (!failed) ok++
     // A request that failed on its way has the gaps up to there, and no end.
-    const streamed = ttft > 0 || gaps.length > 0
-    const events = streamed ? eventTimes(sent + ttft * 1e9, gaps) : []
+    const known = gaps?.filter((gap) => gap !== null) ?? []
+    const isWhole = ttft !== null && gaps !== null && known.length === gaps.length
+    if (!isWhole) unknown++
+    const streamed = isWhole && (ttft > 0 || known.length > 0)
+    const events = streamed ? eventTimes(sent + ttft * 1e9, known) : []
     const last = events.at(-1) ?? null
     appendRequest(run, {
       promptId: String(i),
-      scheduledNs: sent - (result.queue_times?.[i] ?? 0) * 1e9,
+      scheduledNs: sent - (row.queue_times ?? 0) * 1e9,
       sentNs: sent,
-      firstTokenNs: events[0] ?? null,
+      firstTokenNs: events[0] ?? (ttft === null || ttft === 0 ? null : sent + ttft * 1e9),
       lastTokenNs: last,
       endNs: failed ? null : latency === null ? last : sent + latency * 1e9,
       ...(failed ? failureOf(error) : { status: 'ok' }),
-      inputTokens: result.input_lens[i] as number,
+      inputTokens: row.input_lens,
       outputTokens: failed ? null : outputLen,
       model: result.model_id ?? null,
       events,
     })
-  })
+  }
+  if (unknown > 0) {
+    run.note(
+      'note',
+      'missing figures',
+      `${unknown} requests have no first token or gaps in the file (null or NaN): they have no events`,
+    )
+  }
   if (ok !== result.completed) {
     run.note('warn', 'requests', `the file says ${result.completed} completed, and ${ok} of its requests look so`)
   }
@@ -144,6 +191,7 @@ function eventTimes(first: number, gapsSeconds: readonly number[]): number[] {
 export const vllmBench: ResultFormat = {
   id: 'vllm-bench',
   about: 'the JSON of `vllm bench serve --save-result --save-detailed`',
-  detect: (head) => head.includes('"tokenizer_id"') && head.includes('"num_prompts"') && head.includes('"burstiness"'),
+  reads: READS,
+  detect: (head) => ['"tokenizer_id"', '"num_prompts"', '"request_rate"'].every((key) => head.includes(key)),
   read,
 }
