@@ -12,6 +12,7 @@ export default defineConfig({
     // They end what hangs; on a machine with much else to do everything takes longer.
     testTimeout: 600_000,
     hookTimeout: 600_000,
+    expect: { poll: { timeout: 120_000 } },
     setupFiles: ['./test/support/no-leftovers.ts'],
     reporters: ['minimal', './test/support/summary-reporter.ts'],
     projects: [

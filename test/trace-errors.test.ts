@@ -500,7 +500,7 @@ test('a trace whose output nobody reads any more goes on and is sealed', async (
 /** `layerline … | head -1`; the exit code of layerline is the last line of stderr. */
 async function piped(cwd: string, args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
   const script = '{ "$@"; echo "ended with $?" >&2; } | head -1'
-  const child = spawn('sh', ['-c', script, 'sh', LAYERLINE, ...args], { cwd, env: cleanEnv(), timeout: 100_000 })
+  const child = spawn('sh', ['-c', script, 'sh', LAYERLINE, ...args], { cwd, env: cleanEnv(), timeout: 400_000 })
   const text = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (part: string) => {

@@ -42,7 +42,7 @@ export async function startTmux(
     keys: async (...keys) => void (await command('send-keys', ...keys)),
     resize: async (x, y) => void (await command('resize-window', '-x', String(x), '-y', String(y))),
     ask: async (format) => (await command('display-message', '-p', format)).stdout.trim(),
-    async shows(pattern, seconds = 30) {
+    async shows(pattern, seconds = 300) {
       const until = performance.now() + seconds * 1000
       for (;;) {
         const lines = await screen()
