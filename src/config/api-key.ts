@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { errorText, LayerlineError } from '../base/errors.ts'
+import { readSmallFile } from '../base/small-file.ts'
+
+const MOST_BYTES = 64 * 1024
 
 /** Names in the environment and in .env that may hold the key, best first. */
 export const API_KEY_NAMES = ['LAYERLINE_API_KEY', 'SURF_API_KEY', 'OPENAI_API_KEY'] as const
@@ -19,7 +21,7 @@ export function keyMayGoTo(name: string, url: string): boolean {
 export function readKeyFile(path: string): string {
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = readSmallFile(path, MOST_BYTES).toString('utf8')
   } catch (cause) {
     throw new LayerlineError('input/api-key', `${path}: the API key cannot be read: ${errorText(cause)}`, { cause })
   }

@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { errorText, LayerlineError } from '../base/errors.ts'
+import { readSmallFile } from '../base/small-file.ts'
+
+const MOST_BYTES = 1 << 20
 
 export interface EnvEntry {
   value: string
@@ -21,7 +23,7 @@ export interface EnvContext {
 export function readEnvFile(path: string, context: EnvContext = here()): Map<string, EnvEntry> {
   let text: string
   try {
-    text = readFileSync(resolve(context.cwd, path), 'utf8')
+    text = readSmallFile(resolve(context.cwd, path), MOST_BYTES).toString('utf8')
   } catch (cause) {
     throw new LayerlineError('input/env', `${path}: ${errorText(cause)}`, { cause })
   }

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { errorText, LayerlineError } from '../base/errors.ts'
+import { readSmallFile } from '../base/small-file.ts'
 import { SETTINGS, type SettingName, snakeCase, yamlName } from './settings-table.ts'
 import { yamlDocument } from './yaml-document.ts'
 
@@ -34,10 +34,12 @@ export function readYamlFile(path: string, cwd: string = process.cwd()): YamlFil
   return parseYaml(readYamlText(path, cwd), path)
 }
 
+const MOST_BYTES = 1 << 20
+
 /** Throws `input/yaml`. */
 export function readYamlText(path: string, cwd: string): string {
   try {
-    return readFileSync(resolve(cwd, path), 'utf8')
+    return readSmallFile(resolve(cwd, path), MOST_BYTES).toString('utf8')
   } catch (cause) {
     throw new LayerlineError('input/yaml', `${path}: ${errorText(cause)}`, { cause })
   }

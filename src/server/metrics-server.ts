@@ -12,7 +12,9 @@ export interface MetricsServer {
 export async function startMetricsServer(port: number, page: () => string): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').replace(/\?.*$/s, '')
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
+    if (!isLoopback(request.headers.host)) {
+      response.writeHead(403, { 'content-type': 'text/plain' }).end('ask for 127.0.0.1 or localhost\n')
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { allow: 'GET, HEAD' }).end()
     } else if (path !== '/metrics') {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('the figures are at /metrics\n')
@@ -34,6 +36,11 @@ export async function startMetricsServer(port: number, page: () => string): Prom
       server.closeAllConnections()
     },
   }
+}
+
+/** A page of another site may have its name lead here (DNS rebinding): its requests name that site as their host. */
+function isLoopback(host: string | undefined): boolean {
+  return host === undefined || /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i.test(host)
 }
 
 function notListening(port: number, cause: unknown): LayerlineError {

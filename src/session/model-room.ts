@@ -27,6 +27,8 @@ export async function roomFor(
   return Math.max(1, entry.max_model_len - tokens)
 }
 
+const MOST_ANSWER_BYTES = 64 << 20
+
 async function countTokens(target: Target, model: string, prompt: string): Promise<number | null> {
   // An own certificate authority is not known to fetch; the prompt's bytes must do then.
   if (target.tls && (target.ca !== undefined || target.insecure)) return null
@@ -38,9 +40,21 @@ async function countTokens(target: Target, model: string, prompt: string): Promi
       body: JSON.stringify({ model, prompt }),
       signal: AbortSignal.timeout(10_000),
     })
-    const parsed = answer.safeParse(await response.json())
+    const parsed = answer.safeParse(JSON.parse(await shortText(response)))
     return response.ok && parsed.success ? parsed.data.count : null
   } catch {
     return null
   }
+}
+
+/** Throws where the answer is longer than a count of tokens with all their ids is. */
+async function shortText(response: Response): Promise<string> {
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  for await (const piece of response.body ?? []) {
+    bytes += piece.byteLength
+    if (bytes > MOST_ANSWER_BYTES) throw new Error('too long')
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces).toString('utf8')
 }

@@ -27,10 +27,24 @@ export async function* readPrompts(path: string, options: PromptOptions = {}): A
   yield* selected(parsePrompts(fileBytes(file), file), options, file)
 }
 
+/** All rows are kept for the length of a run. */
+const MOST_ROWS = 5_000_000
+const MOST_CHARACTERS = 1_000_000_000
+
 /** All selected rows of a prompt file: what a run that repeats them needs. Errors come before any row is used. */
 export async function loadPrompts(path: string, options: PromptOptions = {}): Promise<PromptRow[]> {
   const rows: PromptRow[] = []
-  for await (const row of readPrompts(path, options)) rows.push(row)
+  let characters = 0
+  for await (const row of readPrompts(path, options)) {
+    rows.push(row)
+    characters += typeof row.prompt === 'string' ? row.prompt.length : JSON.stringify(row.prompt).length
+    if (rows.length > MOST_ROWS || characters > MOST_CHARACTERS) {
+      const most = `${MOST_ROWS / 1e6} million rows and ${MOST_CHARACTERS / 1e6} million characters`
+      throw new LayerlineError('input/prompts-large', `${path}:${row.line}: more than ${most}, which is what is kept`, {
+        hint: 'send a part of it: --sizes, or a shorter file',
+      })
+    }
+  }
   return rows
 }
 

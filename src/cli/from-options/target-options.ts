@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { errorText, LayerlineError } from '../../base/errors.ts'
+import { readSmallFile } from '../../base/small-file.ts'
 import type { Settings } from '../../config/settings.ts'
 import { resolveTarget, type Target } from '../../sources/requests/target.ts'
 
@@ -37,9 +37,12 @@ export function targetFrom(settings: Settings, promptsAreTokenIds: boolean): Tar
   })
 }
 
+/** The bundle of a system's authorities has 0.2 MB. */
+const MOST_CA_BYTES = 16 << 20
+
 function readCa(path: string): Buffer {
   try {
-    return readFileSync(path)
+    return readSmallFile(path, MOST_CA_BYTES)
   } catch (cause) {
     throw new LayerlineError('input/ca', `--ca ${path}: ${errorText(cause)}`, {
       hint: 'expected a certificate in PEM form',

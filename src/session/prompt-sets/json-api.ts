@@ -74,7 +74,10 @@ export class JsonApi {
       sent.on('error', fail)
       sent.on('response', (response) => {
         const read = new WholeBody(MOST_BYTES)
-        response.on('data', (part: Buffer) => read.push(part, 0, part.length))
+        response.on('data', (part: Buffer) => {
+          read.push(part, 0, part.length)
+          if (read.cut) sent.destroy(new Error(`an answer of more than ${MOST_BYTES / (1 << 20)} MiB`))
+        })
         response.on('error', fail)
         response.on('end', () => {
           clearTimeout(timer)

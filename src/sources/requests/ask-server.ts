@@ -58,7 +58,10 @@ export function askServer(
     sent.on('response', (response) => {
       const body = new WholeBody(MOST_BYTES)
       const { remoteAddress, remotePort, localAddress } = response.socket
-      response.on('data', (bytes: Buffer) => body.push(bytes, 0, bytes.length))
+      response.on('data', (bytes: Buffer) => {
+        body.push(bytes, 0, bytes.length)
+        if (body.cut) sent.destroy(new Error(`an answer of more than ${MOST_BYTES / (1 << 20)} MiB`))
+      })
       response.on('error', (error) => reject(unreachable(networkWords(error), error)))
       response.on('end', () =>
         resolve({

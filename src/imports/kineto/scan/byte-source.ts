@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import zlib from 'node:zlib'
 import { Decompress as ZstdDecompress } from 'fzstd'
 import { errorText } from '../../../base/errors.ts'
+import { zstdWindowProblem } from '../../../base/zstd-window.ts'
 
 /** A file's bytes, unpacked. */
 export interface ByteSource {
@@ -65,11 +66,15 @@ class PlainBytes implements ByteSource {
 function zstdStream(): Transform {
   if ('createZstdDecompress' in zlib) return (zlib.createZstdDecompress as (options: object) => Transform)(UNPACKED)
   const unpack = new ZstdDecompress()
+  let begun = false
   return new Transform({
     transform(piece: Buffer, _encoding, done) {
       // A copy: the decompressor goes on writing into its window while this waits to be read.
       unpack.ondata = (data) => this.push(Buffer.from(data))
       try {
+        const problem = begun ? null : zstdWindowProblem(piece)
+        begun = true
+        if (problem !== null) throw new Error(problem)
         unpack.push(piece)
         done()
       } catch (error) {

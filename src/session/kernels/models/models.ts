@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, realpathSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { errorText, LayerlineError } from '../../../base/errors.ts'
+import { readSmallFile } from '../../../base/small-file.ts'
 
 /** A model to trace: a folder here, or an id of a hub. */
 export interface ModelRef {
@@ -27,11 +28,13 @@ export function modelRef(text: string, from: string): ModelRef {
   return { name: realpathSync(path), path: realpathSync(path) }
 }
 
+const MOST_LIST_BYTES = 16 << 20
+
 /** The lines of a list of models: one a line, `#` begins a comment. */
 export function readModelList(path: string): { text: string; from: string }[] {
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = readSmallFile(path, MOST_LIST_BYTES).toString('utf8')
   } catch (cause) {
     throw new LayerlineError('input/model-list', `${path}: ${errorText(cause)}`, { cause })
   }

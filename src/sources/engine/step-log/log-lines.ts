@@ -3,6 +3,9 @@ import type { SourceContext } from '../../source.ts'
 import { type ClockLine, readStepLine, type StepLogHead } from './step-lines.ts'
 import { type StepClock, StepRows } from './step-rows.ts'
 
+/** A step of thousands of requests is some hundred kB: what is longer without an end is no line of the log, and given up. */
+const MOST_LINE = 16 << 20
+
 /** One log's text, as it comes, made into rows line by line. */
 export class LogLines {
   problem: string | null = null
@@ -26,6 +29,7 @@ export class LogLines {
   push(text: string): void {
     const lines = (this.rest + text).split('\n')
     this.rest = lines.pop() ?? ''
+    if (this.rest.length > MOST_LINE) this.rest = ''
     this.count += lines.length
     for (const line of lines) this.take(line)
   }

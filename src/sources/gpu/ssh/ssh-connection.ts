@@ -9,6 +9,9 @@ import { describeScript, MARK, runScript } from './remote-script.ts'
 import { sshError, sshMissing, sshName } from './ssh-errors.ts'
 
 /** Without persistence mode, the driver takes seconds to wake up, three times. */
+/** Characters of a line, and of a text that comes in lines. */
+const MOST_LINE = 1 << 20
+const MOST_TEXT = 16 << 20
 const DESCRIBE_TIMEOUT_MS = 60_000
 const STARTED_TIMEOUT_MS = 15_000
 const ANSWER_TIMEOUT_MS = 5_000
@@ -207,12 +210,13 @@ export class SshConnection {
       this.controlLine(all.slice(start, end), receivedMs)
       start = end + 1
     }
-    this.rest = all.slice(start)
+    // What has no end is no line: its last words are kept, for the error.
+    this.rest = all.slice(Math.max(start, all.length - MOST_LINE))
   }
 
   private controlLine(line: string, receivedMs: number): void {
     if (!line.startsWith(MARK)) {
-      if (this.part !== null) this.facts.parts[this.part] += `${line}\n`
+      if (this.part !== null) this.facts.parts[this.part] = joined(this.facts.parts[this.part], line)
       else if (this.reading !== null) this.append(line)
       else this.words = `${this.words}${line}\n`.slice(-KEPT_WORDS)
       return
@@ -243,6 +247,11 @@ export class SshConnection {
   private append(line: string): void {
     const { reading } = this
     if (reading === null || reading.file === '') return
-    reading.texts.set(reading.file, `${reading.texts.get(reading.file)}${line}\n`)
+    reading.texts.set(reading.file, joined(reading.texts.get(reading.file), line))
   }
+}
+
+/** What a file of /proc is never as long as is not kept. */
+function joined(text = '', line: string): string {
+  return text.length > MOST_TEXT ? text : `${text}${line}\n`
 }

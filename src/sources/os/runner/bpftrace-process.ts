@@ -7,6 +7,8 @@ import { bpftraceError, noBpftrace } from './bpftrace-errors.ts'
 
 /** After an interrupt it prints its maps; big ones take a while. */
 const FLUSH_MS = 10_000
+/** A map of all its keys is some MB; what is longer is no line of bpftrace's, and given up. */
+const MOST_LINE = 64 << 20
 const KEPT_STDERR = 20_000
 /**
  * Of the buffer that each CPU's events wait in, 4 KiB each. While bpftrace attaches to a large library it reads nothing for 2 s and
@@ -76,6 +78,7 @@ export class BpftraceProcess {
     output.onText((text) => {
       const lines = (rest + text).split('\n')
       rest = lines.pop() ?? ''
+      if (rest.length > MOST_LINE) rest = ''
       for (const line of lines) take(line)
     })
     this.ended = new Promise((resolve) => {

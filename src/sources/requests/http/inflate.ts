@@ -9,6 +9,9 @@ const DECODERS = {
   br: () => createBrotliDecompress({ flush: constants.BROTLI_OPERATION_FLUSH }),
 } as const
 
+/** Of one read of at most 64 KiB; what text packs to is some hundred times less than this. */
+const MOST_OF_A_PIECE = 64 * 1024 * 1024
+
 interface Piece {
   bytes: Buffer
   tNs: number
@@ -34,6 +37,7 @@ export class Inflate {
   private readonly stamps: ReadStamps
   private readonly sink: InflateSink
   private out: Buffer[] = []
+  private outBytes = 0
   private busy = false
   private ending = false
   private stopped = false
@@ -99,14 +103,25 @@ export class Inflate {
     })
   }
 
+  private read(): Buffer | null {
+    return this.stopped ? null : this.decoder.read()
+  }
+
   private drain(): void {
-    for (let piece: Buffer | null = this.decoder.read(); piece !== null; piece = this.decoder.read())
-      this.out.push(piece)
+    for (let piece = this.read(); piece !== null; piece = this.read()) this.take(piece)
+  }
+
+  /** A few bytes may hold gigabytes of zeros. */
+  private take(piece: Buffer): void {
+    this.outBytes += piece.length
+    if (this.outBytes <= MOST_OF_A_PIECE) this.out.push(piece)
+    else this.stop(new AnswerError('malformed', `the body unpacks to more than ${MOST_OF_A_PIECE} bytes from one read`))
   }
 
   private deliver(piece: Piece): void {
     const out = this.out
     this.out = []
+    this.outBytes = 0
     if (this.stopped || out.length === 0) return
     this.stamps.put(piece.tNs, piece.lateNs)
     this.sink.inflated(out.length === 1 ? out[0]! : Buffer.concat(out))

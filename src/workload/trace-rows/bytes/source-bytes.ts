@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { createGunzip } from 'node:zlib'
 import { Decompress } from 'fzstd'
 import { errorCode, errorText, LayerlineError } from '../../../base/errors.ts'
+import { zstdWindowProblem } from '../../../base/zstd-window.ts'
 
 const READ_BYTES = 1 << 20
 /** Small, so that what a piece unpacks to stays small too. */
@@ -82,15 +83,23 @@ async function* gunzipped(path: string, onRead: (bytes: number) => void): AsyncG
 
 async function* unzstd(path: string, onRead: (bytes: number) => void): AsyncGenerator<Uint8Array> {
   let unpacked: Uint8Array[] = []
+  let begun = false
   const decompress = new Decompress((piece) => unpacked.push(piece))
   for await (const chunk of createReadStream(path, { highWaterMark: ZSTD_READ_BYTES })) {
     onRead((chunk as Buffer).length)
+    if (!begun) refuseWindow(chunk as Buffer)
+    begun = true
     decompress.push(chunk as Buffer)
     yield* unpacked
     unpacked = []
   }
   decompress.push(new Uint8Array(0), true)
   yield* unpacked
+}
+
+function refuseWindow(head: Buffer): void {
+  const problem = zstdWindowProblem(head)
+  if (problem !== null) throw new Error(problem)
 }
 
 async function openFile(path: string): Promise<FileHandle> {
