@@ -28,10 +28,10 @@ export function cacheLayout(root: string) {
 
 export type CacheLayout = ReturnType<typeof cacheLayout>
 
-/** Makes a folder; throws missing/cache with the path when it cannot be made. */
+/** Makes a folder of the cache, for this user alone: logs hold what servers were asked. Throws missing/cache with the path when it cannot be made. */
 export function makeFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true })
+    mkdirSync(path, { recursive: true, mode: 0o700 })
   } catch (error) {
     throw new LayerlineError('missing/cache', `Cannot make the cache folder ${path}: ${errorCode(error) ?? error}.`, {
       hint: 'Set LAYERLINE_CACHE to a folder that you may write to.',

@@ -9,7 +9,7 @@ export function createLog(layout: CacheLayout, engine: string): { path: string; 
   makeFolder(layout.logs)
   removeOldLogs(layout.logs)
   const path = join(layout.logs, `${engine}-${process.pid}-${Date.now()}.log`)
-  return { path, file: openSync(path, 'w') }
+  return { path, file: openSync(path, 'w', 0o600) }
 }
 
 /** Where the log of an engine that runs is moved: it can be found by its port. */

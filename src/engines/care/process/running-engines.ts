@@ -35,7 +35,7 @@ function stateFile(layout: CacheLayout, { name, port }: Pick<RunningEngine, 'nam
 export function writeState(layout: CacheLayout, state: RunningEngine): void {
   makeFolder(layout.run)
   const path = stateFile(layout, state)
-  writeFileSync(`${path}.${process.pid}`, JSON.stringify(state, null, 2))
+  writeFileSync(`${path}.${process.pid}`, JSON.stringify(state, null, 2), { mode: 0o600 })
   renameSync(`${path}.${process.pid}`, path)
 }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { errorCode, errorText } from '../../../base/errors.ts'
 import { processStart } from '../../../base/process-identity.ts'
+import { LineRedactor } from '../../../base/secrets/line-redactor.ts'
 import { endProcess } from '../../../engines/care/process/end-process.ts'
 import { watchParent } from '../../../engines/care/process/watch-parent.ts'
 import { type OomScope, oomKills, oomSince } from './oom-kills.ts'
@@ -142,22 +143,26 @@ class WorkerOutput {
   private readonly log: WriteStream | null
   private logged = 0
   private line = ''
+  /** What came without an end of its line. */
+  private rest = () => ''
   private closed: Promise<unknown> = Promise.resolve()
 
   constructor(call: WorkerCall) {
     this.call = call
-    this.log = call.log === null ? null : createWriteStream(call.log)
+    this.log = call.log === null ? null : createWriteStream(call.log, { mode: 0o600 })
     // A disk that is full costs the log, not the worker.
     this.log?.on('error', () => {})
   }
 
   read(child: ChildProcess): void {
+    const [out, err] = [new LineRedactor(), new LineRedactor()]
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      this.take(text)
+      this.take(out.push(text))
       this.stdout = lastOf(this.stdout + text, KEPT_STDOUT)
       this.lines(text)
     })
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => this.take(text))
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => this.take(err.push(text)))
+    this.rest = () => out.flush() + err.flush()
     this.closed = new Promise((resolve) => child.once('close', resolve))
   }
 
@@ -185,6 +190,7 @@ class WorkerOutput {
       child.stdout?.destroy()
       child.stderr?.destroy()
     }
+    this.take(this.rest())
     this.lines('\n')
     await new Promise<void>((resolve) => {
       if (this.log === null) resolve()
