@@ -30,7 +30,7 @@ function smallDisk(mebibytes: number): string | { reason: string } {
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'tmpfs', disk], { stdio: 'pipe' })
   } catch (error) {
-    return { reason: `a small disk cannot be mounted: ${String(error).split('\n')[0]}` }
+    return { reason: `a small disk cannot be mounted: ${String(error).split('\n')[0]}: run the tests as root` }
   }
   onTestFinished(() => void execFileSync('umount', ['--lazy', disk]))
   return disk

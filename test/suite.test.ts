@@ -55,3 +55,24 @@ test('what heavy tests fetch is told before they do', async () => {
   }
   for (const line of all.lines) expect(line, line).toMatch(/, [1-9]\d* MB$/)
 })
+
+test('no test is of those that are skipped without saying why', () => {
+  const files = ['src', 'bench', 'test'].flatMap((folder) =>
+    readdirSync(join(CHECKOUT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.test.ts'))
+      .map((name) => join(CHECKOUT, folder, name)),
+  )
+  expect(files.length).toBeGreaterThan(100)
+  const silent = files.filter((file) =>
+    /\b(it|test|describe)\.(skip|skipIf|runIf|todo)\(/.test(readFileSync(file, 'utf8')),
+  )
+  expect(silent).toEqual([])
+})
+
+test('each long command is told in docs/testing.md', () => {
+  const { scripts } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8')) as { scripts: object }
+  const page = readFileSync(join(CHECKOUT, 'docs/testing.md'), 'utf8')
+  const long = Object.keys(scripts).filter((name) => name.startsWith('test:'))
+  for (const name of long) expect(page, name).toMatch(new RegExp(`^\\| \`npm run ${name}[ \`]`, 'm'))
+  for (const [, name = ''] of page.matchAll(/npm run (test:[\w-]+)/g)) expect(long).toContain(name)
+})

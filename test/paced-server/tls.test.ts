@@ -3,14 +3,16 @@ import { readFileSync } from 'node:fs'
 import { connect as connectTcp } from 'node:net'
 import { connect } from 'node:tls'
 import { afterAll, expect, test } from 'vitest'
+import { needs } from '../support/needs.ts'
 import { exchange, saidText } from './raw-client.ts'
 import { selfSigned } from './self-signed.ts'
 import { startPacedServer } from './start.ts'
 
 const certificate = selfSigned()
 afterAll(() => certificate?.remove())
+needs(certificate === null ? 'openssl, which makes the certificate, is not installed: sudo scripts/setup-system' : null)
 
-test.skipIf(certificate === null)('TLS (skipped where openssl is absent)', async () => {
+test('TLS', async () => {
   const server = await startPacedServer({ tls: certificate! })
   const socket = connect({ port: server.port, host: '127.0.0.1', ca: readFileSync(certificate!.cert) })
   await once(socket, 'secureConnect')
@@ -20,7 +22,7 @@ test.skipIf(certificate === null)('TLS (skipped where openssl is absent)', async
   await server.stop()
 })
 
-test.skipIf(certificate === null)('a delayed accept holds the handshake back', async () => {
+test('a delayed accept holds the handshake back', async () => {
   const server = await startPacedServer({ tls: certificate!, delayAcceptMs: 150 })
   const before = performance.now()
   const socket = connect({ port: server.port, host: '127.0.0.1', ca: readFileSync(certificate!.cert) })

@@ -379,7 +379,7 @@ describe('TLS', () => {
   const secure = (answer: (asked: Asked) => string | Buffer | null) =>
     serve(answer, '127.0.0.1', (accept) => createTlsServer(made!, accept))
 
-  needs(made === null ? 'openssl makes the certificate: install openssl' : null)
+  needs(made === null ? 'openssl, which makes the certificate, is not installed: sudo scripts/setup-system' : null)
 
   test('with its CA, insecurely, and not without', async () => {
     const { port } = await secure(() => sse(BODY))
