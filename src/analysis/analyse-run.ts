@@ -17,6 +17,7 @@ import { machineFigures } from './machine.ts'
 import { osFigures } from './os/os-figures.ts'
 import { rejectedValues } from './rejected-values.ts'
 import type { Figures, Report, RunSummary } from './report.ts'
+import { answerFacts } from './requests/answers.ts'
 import { failureFigures } from './requests/failures.ts'
 import { measuredSpan, offeredFigures } from './requests/offered.ts'
 import { tokenFigures } from './requests/tokens.ts'
@@ -68,6 +69,7 @@ export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}
     slo: options.slo === undefined ? null : await sloFigures(reader, options.slo, span, offered.concurrency),
     definitions: options.definitions === undefined ? null : await definedFigures(reader, options.definitions),
     stream,
+    answers: await answerFacts(reader),
     tokens: await tokenFigures(reader, span, offered.concurrency),
     throughput: await sizeThroughput(reader),
     time: await timeShares(reader, span, offered.concurrency, gaps),

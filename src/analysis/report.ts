@@ -38,6 +38,7 @@ export interface Report {
   /** The figures by another tool's definitions; null where none was named. */
   definitions: DefinedFigures | null
   stream: StreamFacts
+  answers: AnswerFacts
   tokens: Tokens
   throughput: SizeThroughput[]
   time: TimeShares | null
@@ -204,6 +205,25 @@ export interface StreamFacts {
   drift_ratio: number | null
   /** Of requests of at least 8 events: those whose events all came in one instant. */
   buffered_share: number | null
+  /** Of the same requests: gaps within one read, of all gaps; events a read, and the time from read to read, medians of requests. */
+  burst_share: number | null
+  burst_events: number | null
+  burst_every_ms: number | null
+}
+
+/** What answers lacked or held beside tokens; of measured requests. */
+export interface AnswerFacts {
+  /** Ended as they should, and without a token. */
+  empty: number
+  /** Errors within a stream or a body under HTTP 200. */
+  errors_under_200: number
+  /** With text in a shape that is not known, or with events that were passed over; how many events. */
+  unread_requests: number
+  unread_events: number
+  /** What was odd about the first of them. */
+  unread_note: string | null
+  /** Complete, though neither [DONE] nor the end of the body came. */
+  not_ended: number
 }
 
 /** A rate over the measured span; the interval is null when there are too few requests to resample. */

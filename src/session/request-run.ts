@@ -124,7 +124,11 @@ async function recordRequests(options: RequestRunOptions, stop: StopSignal, view
       command,
       out,
       parent,
-      config: { ...config, insecure: target.insecure },
+      config: {
+        ...config,
+        insecure: target.insecure,
+        ...(server.notes === undefined ? {} : { server_notes: server.notes }),
+      },
       sampling,
       seed,
       hosts: [hostProvenance()],

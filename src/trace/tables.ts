@@ -12,6 +12,7 @@ export const STATUSES = [
   'cancelled',
   'interrupted',
   'not_sent',
+  'empty',
 ] as const
 export type Status = (typeof STATUSES)[number]
 
@@ -71,6 +72,8 @@ export const requests = defineTable('requests', 'one request offered', 'sent_ns'
   held_ns: ['f64?', 'how long a ceiling on requests in flight held it back after it was due; NULL: it did not'],
   retries: ['u16?', 'attempts after the first, where a server that was full asked to come again'],
   local_port: ['u16?', "the client's port of its connection"],
+  unread_events: ['u32?', 'events with text in a shape that is not known, or passed over as no completion; NULL: none'],
+  note: ['text?', 'what was odd about an answer that was read all the same, in a sentence'],
 })
 
 export const chunks = defineTable('chunks', 'one streamed event', 't_ns', {
@@ -87,7 +90,8 @@ export const chunks = defineTable('chunks', 'one streamed event', 't_ns', {
 export const texts = defineTable('texts', 'prompt and output, only when asked for', 'request_id', {
   request_id: ['u32', 'requests.request_id'],
   prompt: ['text?', 'the prompt, or the messages as JSON'],
-  output: ['text?', 'the generated text'],
+  output: ['text?', 'the generated text, tool arguments in it'],
+  reasoning: ['text?', 'the reasoning before it'],
   token_ids: ['text?', 'generated token ids, JSON array'],
 })
 

@@ -101,6 +101,17 @@ export const fine: Figures = {
     counts_differ: 0,
     drift_ratio: 0,
     buffered_share: 0,
+    burst_share: 0,
+    burst_events: 1,
+    burst_every_ms: 10,
+  },
+  answers: {
+    empty: 0,
+    errors_under_200: 0,
+    unread_requests: 0,
+    unread_events: 0,
+    unread_note: null,
+    not_ended: 0,
   },
   tokens: {
     requests: 100,

@@ -42,6 +42,7 @@ export async function streamFacts(events: TokenEvents): Promise<{ stream: Stream
     if (known && (sums.bundled[at] as number) > 0) plan.bundled++
   }
   const p99Ns = await lateP99Ns(events)
+  const bursts = burstsOf(events)
   return {
     stream: {
       events: all.events,
@@ -52,9 +53,41 @@ export async function streamFacts(events: TokenEvents): Promise<{ stream: Stream
       counts_differ: all.differ,
       drift_ratio: all.usage === 0 ? null : all.tokens / all.usage - 1,
       buffered_share: all.streamed === 0 ? null : all.buffered / all.streamed,
+      ...bursts,
     },
     amortized: { leftOut: plan.leftOut, sameAsRaw: plan.leftOut === 0 && plan.bundled === 0 },
   }
+}
+
+/** How events come together, of requests that were streamed; medians over the requests. */
+function burstsOf({
+  requests,
+  sums,
+}: TokenEvents): Pick<StreamFacts, 'burst_share' | 'burst_events' | 'burst_every_ms'> {
+  const sizes: number[] = []
+  const everyNs: number[] = []
+  let [together, gaps] = [0, 0]
+  for (let at = 0; at < requests.count; at++) {
+    const count = sums.events[at] as number
+    if (requests.answered[at] === 0 || count < MIN_STREAMED) continue
+    const same = sums.sameRead[at] as number
+    together += same
+    gaps += count - 1
+    sizes.push(count / (count - same))
+    if (count - same > 1)
+      everyNs.push(((sums.lastNs[at] as number) - (sums.firstNs[at] as number)) / (count - same - 1))
+  }
+  const every = medianOf(everyNs)
+  return {
+    burst_share: gaps === 0 ? null : together / gaps,
+    burst_events: medianOf(sizes),
+    burst_every_ms: every === null ? null : every / 1e6,
+  }
+}
+
+function medianOf(values: readonly number[]): number | null {
+  const sorted = Float64Array.from(values).sort()
+  return sorted[sorted.length >> 1] ?? null
 }
 
 /** The p99 of how late stamps can be, in as many more passes as it takes. */

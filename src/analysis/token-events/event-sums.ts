@@ -9,6 +9,8 @@ export class EventSums {
   /** Events of other than one token. */
   readonly bundled: Float64Array
   readonly coalesced: Float64Array
+  /** Events in one read with the one before. */
+  readonly sameRead: Float64Array
   /** Infinite for a request without events. */
   readonly firstNs: Float64Array
   readonly lastNs: Float64Array
@@ -20,6 +22,7 @@ export class EventSums {
     this.tokens = zeros()
     this.bundled = zeros()
     this.coalesced = zeros()
+    this.sameRead = zeros()
     this.firstNs = zeros().fill(Number.POSITIVE_INFINITY)
     this.lastNs = zeros().fill(Number.NEGATIVE_INFINITY)
   }
@@ -40,6 +43,7 @@ export class EventSums {
       }
       add(this.coalesced, at, coalesced[i] as number)
       const t = tNs[i] as number
+      if (t === (this.lastNs[at] as number)) add(this.sameRead, at, 1)
       if (t < (this.firstNs[at] as number)) this.firstNs[at] = t
       if (t > (this.lastNs[at] as number)) this.lastNs[at] = t
     }

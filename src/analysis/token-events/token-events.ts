@@ -50,6 +50,7 @@ async function firstPass(reader: RunReader, requests: RequestFacts, order: strin
     for (let i = 0; i < answered; i++) if ((lateNs[i] as number) > latestNs) latestNs = lateNs[i] as number
     kept?.push(batch)
   }
+  await addHeldBack(reader, requests, sums)
   return {
     requests,
     sums,
@@ -59,6 +60,20 @@ async function firstPass(reader: RunReader, requests: RequestFacts, order: strin
       if (kept !== null) for (const batch of kept) visit(batch)
       else for await (const [batch] of batches(reader, requests, order, { ids })) visit(batch)
     },
+  }
+}
+
+/** Tokens that came in events without text: of no gap, but of the answer. */
+async function addHeldBack(reader: RunReader, { placeOf }: RequestFacts, { tokens }: EventSums): Promise<void> {
+  const rows = reader.numbers(
+    `SELECT request_id, sum(tokens)::DOUBLE AS tokens FROM chunks WHERE NOT (${IS_TOKEN_EVENT}) AND tokens > 0 GROUP BY request_id`,
+  )
+  for await (const { rows: count, columns } of rows) {
+    const [id, held] = columns as [Numbers, Numbers]
+    for (let i = 0; i < count; i++) {
+      const at = placeOf(id[i] as number)
+      if (at >= 0) tokens[at] = (tokens[at] as number) + (held[i] as number)
+    }
   }
 }
 

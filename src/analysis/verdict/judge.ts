@@ -1,5 +1,6 @@
 import type { VerdictLine } from '../../trace/run-json.ts'
 import type { Figures } from '../report.ts'
+import { answerLines } from './answers.ts'
 import { commitBacklog } from './backlog.ts'
 import { cachedTokens } from './cache.ts'
 import { clientLines } from './client.ts'
@@ -24,6 +25,7 @@ const THEMES: readonly ((figures: Figures) => VerdictLine | VerdictLine[])[] = [
   one(nothingMeasured),
   one(earlyEnd),
   one(failedRequests),
+  answerLines,
   one(lostWorkers),
   one(serverFull),
   one(portsGone),

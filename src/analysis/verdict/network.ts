@@ -2,6 +2,7 @@ import type { VerdictLine } from '../../trace/run-json.ts'
 import type { Status } from '../../trace/tables.ts'
 import { duration, many, percent } from '../quantity.ts'
 import type { Figures } from '../report.ts'
+import { burstLevel, burstyStreams } from './bursts.ts'
 import { type Limits, levelOf, type Rule, typicalMs } from './rule.ts'
 
 /** Establishing a connection takes one round trip (TLS: two or three); TTFT holds one too. */
@@ -41,16 +42,17 @@ export const roundTrip: Rule = ({ latency }) => {
   return { level: 'warn', what: 'network', text }
 }
 
+/** Of bursts their own line says more. */
 export const coalescedEvents: Rule = ({ stream }) => {
   const share = stream.coalesced_share
-  if (share === null || share < COALESCED_NOTE) return null
-  const text = `${percent(share)} of the events shared a read with another: raw gaps are zeros and sums there; itl_amortized spreads them`
+  if (share === null || share < COALESCED_NOTE || burstLevel(stream) !== null) return null
+  const text = `${percent(share)} of the events shared a read with another: gaps are zeros and sums there, in ITL and in itl_amortized`
   return { level: share >= COALESCED_WARN ? 'warn' : 'note', what: 'coalesced', text }
 }
 
 /** What was found against the network; else what speaks for it, if a connection was seen being made. */
 export function networkLines(figures: Figures): VerdictLine[] {
-  const found = [brokenConnections, bufferedStreams, roundTrip].flatMap((rule) => rule(figures) ?? [])
+  const found = [brokenConnections, bufferedStreams, burstyStreams, roundTrip].flatMap((rule) => rule(figures) ?? [])
   const coalesced = coalescedEvents(figures)
   return [...(found.length > 0 ? found : [networkAnswer(figures)]), ...(coalesced === null ? [] : [coalesced])]
 }

@@ -113,7 +113,7 @@ export const traceCommand = defineCommand({
         : null
     const view = traceView({ total, quiet: options.quiet, json: options.json, live })
     try {
-      view.notes([], target.insecure)
+      view.notes(server.notes ?? [], target.insecure)
       await rehearse()
       const run = await runRequests(
         {

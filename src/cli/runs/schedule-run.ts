@@ -174,7 +174,8 @@ export async function runWhole(
   try {
     if (target.insecure) process.stderr.write('layerline: --insecure: the server certificate is not checked\n')
     const common = await commonOf(options, context)
-    for (const note of [...schedule.notes, ...common.prompts.notes]) view.say(note)
+    const unread = context.server.notes ?? []
+    for (const note of [...unread, ...schedule.notes, ...common.prompts.notes]) view.say(note)
     if (resumed !== null) view.say(`goes on with ${resumed.point.runId} at request ${resumed.point.from}`)
     const offered = { command, options, context, offering, common, resumed }
     const run = await runRequests(await requestRunOf(offered), stop, view)

@@ -60,7 +60,7 @@ function read(wire: Buffer, cuts: readonly number[]): Read {
     from = to
   }
   return {
-    text: stream.output,
+    text: stream.reasoning + stream.output,
     deltas,
     rows: rows.rows() as unknown as Read['rows'],
     done: stream.done,

@@ -8,10 +8,10 @@ import { Inflate, type InflateSink } from './http/inflate.ts'
 import type { ConnectionPool } from './http/pool.ts'
 import type { EncodedRequest, RequestHeads } from './http/request-head.ts'
 import { WholeBody } from './http/whole-body.ts'
-import { type Ending, judgeStream, judgeWhole } from './judgement.ts'
+import { type Ending, judgeEnded, judgeStream, judgeWhole } from './judgement.ts'
 import { type EncodedBody, endpointOf, type RequestBodies } from './request-body.ts'
 import { type FlightRecord, newRecord, type RequestOutcome, type RequestPlan } from './request-row.ts'
-import { isBusy, retryAfterMs } from './retry-after.ts'
+import { isBusy, retryWaitMs } from './retry-after.ts'
 import type { Redact } from './secrets.ts'
 import { AnswerError } from './stream/answer-error.ts'
 import { SseEvents } from './stream/sse-events.ts'
@@ -22,7 +22,7 @@ import { pathOf } from './target.ts'
 const MOST_ERROR_BYTES = 64 * 1024
 const MOST_ANSWER_BYTES = 64 * 1024 * 1024
 const MOST_QUEUED_PIECES = 64
-/** After `[DONE]` the answer is complete, whether or not its framing ends. */
+/** After `[DONE]`, or finish reason and usage, the answer is complete, whether or not its framing ends. */
 const AFTER_DONE_NS = 1e9
 const MS = 1e6
 
@@ -61,8 +61,6 @@ export function encodeRequest(
   return { ...encoded, endpoint, fields, version: context.bodies.version }
 }
 
-const OK: Ending = { status: 'ok', error: null }
-
 type Reading = 'head' | 'events' | 'whole' | 'sniff' | 'error'
 
 /**
@@ -91,6 +89,8 @@ export class Flight implements ConnectionUser, ResponseSink, InflateSink, Deadli
   private writtenNs = Number.NaN
   private lastReadNs = Number.NaN
   private retried = false
+  /** For a full server, all tries together. */
+  private waitedMs = 0
   private over = false
 
   constructor(context: FlightContext, plan: RequestPlan, hooks: RequestHooks | undefined, encoded: WireRequest | null) {
@@ -181,13 +181,18 @@ export class Flight implements ConnectionUser, ResponseSink, InflateSink, Deadli
     if (this.over) return
     const endNs = context.now()
     if (why.kind === 'connect') this.fail('connect_error', why.message, endNs)
-    else if (stream.done) this.finish(OK, stream.doneNs)
     else if (this.reading === 'error') this.refused(endNs)
-    else if (why.kind === 'reset') this.fail('reset', `${why.message} ${this.progress()}`, endNs)
-    else if (reader.untilClose) {
+    else if (why.kind === 'end' && reader.untilClose) {
       this.lastReadNs = endNs
       this.bodyEnded()
-    } else this.fail('truncated', `${why.message} ${this.progress()}`, endNs)
+    } else {
+      // Its last words may be that it failed.
+      this.lastEvent()
+      if (this.over) return
+      if (Number.isNaN(stream.endedNs))
+        this.fail(why.kind === 'reset' ? 'reset' : 'truncated', `${why.message} ${this.progress()}`, endNs)
+      else this.complete()
+    }
   }
 
   head(head: ResponseHead): void {
@@ -238,23 +243,32 @@ export class Flight implements ConnectionUser, ResponseSink, InflateSink, Deadli
   }
 
   checkDeadlines(nowNs: number): void {
-    const { record, stream, plan } = this
+    const { record, stream } = this
     const limits: Timeouts = this.context.target.timeouts
     const past = (sinceNs: number, ms: number) => ms > 0 && nowNs - sinceNs > ms * MS
     const late = (what: string) => this.fail('timeout', what, nowNs)
-    if (past(record.handedNs, limits.totalMs)) late(`not finished within ${limits.totalMs} ms (total timeout)`)
+    if (past(record.handedNs, limits.totalMs) && Number.isNaN(stream.endedNs))
+      late(`not finished within ${limits.totalMs} ms (total timeout)`)
     else if (Number.isNaN(this.writtenNs)) {
       if (this.connection === null) return
       this.connection.checkAttempt(nowNs)
       if (past(record.connectStartNs, limits.connectMs))
         late(`no connection within ${limits.connectMs} ms (connect timeout)`)
-    } else if (nowNs - stream.doneNs > AFTER_DONE_NS) this.finish(OK, stream.doneNs)
-    else if ((plan.stream ? stream.tokenEvents === 0 : !this.reader.started) && this.reading !== 'error') {
+    } else if (nowNs - stream.endedNs > AFTER_DONE_NS || past(stream.finishedNs, limits.idleMs)) this.complete()
+    else if (this.waitsForFirst() && this.reading !== 'error') {
       const sinceNs = Number.isNaN(record.sentNs) ? this.writtenNs : record.sentNs
       if (past(sinceNs, limits.firstTokenMs)) late(`no token within ${limits.firstTokenMs} ms (first-token timeout)`)
-    } else if (past(this.lastReadNs, limits.idleMs)) {
-      late(`nothing came for ${limits.idleMs} ms ${this.progress()} (idle timeout)`)
+    } else if (past(this.reading === 'events' ? stream.progressNs : this.lastReadNs, limits.idleMs)) {
+      const what = this.reading === 'events' ? 'no token' : 'nothing'
+      late(`${what} came for ${limits.idleMs} ms ${this.progress()} (idle timeout)`)
     }
+  }
+
+  /** Comments, pings and white space are nothing of an answer. */
+  private waitsForFirst(): boolean {
+    const { stream, whole } = this
+    if (this.plan.stream) return stream.tokenEvents === 0 && stream.unread === 0
+    return whole === null || whole.blank
   }
 
   private newStream(): TokenStream {
@@ -299,11 +313,32 @@ export class Flight implements ConnectionUser, ResponseSink, InflateSink, Deadli
   /** The whole answer is here. */
   private answered(): void {
     const { stream } = this
-    const endNs = stream.done ? stream.doneNs : this.lastReadNs
-    if (this.reading === 'error') this.refused(endNs)
+    if (this.reading === 'error') this.refused(this.lastReadNs)
     else if (this.events === null)
-      this.finish(judgeWhole(this.whole!, stream, this.plan.stream, this.contentType()), endNs)
-    else this.finish(judgeStream(stream, this.events.unfinished(), this.contentType()), endNs)
+      this.finish(judgeWhole(this.whole!, stream, this.contentType(), this.plan), this.lastReadNs)
+    else {
+      const cut = this.lastEvent()
+      if (this.over) return
+      const endNs = Number.isNaN(stream.endedNs) ? this.lastReadNs : stream.endedNs
+      this.finish(judgeStream(stream, cut, this.contentType(), this.plan), endNs)
+    }
+  }
+
+  /** Complete by the server's word, though its framing did not end. */
+  private complete(): void {
+    const { stream } = this
+    if (!stream.done) stream.notEnded = true
+    this.finish(judgeEnded(stream, this.plan), Number.isNaN(stream.endedNs) ? stream.finishedNs : stream.endedNs)
+  }
+
+  /** Uses an event that no empty line ends; true where it was cut off. It may be an error, which ends the request. */
+  private lastEvent(): boolean {
+    try {
+      return this.events?.end() ?? false
+    } catch (error) {
+      this.failed(error)
+      return true
+    }
   }
 
   /** An HTTP error, its body read as far as it came. */
@@ -317,9 +352,11 @@ export class Flight implements ConnectionUser, ResponseSink, InflateSink, Deadli
       return
     }
     const asked = isBusy(status) ? (this.answer?.headers.get('retry-after') ?? null) : null
-    const waitMs = isBusy(status) && record.retries < context.retries ? retryAfterMs(asked, record.retries) : null
+    const waitMs =
+      isBusy(status) && record.retries < context.retries ? retryWaitMs(asked, record.retries, this.waitedMs) : null
     if (waitMs !== null) {
       record.retries++
+      this.waitedMs += waitMs
       this.giveUpAnswer()
       this.nextTry = setTimeout(() => this.start(), waitMs)
       return

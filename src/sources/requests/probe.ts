@@ -1,18 +1,12 @@
 import { z } from 'zod'
 import { LayerlineError } from '../../base/errors.ts'
 import { askServer, rootPath, type ServerAnswer } from './ask-server.ts'
+import { readModelList, type ServedModel } from './model-list.ts'
 import { type Redact, redactor } from './secrets.ts'
 import { excerpt } from './stream/answer-error.ts'
 import type { Target } from './target.ts'
 
 export type ServerKind = 'vllm' | 'layerline' | 'sglang' | 'llama.cpp' | 'openai' | 'unknown'
-
-export interface ServedModel {
-  id: string
-  max_model_len: number | null
-  /** Where the server loaded it from. */
-  root?: string
-}
 
 /** What a server says of itself. */
 export interface ServerInfo {
@@ -23,55 +17,54 @@ export interface ServerInfo {
   /** The address that answered, and all that the connection tells of its two ends. */
   address: string
   remote: ServerAnswer['remote']
+  /** What it said that could not be read, a sentence each. */
+  notes?: readonly string[]
 }
 
-const modelsSchema = z.object({
-  data: z.array(
-    z.object({
-      id: z.string(),
-      owned_by: z.string().nullish(),
-      max_model_len: z.number().int().positive().nullish(),
-      root: z.string().nullish(),
-      meta: z.object({ n_ctx_train: z.number().nullish(), n_ctx: z.number().nullish() }).nullish(),
-    }),
-  ),
-})
+/** With these, requests would fail too: no key, another address, no server behind the gateway, a model still loading. */
+const BLOCKING: ReadonlySet<number> = new Set([401, 502, 503, 504])
 
 /**
  * Asks a server who it is: GET `<base>/models`, and vLLM's `/version`. Throws LayerlineError: unreachable/* where nothing
- * answers, input/* where what answers does not let us in or is not such a server. A server without a list of models
- * (404) is taken, when `model` names one.
+ * answers, input/* where what answers does not let us in or is not such a server. The list is an optional fact when `model`
+ * names one: then `notes` report what could not be read of it.
  */
 export async function probeServer(target: Target, model?: string): Promise<ServerInfo> {
   const redact = redactor(target.apiKey, target.headers)
   const answer = await askServer(target, `${target.basePath}/models`)
-  const none = { models: [], server: serverOf(answer, []), version: null, ...endsOf(target, answer) }
-  if (answer.status === 404 && model !== undefined) return none
-  if (answer.status !== 200) throw refusal(answer, redact)
-  const parsed = modelsSchema.safeParse(answer.body.json())
-  if (!parsed.success) {
-    const type = answer.headers['content-type'] ?? '(none)'
-    const got = `content-type ${type}, starting with ${excerpt(answer.body.joined())}`
-    throw new LayerlineError(
-      'input/not-openai',
-      redact(`${answer.url}: expected a list of models as JSON, got ${got}`),
-      {
-        hint: 'is --url the base of an OpenAI-compatible server, for example http://127.0.0.1:8000?',
-      },
-    )
+  const without = async (error: LayerlineError): Promise<ServerInfo> => {
+    const moved = answer.status >= 300 && answer.status < 400
+    if (model === undefined || moved || BLOCKING.has(answer.status)) throw error
+    const server = serverOf(answer, [])
+    const version = await versionOf(target, server, answer)
+    return { models: [], server, version, ...endsOf(target, answer), notes: [error.message] }
   }
-  const owners = parsed.data.data.map((entry) => entry.owned_by ?? '')
-  const server = serverOf(answer, owners)
-  return {
-    ...none,
-    models: parsed.data.data.map((entry) => ({
-      id: entry.id,
-      max_model_len: entry.max_model_len ?? entry.meta?.n_ctx ?? entry.meta?.n_ctx_train ?? null,
-      ...(entry.root == null ? {} : { root: entry.root }),
-    })),
-    server,
-    version: await versionOf(target, server, answer),
+  if (answer.status !== 200) return without(refusal(answer, redact))
+  const list = readModelList(answer.body.json())
+  if (list === null) return without(noList(answer, redact))
+  const notes = list.notes.map((note) => redact(`${answer.url}: ${note}`))
+  if (list.models.length === 0) {
+    const hint = 'this server lists no models: name one with --model'
+    const said = answer.body.bytes === 0 ? 'an empty body' : excerpt(answer.body.joined())
+    return without(new LayerlineError('input/no-models', redact(`${answer.url}: no models in ${said}`), { hint }))
   }
+  const { models } = list
+  // Of a list that could not be read to its end nobody knows what it lacks.
+  if (model !== undefined && notes.length > 0 && !models.some(({ id }) => id === model))
+    models.push({ id: model, max_model_len: null })
+  const server = serverOf(answer, list.owners)
+  const version = await versionOf(target, server, answer)
+  return { models, server, version, ...endsOf(target, answer), ...(notes.length === 0 ? {} : { notes }) }
+}
+
+function noList(answer: ServerAnswer, redact: Redact): LayerlineError {
+  const type = answer.headers['content-type'] ?? '(none)'
+  const got = `content-type ${type}, starting with ${excerpt(answer.body.joined())}`
+  return new LayerlineError(
+    'input/not-openai',
+    redact(`${answer.url}: expected a list of models as JSON, got ${got}`),
+    { hint: 'is --url the base of an OpenAI-compatible server, for example http://127.0.0.1:8000?' },
+  )
 }
 
 function refusal(answer: ServerAnswer, redact: Redact): LayerlineError {

@@ -41,6 +41,10 @@ export interface RequestOutcome {
   httpStatus: number | null
   /** What went wrong, in a sentence. */
   error: string | null
+  /** What was odd about an answer that was read all the same, in a sentence. */
+  note: string | null
+  /** Events whose text is in a shape that is not known, or that were passed over. */
+  unreadEvents: number
   finishReason: string | null
   /** The generated content, only where texts are kept. */
   text: string | null
@@ -126,6 +130,8 @@ export function outcomeOf(record: FlightRecord, keepTexts: boolean): RequestOutc
     status: record.status,
     httpStatus: record.httpStatus,
     error: record.error,
+    note: noteOf(stream),
+    unreadEvents: stream.unread + stream.passedOver,
     finishReason: stream.finishReason,
     text: keepTexts ? stream.content : null,
     inputTokens,
@@ -148,10 +154,24 @@ export function outcomeOf(record: FlightRecord, keepTexts: boolean): RequestOutc
   }
 }
 
-/** The server's usage, else the ids it sent, else one a token event. */
+/** In the order of how much they cost a reader of the run. */
+function noteOf(stream: TokenStream): string | null {
+  const notes: string[] = []
+  const events = (count: number) => (count === 1 ? '1 event' : `${count} events`)
+  if (stream.unread > 0) {
+    const what = stream.events === 0 ? 'the answer has' : `${events(stream.unread)} with`
+    notes.push(`${what} text in a shape that is not known, at ${stream.unreadAt}: its tokens have no times`)
+  }
+  if (stream.passedOver > 0)
+    notes.push(`${events(stream.passedOver)} passed over, no completion: ${stream.passedOverFirst}`)
+  if (stream.notEnded) notes.push('complete, but neither [DONE] nor the end of the body came')
+  return notes.length === 0 ? null : notes.join('; ')
+}
+
+/** The server's usage, unless it counts nothing where tokens were seen; else the ids it sent, else one a token event. */
 function outputTokensOf(stream: TokenStream): [number | null, TokenSource | null] {
   const said = credible(stream.usage.outputTokens)
-  if (said !== null) return [said, 'usage']
+  if (said !== null && (said > 0 || stream.tokenEvents === 0)) return [said, 'usage']
   if (stream.idCount !== null) return [stream.idCount, 'ids']
   return stream.tokenEvents > 0 ? [stream.tokenEvents, 'chunks'] : [null, null]
 }
@@ -207,6 +227,8 @@ export function appendRequestRow(
     held_ns: plan.heldNs,
     retries: record.retries,
     local_port: record.localPort,
+    unread_events: outcome.unreadEvents === 0 ? null : outcome.unreadEvents,
+    note: outcome.note,
   })
 }
 
@@ -216,6 +238,7 @@ export function appendTextRow(writer: RowWriter<typeof texts>, record: FlightRec
     request_id: plan.requestId,
     prompt: typeof plan.prompt === 'string' ? plan.prompt : promptJson(plan.prompt),
     output: stream.output,
+    reasoning: stream.reasoning === '' ? null : stream.reasoning,
     token_ids: keepTokenIds && stream.idCount !== null ? JSON.stringify(stream.tokenIds) : null,
   })
 }

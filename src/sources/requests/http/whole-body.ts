@@ -1,12 +1,14 @@
-import { excerpt } from '../stream/answer-error.ts'
-import { errorMessage } from '../stream/answer-event.ts'
+import { excerpt, shortened } from '../stream/answer-error.ts'
+import { errorWords } from '../stream/answer-problem.ts'
 
+const SPACE = 0x20
 const SSE_START = /^(\uFEFF)?(data|event|id|retry)?:/
-const MOST_SHOWN = 300
 
 /** A body that is read as one: an answer that is not streamed, or an error. What is past `most` bytes is not kept. */
 export class WholeBody {
   bytes = 0
+  /** Nothing but white space so far: what some gateways send to keep a connection alive. */
+  blank = true
   private readonly most: number
   private readonly pieces: Buffer[] = []
 
@@ -15,6 +17,7 @@ export class WholeBody {
   }
 
   push(bytes: Buffer, start: number, end: number): void {
+    for (let at = start; this.blank && at < end; at++) this.blank = (bytes[at] as number) <= SPACE
     const room = this.most - this.bytes
     if (room > 0) this.pieces.push(Buffer.from(bytes.subarray(start, Math.min(end, start + room))))
     this.bytes += end - start
@@ -40,7 +43,11 @@ export class WholeBody {
   /** The body as JSON; undefined where it is none. */
   json(): unknown {
     try {
-      return JSON.parse(this.joined().toString('utf8'))
+      return JSON.parse(
+        this.joined()
+          .toString('utf8')
+          .replace(/^\uFEFF/, ''),
+      )
     } catch {
       return undefined
     }
@@ -48,9 +55,8 @@ export class WholeBody {
 
   /** The server's own message in an error body, shortened; empty where the body is. */
   message(): string {
-    const json = this.json()
-    const own = typeof json === 'object' && json !== null ? errorMessage(json as Record<string, unknown>) : null
-    if (own !== null) return own.length > MOST_SHOWN ? `${own.slice(0, MOST_SHOWN)}…` : own
+    const own = errorWords(this.json())
+    if (own !== null) return shortened(own)
     return this.bytes === 0 ? '' : excerpt(this.joined(), 0, Math.min(this.bytes, this.most), 200)
   }
 }

@@ -11,6 +11,13 @@ export class AnswerError extends Error {
   }
 }
 
+const MOST_SHOWN = 300
+
+/** A server's words, as long as a sentence may be. */
+export function shortened(words: string): string {
+  return words.length > MOST_SHOWN ? `${words.slice(0, MOST_SHOWN)}…` : words
+}
+
 /** A few bytes of what came, made printable, for a sentence. */
 export function excerpt(bytes: Uint8Array, start = 0, end = bytes.length, length = 80): string {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, Math.min(end - start, 4 * length)).toString('utf8')

@@ -1,12 +1,8 @@
-import { CHUNK_KINDS } from '../../../trace/tables.ts'
+import { problemOf } from './answer-problem.ts'
+import { carriedText, KIND, lookForText, type Piece, readContent, readMessage, type Said } from './answer-text.ts'
+import { asObject, type Json } from './json.ts'
 
-export const KIND = {
-  role: CHUNK_KINDS.indexOf('role'),
-  content: CHUNK_KINDS.indexOf('content'),
-  reasoning: CHUNK_KINDS.indexOf('reasoning'),
-  tool: CHUNK_KINDS.indexOf('tool'),
-  usage: CHUNK_KINDS.indexOf('usage'),
-} as const
+export { KIND } from './answer-text.ts'
 
 export interface Usage {
   inputTokens: number | null
@@ -17,117 +13,124 @@ export interface Usage {
 
 /** What one event, or one whole answer, of the completions APIs says. */
 export interface AnswerEvent {
-  /** Code of CHUNK_KINDS: what its text is; without text `usage` where it has no choices, else `role`. */
+  /** Code of CHUNK_KINDS: what its text is, the last where there are several; without text `usage` where it has no choices, else `role`. */
   kind: number
+  /** All its text, in order, whatever its kind. */
   text: string
+  pieces: readonly Piece[]
   /** The JSON path of that text, or null where there is none, or several. */
   textPath: string | null
   /** Carries a token whatever its text: a tool call that begins. */
   opensToolCall: boolean
   hasChoices: boolean
+  /** Choices by a bit each: those it has, those that said something, and those that finished. */
+  choices: number
+  spoke: number
+  finished: number
   finishReason: string | null
   usage: Usage | null
   tokenIds: number[] | null
   id: string | null
   /** The server's own message, where it sent an error in place of an answer. */
   error: string | null
+  /** The JSON path of text in a shape that is not known; null where there is none. */
+  unread: string | null
 }
-
-type Json = Record<string, unknown>
 
 /** Reads the JSON of an event or body; null where it is no object. */
 export function readAnswer(value: unknown): AnswerEvent | null {
-  const body = asObject(value)
+  // Gemini wraps what goes wrong into a list.
+  const body = asObject(Array.isArray(value) && value.length === 1 ? value[0] : value)
   if (body === null) return null
   const answer: AnswerEvent = {
     kind: KIND.role,
     text: '',
+    pieces: [],
     textPath: null,
     opensToolCall: false,
-    hasChoices: false,
+    hasChoices: Array.isArray(body.choices),
+    choices: 0,
+    spoke: 0,
+    finished: 0,
     finishReason: null,
-    usage: readUsage(body.usage),
+    // Groq and Moonshot have places of their own for it.
+    usage: readUsage(body.usage) ?? readUsage(asObject(body.x_groq)?.usage),
     tokenIds: null,
     id: typeof body.id === 'string' ? body.id : null,
-    error: errorMessage(body),
+    error: problemOf(body),
+    unread: null,
   }
-  const choices: unknown[] = Array.isArray(body.choices) ? body.choices : []
-  answer.hasChoices = Array.isArray(body.choices)
+  if (answer.error !== null) return answer
+  const choices: readonly unknown[] = Array.isArray(body.choices) ? body.choices : []
+  const said: Said = { pieces: [], opensToolCall: false, unread: null }
   choices.forEach((choice, i) => {
-    readChoice(asObject(choice), `choices[${i}]`, answer)
+    readChoice(asObject(choice), i, answer, said)
   })
-  if (choices.length === 0 && answer.usage !== null) answer.kind = KIND.usage
+  if (choices.length > 0) {
+    if (said.pieces.length === 0 && !said.opensToolCall) said.unread ??= carriedText({ choices }, '')
+  } else {
+    if (answer.usage !== null) answer.kind = KIND.usage
+    said.unread = carriedText(body, '')
+  }
+  return withText(answer, said)
+}
+
+function withText(answer: AnswerEvent, said: Said): AnswerEvent {
+  const { pieces } = said
+  answer.pieces = pieces
+  answer.opensToolCall = said.opensToolCall
+  if (pieces.length > 0) {
+    answer.text = pieces.length === 1 ? (pieces[0] as Piece).text : pieces.map(({ text }) => text).join('')
+    answer.textPath = pieces.length === 1 ? (pieces[0] as Piece).path : null
+    answer.kind = (pieces[pieces.length - 1] as Piece).kind
+  } else if (said.opensToolCall) answer.kind = KIND.tool
+  answer.unread = said.unread
   return answer
 }
 
-function readChoice(choice: Json | null, path: string, answer: AnswerEvent): void {
+function readChoice(choice: Json | null, i: number, answer: AnswerEvent, said: Said): void {
   if (choice === null) return
-  if (typeof choice.finish_reason === 'string') answer.finishReason = choice.finish_reason
+  const at = `choices[${i}]`
+  const bit = 1 << (typeof choice.index === 'number' ? choice.index & 31 : i & 31)
+  answer.choices |= bit
+  const reason = finishReasonOf(choice.finish_reason)
+  if (reason !== null) {
+    answer.finishReason = reason
+    answer.finished |= bit
+  }
+  answer.usage ??= readUsage(choice.usage)
   if (Array.isArray(choice.token_ids)) {
     answer.tokenIds = [...(answer.tokenIds ?? []), ...choice.token_ids.filter((id) => typeof id === 'number')]
   }
-  addText(answer, KIND.content, choice.text, `${path}.text`)
+  const before = said.pieces.length
+  const opened = said.opensToolCall
+  said.opensToolCall = false
+  readContent(choice.text, `${at}.text`, said)
   const name = asObject(choice.delta) === null ? 'message' : 'delta'
   const message = asObject(choice[name])
-  if (message === null) return
-  const at = `${path}.${name}`
-  for (const field of ['reasoning_content', 'reasoning']) {
-    // Some servers send the same text under both names, the old one and the new one.
-    if (field === 'reasoning' && message.reasoning === message.reasoning_content) continue
-    addText(answer, KIND.reasoning, message[field], `${at}.${field}`)
-  }
-  addText(answer, KIND.content, message.content, `${at}.content`)
-  addText(answer, KIND.content, message.refusal, `${at}.refusal`)
-  const calls: unknown[] = Array.isArray(message.tool_calls) ? message.tool_calls : []
-  calls.forEach((call, i) => {
-    const fn = asObject(asObject(call)?.function)
-    addText(answer, KIND.tool, fn?.arguments, `${at}.tool_calls[${i}].function.arguments`)
-    if (typeof fn?.name === 'string' && fn.name !== '') {
-      answer.opensToolCall = true
-      if (answer.kind === KIND.role) answer.kind = KIND.tool
-    }
-  })
+  if (message !== null) readMessage(message, `${at}.${name}`, said)
+  if (said.pieces.length > before || said.opensToolCall) answer.spoke |= bit
+  else lookForText(choice, at, said)
+  said.opensToolCall ||= opened
 }
 
-function addText(answer: AnswerEvent, kind: number, text: unknown, path: string): void {
-  if (typeof text !== 'string' || text === '') return
-  answer.textPath = answer.text === '' ? path : null
-  answer.kind = kind
-  answer.text += text
+/** An empty text is none, as is the word `null` (DashScope). SGLang's own API has an object. */
+function finishReasonOf(value: unknown): string | null {
+  const reason = typeof value === 'string' ? value : asObject(value)?.type
+  return typeof reason === 'string' && !/^\s*(null|none)?\s*$/i.test(reason) ? reason : null
 }
 
 function readUsage(value: unknown): Usage | null {
   const usage = asObject(value)
   if (usage === null) return null
+  const details = asObject(usage.prompt_tokens_details ?? usage.input_tokens_details)
+  const made = asObject(usage.completion_tokens_details ?? usage.output_tokens_details)
   return {
-    inputTokens: asCount(usage.prompt_tokens),
-    outputTokens: asCount(usage.completion_tokens),
-    cachedTokens: asCount(asObject(usage.prompt_tokens_details)?.cached_tokens),
-    reasoningTokens: asCount(asObject(usage.completion_tokens_details)?.reasoning_tokens),
+    inputTokens: asCount(usage.prompt_tokens ?? usage.input_tokens),
+    outputTokens: asCount(usage.completion_tokens ?? usage.output_tokens),
+    cachedTokens: asCount(details?.cached_tokens),
+    reasoningTokens: asCount(made?.reasoning_tokens),
   }
-}
-
-/** The message of an error body in the shapes that servers send: OpenAI's, vLLM's, FastAPI's. */
-export function errorMessage(body: Json): string | null {
-  const error = body.error
-  if (typeof error === 'string' && error !== '') return error
-  const inner = asObject(error)
-  if (inner !== null) return typeof inner.message === 'string' ? inner.message : JSON.stringify(inner)
-  if (body.object === 'error' && typeof body.message === 'string') return body.message
-  if (Array.isArray(body.choices)) return null
-  if (typeof body.detail === 'string') return body.detail
-  if (Array.isArray(body.detail)) return body.detail.map(validationMessage).join('; ')
-  return null
-}
-
-function validationMessage(item: unknown): string {
-  const entry = asObject(item)
-  const where = Array.isArray(entry?.loc) ? `${entry.loc.join('.')}: ` : ''
-  return `${where}${typeof entry?.msg === 'string' ? entry.msg : JSON.stringify(item)}`
-}
-
-function asObject(value: unknown): Json | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : null
 }
 
 function asCount(value: unknown): number | null {

@@ -7,7 +7,8 @@ const BACKSLASH = 0x5c
 const MOST_LEARNT_BYTES = 8 * 1024
 const MOST_NESTED = 200
 /** What an event means hangs on these: they are read where they differ, never skipped. */
-const MEANINGFUL = /^(usage|error|choices\[\d+\]\.(delta|text|message|finish_reason|token_ids))/
+const MEANINGFUL =
+  /^(usage|x_groq|error|choices\[\d+\]\.(index|delta|text|message|finish_reason|token_ids|usage|error))/
 /** After so many events that fitted no template, only every power of two is learnt from. */
 const EAGER_MISSES = 8
 

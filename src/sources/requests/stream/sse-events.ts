@@ -14,6 +14,10 @@ const EMPTY_VIEW = new DataView(EMPTY.buffer)
 export interface SseBlock {
   /** Its `data:` lines, joined by LF. */
   data: string
+  /** Its `event:` field; empty where it has none. */
+  type: string
+  /** The value of an `error:` line, a field of no standard that old llama.cpp servers send; null where there is none. */
+  error: string | null
   bytes: Buffer
   start: number
   end: number
@@ -32,7 +36,7 @@ export interface EventSink {
 /**
  * Cuts a body of `text/event-stream` into events, in place, split at any byte; only an event that spans two
  * pieces is copied. An event's length counts its block: all its lines, up to the empty one that ends it (of a CRLF
- * there, the CR only). Comments and `event`, `id`, `retry` fields are skipped; an event without data is none.
+ * there, the CR only). Comments and `id`, `retry` fields are skipped; an event without data is none, unless it is an error.
  */
 export class SseEvents {
   private readonly sink: EventSink
@@ -84,10 +88,17 @@ export class SseEvents {
     }
   }
 
-  /** The end of the body: the data of an event whose empty line never came, or null. */
-  unfinished(): string | null {
-    if (this.carried === 0) return null
-    return readBlock(this.carry, 0, this.carried)?.data ?? null
+  /**
+   * The end of the body. An event whose empty line never came is used where it is all there; true says that one was cut off.
+   * May throw what the sink throws.
+   */
+  end(): boolean {
+    const block = this.carried === 0 ? null : readBlock(this.carry, 0, this.carried)
+    this.carried = 0
+    if (block === null) return false
+    if (!isError(block) && !isWhole(block.data.trim())) return true
+    this.sink.event(block)
+    return false
   }
 
   private completeCarried(bytes: Buffer, start: number, end: number): number {
@@ -112,7 +123,7 @@ export class SseEvents {
       if (bytes[from] === 0xef && bytes[from + 1] === 0xbb && bytes[from + 2] === 0xbf) from += 3
     }
     const block = readBlock(bytes, from, end)
-    if (block !== null && block.data !== '') this.template = this.sink.event(block)
+    if (block !== null && (block.data !== '' || isError(block))) this.template = this.sink.event(block)
   }
 
   /** Looks for the empty line that ends an event; its state lives on where the bytes ran out (-1). */
@@ -164,34 +175,61 @@ export class SseEvents {
 }
 
 function readBlock(bytes: Buffer, start: number, end: number): SseBlock | null {
-  const block: SseBlock = { data: '', bytes, start, end, dataStart: -1, dataEnd: -1 }
+  const block: SseBlock = { data: '', type: '', error: null, bytes, start, end, dataStart: -1, dataEnd: -1 }
   let lines = 0
   let at = start
   while (at < end) {
     let lineEnd = at
     while (lineEnd < end && bytes[lineEnd] !== LF && bytes[lineEnd] !== CR) lineEnd++
-    if (isData(bytes, at, lineEnd)) {
-      let from = Math.min(at + 5, lineEnd)
-      if (bytes[from] === SPACE && from < lineEnd) from++
+    const first = bytes[at]
+    if (first === DATA[0] && isField(DATA, bytes, at, lineEnd)) {
+      const from = valueStart(DATA, bytes, at, lineEnd)
       const text = bytes.toString('utf8', from, lineEnd)
       block.data = lines === 0 ? text : `${block.data}\n${text}`
       block.dataStart = lines === 0 ? from : -1
       block.dataEnd = lineEnd
       lines++
+    } else if (first === EVENT[0]) {
+      if (isField(EVENT, bytes, at, lineEnd)) block.type = fieldValue(EVENT, bytes, at, lineEnd)
+      else if (isField(ERROR, bytes, at, lineEnd)) block.error = fieldValue(ERROR, bytes, at, lineEnd)
     }
     at = lineEnd + (bytes[lineEnd] === CR && bytes[lineEnd + 1] === LF ? 2 : 1)
   }
-  return lines === 0 ? null : block
+  return lines === 0 && !isError(block) ? null : block
 }
 
-/** `data` alone is a data line with an empty value. */
-function isData(bytes: Buffer, at: number, end: number): boolean {
-  return (
-    bytes[at] === 100 &&
-    bytes[at + 1] === 97 &&
-    bytes[at + 2] === 116 &&
-    bytes[at + 3] === 97 &&
-    end - at >= 4 &&
-    (end - at === 4 || bytes[at + 4] === COLON)
-  )
+/** The server's own word that it failed, whatever the data. */
+export function isError({ type, error }: SseBlock): boolean {
+  return error !== null || (type !== '' && /^error$/i.test(type))
+}
+
+function isWhole(data: string): boolean {
+  if (data === '[DONE]') return true
+  try {
+    return typeof JSON.parse(data) === 'object'
+  } catch {
+    return false
+  }
+}
+
+const DATA = Buffer.from('data')
+const EVENT = Buffer.from('event')
+const ERROR = Buffer.from('error')
+
+/** A name alone on its line is a field with an empty value. */
+function isField(name: Buffer, bytes: Buffer, at: number, end: number): boolean {
+  const length = name.length
+  if (end - at < length) return false
+  for (let i = 1; i < length; i++) if (bytes[at + i] !== name[i]) return false
+  return end - at === length || bytes[at + length] === COLON
+}
+
+/** Past the colon and one space. */
+function valueStart(name: Buffer, bytes: Buffer, at: number, end: number): number {
+  const from = Math.min(at + name.length + 1, end)
+  return from < end && bytes[from] === SPACE ? from + 1 : from
+}
+
+function fieldValue(name: Buffer, bytes: Buffer, at: number, end: number): string {
+  return bytes.toString('utf8', valueStart(name, bytes, at, end), end)
 }

@@ -2,16 +2,18 @@ import type { LogCounts } from '../../../base/log-counts.ts'
 import { NULL_OF } from '../../../trace/columns.ts'
 import type { RowWriter } from '../../../trace/row-writer.ts'
 import type { chunks } from '../../../trace/tables.ts'
-import { AnswerError, excerpt } from './answer-error.ts'
+import { AnswerError, excerpt, shortened } from './answer-error.ts'
 import { type AnswerEvent, KIND, readAnswer, type Usage } from './answer-event.ts'
+import { eventErrorWords } from './answer-problem.ts'
 import { EventShape, type SharedShapes } from './event-shape.ts'
 import type { EventTemplate } from './event-template.ts'
 import type { ReadStamps } from './read-stamps.ts'
-import type { EventSink, SseBlock } from './sse-events.ts'
+import { RunningCount } from './running-count.ts'
+import { type EventSink, isError, type SseBlock } from './sse-events.ts'
 
 const UNKNOWN = NULL_OF.u32
-/** Far past what one event was ever seen to hold; a difference beyond it is a server's error. */
-const MOST_TOKENS_OF_EVENT = 65_536
+/** Events of these types are completions; others are passed over where they hold none. */
+const COMPLETIONS = /^(message|completion|chunk)?$/i
 
 export interface RequestHooks {
   /** With the time of the first token, ns since the run's epoch; inside the read, so be quick. */
@@ -37,7 +39,7 @@ export interface StreamContext {
 
 /**
  * The events of one streamed answer: their chunk rows, and what they add up to. An event carries a token if it has
- * text or opens a tool call, or if the server's own count says so (a token whose bytes are still held back).
+ * text or opens a tool call; a number alone makes no token event (a token whose text is still held back).
  */
 export class TokenStream implements EventSink {
   events = 0
@@ -50,14 +52,31 @@ export class TokenStream implements EventSink {
   serverId: string | null = null
   /** When `[DONE]` came. */
   doneNs = Number.NaN
+  /** When finish reason and usage had both come: the answer is complete, whether or not `[DONE]` comes. */
+  completeNs = Number.NaN
+  /** When the last of its choices finished. */
+  finishedNs = Number.NaN
+  /** When text that is not read, or a finish reason, came last. */
+  private otherProgressNs = Number.NaN
+  /** Of an answer in one piece. */
+  private wholeHasText = false
+  /** It is complete, but neither `[DONE]` nor the end of the body came. */
+  notEnded = false
+  /** Events with text in a shape that is not known, and the JSON path of the first. */
+  unread = 0
+  unreadAt: string | null = null
+  /** Events that are no completion and no error, and the start of the first. */
+  passedOver = 0
+  passedOverFirst: string | null = null
   /** When the request's last byte was handed to the socket, told by the flight. */
   sentNs = Number.NaN
   /** Tokens by ids; null while no event had ids. */
   idCount: number | null = null
   /** Kept only when asked for. */
   content = ''
-  /** Everything generated, in order: reasoning and tool arguments too. */
+  /** Content and tool arguments, in order. */
   output = ''
+  reasoning = ''
   tokenIds: number[] = []
   private readonly requestId: number
   private readonly context: StreamContext
@@ -65,9 +84,15 @@ export class TokenStream implements EventSink {
   private readonly live: LiveCounts | null
   private readonly wantsText: boolean
   private readonly shape: EventShape
-  /** The last running count; -1 once a token came without one. */
-  private running = 0
-  private runningSeen = false
+  private readonly running = new RunningCount()
+  /** The row of the last token event, and the column it was written into. */
+  private lastAt = 0
+  private lastIn: Uint32Array | null = null
+  /** Choices by a bit each. */
+  private choices = 0
+  private finished = 0
+  /** Text came after a finish reason: they say nothing here. */
+  private finishMeansNothing = false
   private readSerial = -1
   private firstOfRead = 0
   private coalescedOfRead: Uint8Array | null = null
@@ -95,13 +120,14 @@ export class TokenStream implements EventSink {
     }
     const hasText = template.textEnd > template.textStart
     if (template.hasUsage) {
-      const counted = this.count(template.completionTokens, hasText)
+      const counted = this.count(template.completionTokens, hasText, false)
       if (counted !== UNKNOWN) tokens = counted
-      this.usage.outputTokens = template.completionTokens
+      // A count of nothing takes back none that was more.
+      if (template.completionTokens > 0) this.usage.outputTokens = template.completionTokens
       if (template.hasReasoning) this.usage.reasoningTokens = template.reasoningTokens
-    } else if (hasText) this.running = -1
-    const carries = hasText || (tokens !== UNKNOWN && tokens > 0)
-    this.record(carries ? template.kind : KIND.role, length, tokens, carries)
+    } else if (hasText) this.running.uncounted()
+    if (hasText && this.finished !== 0) this.spokeAfter(1)
+    this.record(hasText ? template.kind : KIND.role, length, tokens, hasText)
     if (hasText && this.wantsText) {
       const raw = bytes.toString('utf8', template.textStart, template.textEnd)
       this.addText(template.textEscaped ? (JSON.parse(`"${raw}"`) as string) : raw, template.kind)
@@ -110,34 +136,59 @@ export class TokenStream implements EventSink {
 
   event(block: SseBlock): EventTemplate | null {
     if (this.done) return null
-    if (block.data.trim() === '[DONE]') {
+    if (isError(block)) throw this.failed(eventErrorWords(block.error ?? block.data))
+    const data = block.data.trim()
+    if (data === '[DONE]' || data === '"[DONE]"') {
       this.doneNs = this.context.stamps.tNs
       return null
     }
-    const answer = this.parse(block)
-    if (answer.error !== null)
-      throw new AnswerError('http_error', `in the stream, at event ${this.events}: ${answer.error}`)
+    const answer = this.parse(block, data)
+    if (answer === null) return null
+    if (answer.error !== null) throw this.failed(answer.error)
     this.serverId ??= answer.id
     this.finishReason = answer.finishReason ?? this.finishReason
-    const hasText = answer.text !== ''
     const ids = answer.tokenIds
     let tokens: number = ids === null ? UNKNOWN : ids.length
     if (ids !== null) {
       this.idCount = (this.idCount ?? 0) + ids.length
       if (this.context.keepTokenIds) for (const id of ids) this.tokenIds.push(id)
     }
-    const generated = hasText || answer.opensToolCall
-    const counted = this.takeUsage(answer, generated)
+    const hasText = answer.text !== ''
+    const carries = hasText || answer.opensToolCall
+    const counted = this.takeUsage(answer, carries)
     if (counted !== UNKNOWN) tokens = counted
-    const carries = answer.hasChoices && answer.kind !== KIND.usage && (generated || (tokens !== UNKNOWN && tokens > 0))
-    const kind = carries && answer.kind === KIND.role ? KIND.content : answer.kind
-    this.record(kind, block.end - block.start, tokens, carries)
-    if (hasText && this.wantsText) this.addText(answer.text, kind)
+    this.record(answer.kind, block.end - block.start, tokens, carries)
+    this.takeEnd(answer)
+    if (answer.unread !== null) this.takeUnread(answer.unread)
+    if (hasText && this.wantsText) for (const { kind, text } of answer.pieces) this.addText(text, kind)
     return hasText && answer.finishReason === null ? this.shape.learn(block, answer) : null
   }
 
   get done(): boolean {
     return !Number.isNaN(this.doneNs)
+  }
+
+  /** When the answer was whole by the server's word: `[DONE]`, or finish reason and usage. NaN: not yet. */
+  get endedNs(): number {
+    return this.done ? this.doneNs : this.completeNs
+  }
+
+  /** Whether the answer holds a token, be it one whose text is not read. */
+  get hasTokens(): boolean {
+    const counted = Math.max(this.usage.outputTokens ?? 0, this.idCount ?? 0)
+    return this.tokenEvents > 0 || this.wholeHasText || this.unread > 0 || counted > 0
+  }
+
+  /** When something of the answer came last: a token, text that is not read, or a finish reason. Comments are none of it. */
+  get progressNs(): number {
+    return this.otherProgressNs > this.lastTokenNs || Number.isNaN(this.lastTokenNs)
+      ? this.otherProgressNs
+      : this.lastTokenNs
+  }
+
+  /** An event had a choice, if an empty one. */
+  get hasChoices(): boolean {
+    return this.choices !== 0
   }
 
   /** An answer that came in one piece: no events, and no times of tokens. */
@@ -149,44 +200,92 @@ export class TokenStream implements EventSink {
       this.idCount = answer.tokenIds.length
       if (this.context.keepTokenIds) this.tokenIds = answer.tokenIds
     }
-    if (answer.text !== '' && this.wantsText) this.addText(answer.text, answer.kind)
+    if (answer.unread !== null) this.takeUnread(answer.unread)
+    this.wholeHasText = answer.text !== '' || answer.opensToolCall
+    if (this.wantsText) for (const { kind, text } of answer.pieces) this.addText(text, kind)
   }
 
-  private parse(block: SseBlock): AnswerEvent {
+  private failed(words: string): AnswerError {
+    return new AnswerError('http_error', `in the stream, at event ${this.events}: ${shortened(words)}`)
+  }
+
+  /** Null for an event that says nothing of the answer: a ping, a comment that a gateway made data of. */
+  private parse(block: SseBlock, data: string): AnswerEvent | null {
     let answer: AnswerEvent | null = null
+    let value: unknown
     try {
-      answer = readAnswer(JSON.parse(block.data))
+      value = JSON.parse(data)
+      answer = readAnswer(value)
     } catch {}
-    if (answer === null) {
-      const data = excerpt(Buffer.from(block.data))
-      throw new AnswerError('malformed', `event ${this.events} of the stream: expected a JSON object, got ${data}`)
+    const named = !COMPLETIONS.test(block.type)
+    if (answer !== null && !(named && isNothing(answer))) return answer
+    if (!BLANK.test(data) && answer === null && !named && value !== null && !data.startsWith(':')) {
+      const start = excerpt(Buffer.from(block.data))
+      throw new AnswerError('malformed', `event ${this.events} of the stream: expected a JSON object, got ${start}`)
     }
-    return answer
+    // A ping that says so is none to wonder at.
+    if (!BLANK.test(data) && !/^(ping|keep-?alive|heartbeat)$/i.test(block.type)) {
+      this.passedOver++
+      this.passedOverFirst ??= excerpt(Buffer.from(data))
+    }
+    return null
   }
 
-  private takeUsage(answer: AnswerEvent, generated: boolean): number {
+  private takeUsage(answer: AnswerEvent, carries: boolean): number {
     const { usage } = answer
     let tokens: number = UNKNOWN
+    if (usage === null || usage.outputTokens === null) {
+      if (carries) this.running.uncounted()
+    } else {
+      const ends = answer.finishReason !== null || answer.kind === KIND.usage
+      tokens = this.count(usage.outputTokens, carries, ends)
+    }
     if (usage !== null) {
-      if (usage.outputTokens !== null) {
-        // Without a running count so far, the count that ends the stream is no count of this event.
-        if (answer.kind !== KIND.usage || this.runningSeen) tokens = this.count(usage.outputTokens, generated)
-        this.usage.outputTokens = usage.outputTokens
-      }
-      this.usage.inputTokens = usage.inputTokens ?? this.usage.inputTokens
-      this.usage.cachedTokens = usage.cachedTokens ?? this.usage.cachedTokens
-      this.usage.reasoningTokens = usage.reasoningTokens ?? this.usage.reasoningTokens
-    } else if (generated) this.running = -1
+      const own = this.usage
+      own.inputTokens = later(own.inputTokens, usage.inputTokens)
+      own.outputTokens = later(own.outputTokens, usage.outputTokens)
+      own.cachedTokens = later(own.cachedTokens, usage.cachedTokens)
+      own.reasoningTokens = later(own.reasoningTokens, usage.reasoningTokens)
+    }
     return tokens
   }
 
   /** Tokens of this event, by the difference to the running count before it. */
-  private count(completionTokens: number, generated: boolean): number {
-    if (this.running < 0) return UNKNOWN
-    const delta = completionTokens - this.running
-    this.running = completionTokens
-    if (generated) this.runningSeen = true
-    return delta < 0 || delta > MOST_TOKENS_OF_EVENT ? UNKNOWN : delta
+  private count(total: number, carries: boolean, ends: boolean): number {
+    const { running } = this
+    if (!carries) return running.silent(total, ends)
+    const tokens = running.text(total)
+    // The event before was given the tokens of this one too, unless a full buffer has left with it.
+    if (running.stalled && this.lastIn === this.context.chunks.columns.tokens && this.lastIn[this.lastAt] !== 1)
+      this.lastIn[this.lastAt] = UNKNOWN
+    return tokens
+  }
+
+  private takeEnd(answer: AnswerEvent): void {
+    this.choices |= answer.choices
+    if (answer.spoke !== 0) this.spokeAfter(answer.spoke)
+    this.finished |= answer.finished
+    if (this.finished === 0 || this.finished !== this.choices || this.finishMeansNothing) return
+    const { tNs } = this.context.stamps
+    if (answer.finishReason !== null) {
+      this.finishedNs = tNs
+      this.otherProgressNs = tNs
+    }
+    if (answer.usage !== null && answer.usage.outputTokens !== null) this.completeNs = tNs
+  }
+
+  /** Text of choices, of which some may have finished before. */
+  private spokeAfter(choices: number): void {
+    if ((choices & this.finished) === 0) return
+    this.finishMeansNothing = true
+    this.finishedNs = Number.NaN
+    this.completeNs = Number.NaN
+  }
+
+  private takeUnread(path: string): void {
+    this.unread++
+    this.unreadAt ??= path
+    this.otherProgressNs = this.context.stamps.tNs
   }
 
   private record(kind: number, bytes: number, tokens: number, carries: boolean): void {
@@ -210,7 +309,12 @@ export class TokenStream implements EventSink {
     columns.bytes[at] = bytes
     columns.kind[at] = kind
     columns.coalesced[at] = coalesced ? 1 : 0
-    if (!carries) return
+    if (!carries) {
+      if (tokens !== UNKNOWN) totals.tokens += tokens
+      return
+    }
+    this.lastAt = at
+    this.lastIn = columns.tokens
     totals.tokens += tokens === UNKNOWN ? 1 : tokens
     if (this.tokenEvents++ === 0) {
       this.firstTokenNs = stamps.tNs
@@ -232,9 +336,21 @@ export class TokenStream implements EventSink {
 
   private addText(delta: string, kind: number): void {
     if (this.context.keepTexts) {
-      this.output += delta
+      if (kind === KIND.reasoning) this.reasoning += delta
+      else this.output += delta
       if (kind === KIND.content) this.content += delta
     }
     this.hooks?.onText?.(delta, kind)
   }
+}
+
+const BLANK = /^[\s\0]*$/
+
+function isNothing(answer: AnswerEvent): boolean {
+  return !answer.hasChoices && answer.usage === null && answer.error === null && answer.unread === null
+}
+
+/** The later of two counts; one of nothing takes back none that was more. */
+function later(before: number | null, now: number | null): number | null {
+  return now === null || (now === 0 && before !== null) ? before : now
 }
