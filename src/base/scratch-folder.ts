@@ -1,20 +1,24 @@
 import { lstatSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { removeAtExit } from './at-exit.ts'
 import { isSameProcessAlive, processStart } from './process-identity.ts'
 
 const NAME = /^layerline-[a-z]+-(\d+)-(\d+)-(\d*)-\w{6}$/
 
 /**
  * Makes a folder for temporary files that only this user may enter, and whose name nobody can know beforehand. `purpose` is a
- * word in its name. Folders that a killed process of this user has left are removed first. The caller removes the new one.
+ * word in its name. Folders that a killed process of this user has left are removed first. The caller removes the new one; the
+ * end of the process does in any case.
  */
 export function scratchFolder(purpose: string, parent = tmpdir()): string {
   removeStaleScratch(parent)
   // Mode 0700, whatever the umask.
-  return mkdtempSync(
+  const folder = mkdtempSync(
     join(parent, `layerline-${purpose}-${pidNamespace()}-${process.pid}-${processStart(process.pid)}-`),
   )
+  removeAtExit(folder)
+  return folder
 }
 
 /** Removes what dead processes have left: only real folders that this user owns, and never what a symbolic link leads to. */

@@ -1,4 +1,6 @@
-import { EXIT, LayerlineError } from '../base/errors.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { EXIT, errorCode, LayerlineError } from '../base/errors.ts'
+import { interruption } from '../base/interruption.ts'
 import { withoutCredentials } from '../base/secrets/credentials.ts'
 import { learnFromVariables } from '../config/learn-secrets.ts'
 import { withoutControls } from '../dashboard/text/text.ts'
@@ -8,8 +10,14 @@ import { cleanOutput } from './clean-output.ts'
 import { commandsFor } from './commands.ts'
 import { runProgram } from './program.ts'
 
+/** After a signal a command that records nothing has this long to remove what it has begun to write. */
+const TIDY_MS = 2_000
+/** A command that is over ends the process; what still keeps it alive after this is a fault, and cut off. */
+const LINGER_MS = 5_000
+
 /** The whole program: parses, runs, prints what went wrong in one or two lines, sets the exit code. */
 export async function main(given: readonly string[]): Promise<void> {
+  interruption.install()
   const argv = workerCommandLine() ?? given
   // The arguments may hold a key, and everyone on the machine may read them: the title takes their place.
   process.title = ['layerline', ...argv.slice(0, 1)].join(' ')
@@ -20,18 +28,33 @@ export async function main(given: readonly string[]): Promise<void> {
   const records = (await commandsFor(argv)).find(({ name }) => name === argv[0])?.records ?? false
   process.stdout.on('error', (error) => onClosedPipe(error, records))
   process.stderr.on('error', () => {})
-  try {
-    process.exitCode = await runProgram(argv)
-  } catch (error) {
-    process.exitCode = report(error)
-  }
+  const running = runProgram(argv).catch(report)
+  process.exitCode = await Promise.race([running, interrupted(running)])
+  setTimeout(endProcess, LINGER_MS).unref()
 }
 
-/** `layerline sql … | head` closes the pipe: that is no error. A command that records goes on to its seal, heard or not. */
-function onClosedPipe(error: NodeJS.ErrnoException, records: boolean): void {
+/** Resolves when a signal that nobody has taken over has ended the command, or has been there for a while. */
+async function interrupted(running: Promise<number>): Promise<number> {
+  await new Promise<void>((resolve) => interruption.signal.addEventListener('abort', () => resolve(), { once: true }))
+  await Promise.race([running, sleep(TIDY_MS)])
+  setImmediate(endProcess)
+  return EXIT.interrupted
+}
+
+function endProcess(): void {
+  if (process.env.LAYERLINE_DEBUG)
+    process.stderr.write(`layerline: still open: ${process.getActiveResourcesInfo().join(', ')}\n`)
+  process.exit()
+}
+
+/**
+ * `layerline sql … | head` closes the pipe, and a terminal may close: neither is an error. A command that records goes on
+ * to its seal, heard or not.
+ */
+function onClosedPipe(error: Error, records: boolean): void {
   if (records) return
-  if (error.code !== 'EPIPE') throw error
-  process.exit(EXIT.done)
+  const isClosed = errorCode(error) === 'EPIPE' || errorCode(error) === 'EIO'
+  process.exit(isClosed ? EXIT.done : report(error))
 }
 
 /** Part of a message may be a server's words: they steer no terminal and forge no line. */
@@ -40,6 +63,10 @@ function message(text: string): string {
 }
 
 function report(error: unknown): number {
+  if (interruption.signal.aborted) {
+    process.stderr.write('layerline: interrupted\n')
+    return EXIT.interrupted
+  }
   if (error instanceof LayerlineError) {
     process.stderr.write(`layerline: ${message(error.message)}\n`)
     if (error.hint !== undefined) process.stderr.write(`  -> ${message(error.hint)}\n`)

@@ -20,6 +20,8 @@ export interface OsRunOptions {
   readonly watch: () => Promise<number>
   readonly note: (text: string) => void
   readonly started?: (folder: string) => void
+  /** The run cannot be recorded any further: what is watched need not be any more. */
+  readonly failed?: () => void
 }
 
 export interface OsRun {
@@ -32,9 +34,8 @@ export interface OsRun {
 /** One run of the layer alone, from its folder to its seal. */
 export async function recordOs(options: OsRunOptions): Promise<OsRun> {
   const { source } = options
-  let failure: LayerlineError | null = null
   try {
-    const recording = await Recording.start(
+    await using recording = await Recording.start(
       {
         command: options.command,
         out: options.out,
@@ -44,22 +45,20 @@ export async function recordOs(options: OsRunOptions): Promise<OsRun> {
         hosts: [hostProvenance()],
         engine: null,
       },
-      (error) => {
-        failure = error
-      },
+      () => options.failed?.(),
     )
     options.started?.(recording.folder)
-    await source.start(sourceContext(recording, options.note))
     let exitCode: number
     try {
+      await source.start(sourceContext(recording, options.note))
       exitCode = await options.watch()
     } catch (error) {
       await source.stop()
-      await recording.finish('failure')
+      if (recording.failure === null) await recording.finish('failure')
       throw error
     }
     await source.stop()
-    if (failure !== null) throw failure
+    if (recording.failure !== null) throw recording.failure
     await recording.finish()
     const reader = await openRun(recording.folder)
     try {

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { tempFolder } from '../../test/support/temp-folder.ts'
 import { LayerlineError } from '../base/errors.ts'
 import { openRun } from '../store/read/open-run.ts'
@@ -12,10 +12,13 @@ import { codeOf } from '../trace/columns.ts'
 import { CHUNK_KINDS, LAYERS, PHASES, STATUSES } from '../trace/tables.ts'
 import { Recording } from './recording.ts'
 
-const start = (out: string) =>
-  Recording.start({ command: 'test', out, config: {}, sampling: {}, seed: 7, hosts: [], engine: null }, (error) =>
-    expect.unreachable(error.message),
-  )
+const begin = async (out: string, onFailure: (error: LayerlineError) => void) => {
+  const options = { command: 'test', out, config: {}, sampling: {}, seed: 7, hosts: [], engine: null }
+  const recording = await Recording.start(options, onFailure)
+  onTestFinished(() => recording[Symbol.asyncDispose]())
+  return recording
+}
+const start = (out: string) => begin(out, (error) => expect.unreachable(error.message))
 
 const request = (request_id: number) => ({
   request_id,
@@ -324,4 +327,38 @@ describe('wrong folders and versions', () => {
       await expect(openRun(out)).rejects.toThrow(`${join(out, 'run.json')}: `)
     }
   })
+})
+
+describe('a run whose folder goes while it is recorded', () => {
+  test('fails when run.json is to be written, and closes; amending does not throw', async () => {
+    const out = join(tempFolder(), 'run')
+    const failures: LayerlineError[] = []
+    const recording = await begin(out, (error) => failures.push(error))
+    rmSync(out, { recursive: true })
+    recording.amend((run) => ({ ...run, seed: 8 }))
+    recording.amend((run) => ({ ...run, seed: 9 }))
+    expect(failures.map(({ code, exitCode }) => ({ code, exitCode }))).toEqual([
+      { code: 'missing/run-folder', exitCode: 4 },
+    ])
+    await expect(recording.finish()).rejects.toBe(failures[0])
+    expect(existsSync(out)).toBe(false)
+  })
+
+  test('is noticed without a word being written', async () => {
+    const out = join(tempFolder(), 'run')
+    const failures: LayerlineError[] = []
+    await begin(out, (error) => failures.push(error))
+    rmSync(out, { recursive: true })
+    await vi.waitFor(() => expect(failures.map(({ code }) => code)).toEqual(['missing/run-folder']), 20_000)
+  })
+})
+
+test('a recording that is disposed of unfinished can be recovered, twice disposed of or not', async () => {
+  const out = join(tempFolder(), 'run')
+  {
+    await using recording = await start(out)
+    recording.store.writers.requests.append(request(1))
+  }
+  const { run } = await recoverRun(out)
+  expect(run).toMatchObject({ state: 'sealed', ended_by: 'crash', layers: { requests: { rows: 1 } } })
 })

@@ -1,16 +1,20 @@
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { LayerlineError } from '../base/errors.ts'
 import { processStart } from '../base/process-identity.ts'
 import { createRunClock, type RunClock, unixMinusMonotonic } from '../base/time.ts'
 import { VERSION } from '../base/version.ts'
 import { LiveStore, MAX_UNCOMMITTED_BYTES } from '../store/live/live-store.ts'
-import { createRunFolder, runIdOf, socketPath, writeRunJson } from '../store/run-folder.ts'
+import { createRunFolder, runIdOf, runJsonFile, socketPath, writeRunJson } from '../store/run-folder.ts'
 import { type SealProgress, sealRun } from '../store/seal/seal.ts'
+import { folderGone, storageError } from '../store/storage-error.ts'
 import { type EngineProvenance, FORMAT, type HostProvenance, type RunJson, type RunPlan } from '../trace/run-json.ts'
 import type { TableName } from '../trace/tables.ts'
 
 /** The wall clock is compared with the run's at least this often. */
 const CLOCK_PROBE_MS = 30_000
+/** Whether the run's folder is still there is looked at so often. */
+const FOLDER_LOOK_MS = 1_000
 
 export interface RecordingOptions {
   command: string
@@ -27,15 +31,20 @@ export interface RecordingOptions {
   plan?: RunPlan | null
 }
 
-/** One run from its folder to its seal: run.json, the clock, the live store. Sources write to `store.writers`. */
-export class Recording {
+/**
+ * One run from its folder to its seal: run.json, the clock, the live store. Sources write to `store.writers`. It owns what it
+ * opened: disposed of before it is finished, it closes the store, and `recover` can seal what was recorded.
+ */
+export class Recording implements AsyncDisposable {
   readonly folder: string
   readonly clock: RunClock
   readonly store: LiveStore
   /** Set when the store cannot go on; the session then stops offering. */
   failure: LayerlineError | null = null
+  private readonly onFailure: (error: LayerlineError) => void
   private run: RunJson
   private readonly probe: NodeJS.Timeout
+  private readonly look: NodeJS.Timeout
   private tracks = 0
   private slices = 0
   private readonly names = new Map<string, number>()
@@ -44,7 +53,14 @@ export class Recording {
   private readonly lostElsewhere: Record<string, number> = {}
   private lastOffset = { offsetNs: 0, uncertaintyNs: 0 }
 
-  private constructor(folder: string, clock: RunClock, store: LiveStore, run: RunJson) {
+  private constructor(
+    folder: string,
+    clock: RunClock,
+    store: LiveStore,
+    run: RunJson,
+    onFailure: (error: LayerlineError) => void,
+  ) {
+    this.onFailure = onFailure
     this.folder = folder
     this.clock = clock
     this.store = store
@@ -52,6 +68,8 @@ export class Recording {
     this.probeClock()
     this.probe = setInterval(() => this.probeClock(), CLOCK_PROBE_MS)
     this.probe.unref()
+    this.look = setInterval(() => this.lookForFolder(), FOLDER_LOOK_MS)
+    this.look.unref()
   }
 
   static async start(options: RecordingOptions, onFailure: (error: LayerlineError) => void): Promise<Recording> {
@@ -85,12 +103,8 @@ export class Recording {
       verdict: [],
     }
     writeRunJson(folder, run)
-    let recording: Recording | null = null
-    const store = await LiveStore.open({ folder, shard: 0, socket }, (error) => {
-      if (recording !== null) recording.failure = error
-      onFailure(error)
-    })
-    recording = new Recording(folder, clock, store, run)
+    const store = await LiveStore.open({ folder, shard: 0, socket }, (error) => recording.fail(error))
+    const recording = new Recording(folder, clock, store, run, onFailure)
     return recording
   }
 
@@ -126,10 +140,26 @@ export class Recording {
     return this.lastOffset
   }
 
-  /** Changes run.json while the run goes on: what is learnt of hosts and clocks. */
+  /** Changes run.json while the run is recorded: what is learnt of hosts and clocks. A disk that does not take it fails the run. */
   amend(change: (run: RunJson) => RunJson): void {
     this.run = change(this.run)
-    writeRunJson(this.folder, this.run)
+    if (this.failure !== null) return
+    try {
+      writeRunJson(this.folder, this.run)
+    } catch (error) {
+      this.fail(storageError(this.folder, error))
+    }
+  }
+
+  /** The run cannot be recorded any further; the first reason counts. */
+  private fail(error: LayerlineError): void {
+    if (this.failure !== null) return
+    this.failure = error
+    this.onFailure(error)
+  }
+
+  private lookForFolder(): void {
+    if (statSync(runJsonFile(this.folder), { throwIfNoEntry: false }) === undefined) this.fail(folderGone(this.folder))
   }
 
   /** The longest flush and commit of the store thread, ms; known once the run is finished. */
@@ -166,8 +196,10 @@ export class Recording {
     onProgress?: (progress: SealProgress) => void,
   ): Promise<RunJson> {
     clearInterval(this.probe)
+    clearInterval(this.look)
     this.probeClock()
     const totals = await this.store.close()
+    this.lookForFolder()
     // What the last commit could not keep would be missing from the seal without a word.
     if (this.failure !== null) throw this.failure
     this.longestCommitMs = totals.longestCommitMs
@@ -185,6 +217,12 @@ export class Recording {
   conclude(verdict: RunJson['verdict']): void {
     this.run = { ...this.run, verdict }
     writeRunJson(resolve(this.folder), this.run)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.probe)
+    clearInterval(this.look)
+    await this.store.close()
   }
 
   private withCounts(layers: RunJson['layers'], dropped: Readonly<Record<string, number>>): RunJson['layers'] {

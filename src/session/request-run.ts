@@ -1,7 +1,7 @@
 import { analyseRun } from '../analysis/analyse-run.ts'
 import type { Report } from '../analysis/report.ts'
 import type { SloLimit } from '../analysis/slo/slo.ts'
-import type { LayerlineError } from '../base/errors.ts'
+import { closeAll } from '../base/close-all.ts'
 import { safeUrl } from '../config/without-secrets.ts'
 import { startHostSampler } from '../sources/host/host-sampler.ts'
 import { hostProvenance } from '../sources/host/provenance.ts'
@@ -119,7 +119,7 @@ async function recordRequests(options: RequestRunOptions, stop: StopSignal, view
     ...options.engine,
   }
   const { command, out, parent, config, sampling, seed } = options
-  const recording = await Recording.start(
+  await using recording = await Recording.start(
     {
       command,
       out,
@@ -140,6 +140,35 @@ async function recordRequests(options: RequestRunOptions, stop: StopSignal, view
     () => stop.advance('cut'),
   )
   view.started?.(recording.folder)
+  let failure: unknown = null
+  try {
+    await offerAll(options, engine, recording, stop, view)
+  } catch (error) {
+    failure = error
+  }
+  const say = (text: string): void => view.note?.(text)
+  for (const { captured } of options.sources ?? []) {
+    if (captured != null) await readProfile(recording, captured, say)
+  }
+  const facts = options.offerer.facts?.()
+  if (facts !== undefined) recording.amend((run) => ({ ...run, plan: run.plan && { ...run.plan, ...facts } }))
+  if (failure !== null) {
+    // What was recorded until then is a run all the same.
+    if (recording.failure === null) await recording.finish('failure')
+    throw failure
+  }
+  return conclude(recording, stop, view, options.slo)
+}
+
+/** Starts what records, has all requests offered, and ends what records again, whatever fails. */
+async function offerAll(
+  options: RequestRunOptions,
+  engine: EngineProvenance,
+  recording: Recording,
+  stop: StopSignal,
+  view: RequestRunView,
+): Promise<void> {
+  const { target, server, seed } = options
   const latest = view.running === undefined ? null : new LatestCounters(recording.store.writers)
   const writers = { ...recording.store.writers, ...latest?.writers }
   const { clock, nextTrackId } = recording
@@ -147,40 +176,45 @@ async function recordRequests(options: RequestRunOptions, stop: StopSignal, view
     { pid: process.pid, role: 'client' as const },
     ...(engine.pid === null ? [] : [{ pid: engine.pid, role: 'engine' as const }]),
   ]
-  const sampler = await startHostSampler(
-    { clock, trackIds: nextTrackId, periodMs: options.sampleMs, processes, serverPort: target.port },
-    writers,
-  )
-  if (sampler.problem !== null) view.note?.(sampler.problem)
-  const gate = new OfferGate(clock.now, pauseTrack(recording))
-  stop.onChange(() => gate.resume())
-  const side = startClientSide(
-    {
-      target,
-      server,
-      runId: recording.runId,
-      shard: 0,
-      keepTexts: options.keepTexts,
-      keepTokenIds: options.keepTokenIds,
-      retries: options.plan?.retries ?? 0,
-      clock,
-      trackIds: nextTrackId,
-    },
-    writers,
-    gate,
-    stop,
-    view,
-  )
-  let failure: unknown = null
-  let certifier: Certifier | null = null
+  const closings: (() => unknown)[] = []
   try {
+    const sampler = await startHostSampler(
+      { clock, trackIds: nextTrackId, periodMs: options.sampleMs, processes, serverPort: target.port },
+      writers,
+    )
+    closings.push(
+      () => sampler.stop(),
+      () => stopAll(options.sources),
+    )
+    if (sampler.problem !== null) view.note?.(sampler.problem)
+    const gate = new OfferGate(clock.now, pauseTrack(recording))
+    stop.onChange(() => gate.resume())
+    const side = startClientSide(
+      {
+        target,
+        server,
+        runId: recording.runId,
+        shard: 0,
+        keepTexts: options.keepTexts,
+        keepTokenIds: options.keepTokenIds,
+        retries: options.plan?.retries ?? 0,
+        clock,
+        trackIds: nextTrackId,
+      },
+      writers,
+      gate,
+      stop,
+      view,
+    )
+    closings.unshift(() => side.close())
     const context = { ...sourceContext(recording, (text) => view.note?.(text)), writers }
     await Promise.all((options.sources ?? []).map((source) => source.start(context)))
     for (const { problem } of options.sources ?? []) if (problem !== null) view.note?.(problem)
     if (options.certify != null) {
       const layers = [sampler, ...(options.sources ?? [])]
       const toggles = layers.flatMap(({ toggle }) => toggle ?? [])
-      certifier = new Certifier(context, toggles, { seed, blockS: options.certify })
+      const certifier = new Certifier(context, toggles, { seed, blockS: options.certify })
+      closings.unshift(() => certifier.stop())
     }
     const { offerer } = options
     view.running?.({
@@ -200,29 +234,15 @@ async function recordRequests(options: RequestRunOptions, stop: StopSignal, view
       noteUncommitted: (ms) => recording.noteUncommitted(ms),
       merged: (tally) => view.merged?.(tally),
     })
-  } catch (error) {
-    failure = error
   } finally {
-    await certifier?.stop()
-    await side.close()
-    await sampler.stop()
-    await stopAll(options.sources)
-    for (const { captured } of options.sources ?? []) {
-      if (captured != null) await readProfile(recording, captured, (text) => view.note?.(text))
-    }
+    await closeAll(closings)
   }
-  const facts = options.offerer.facts?.()
-  if (facts !== undefined) recording.amend((run) => ({ ...run, plan: run.plan && { ...run.plan, ...facts } }))
-  if (failure !== null) {
-    // What was recorded until then is a run all the same.
-    if (recording.failure === null) await recording.finish('failure')
-    throw failure
-  }
-  return conclude(recording, stop, view, options.slo)
 }
 
 async function stopAll(sources: readonly PreparedSource[] = []): Promise<void> {
-  await Promise.all(sources.map((source) => source.stop()))
+  const ended = await Promise.allSettled(sources.map((source) => source.stop()))
+  const failed = ended.find((each) => each.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
 }
 
 async function conclude(
@@ -231,11 +251,7 @@ async function conclude(
   view: RequestRunView,
   slo: readonly SloLimit[] | undefined,
 ): Promise<RequestRun> {
-  const failure: LayerlineError | null = recording.failure
-  if (failure !== null) {
-    await recording.store.close()
-    throw failure
-  }
+  if (recording.failure !== null) throw recording.failure
   await recording.finish(stop.stage === 'running' ? 'done' : 'signal', (progress) => view.sealing?.(progress))
   const reader = await openRun(recording.folder)
   try {

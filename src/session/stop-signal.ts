@@ -1,4 +1,6 @@
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+import { unlessAborted } from '../base/bounded-wait.ts'
+import { LayerlineError } from '../base/errors.ts'
+import { interruption } from '../base/interruption.ts'
 
 /** How far a run was asked to end: offer nothing new and drain, or cut off and seal at once. */
 export type StopStage = 'running' | 'draining' | 'cut'
@@ -7,16 +9,31 @@ export type StopStage = 'running' | 'draining' | 'cut'
 export class StopSignal {
   stage: StopStage = 'running'
   private readonly listeners: ((stage: StopStage) => void)[] = []
-  private readonly handler = () => this.advance()
+  private letGo: () => void = () => undefined
 
-  /** Listens to the signals until `release`. */
+  /** Takes the signals over until `release`. */
   install(): this {
-    for (const signal of SIGNALS) process.on(signal, this.handler)
+    this.letGo = interruption.take(() => this.advance())
     return this
   }
 
   release(): void {
-    for (const signal of SIGNALS) process.off(signal, this.handler)
+    this.letGo()
+  }
+
+  /** What is made ready for a run; throws `interrupted/signal` as soon as the run is to stop, and `giveBack`s what is ready after that. */
+  async unlessStopped<T>(making: Promise<T>, giveBack: (made: T) => unknown = () => undefined): Promise<T> {
+    const stopped = new AbortController()
+    const onStop = (): void =>
+      stopped.abort(new LayerlineError('interrupted/signal', 'interrupted before the run began: nothing was recorded'))
+    if (this.stage === 'running') this.onChange(onStop)
+    else onStop()
+    try {
+      return await unlessAborted(making, stopped.signal)
+    } catch (error) {
+      if (stopped.signal.aborted) making.then(giveBack, () => undefined)
+      throw error
+    }
   }
 
   onChange(listener: (stage: StopStage) => void): void {

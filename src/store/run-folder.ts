@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   statfsSync,
   statSync,
   unlinkSync,
@@ -20,6 +21,7 @@ import { scratchFolder } from '../base/scratch-folder.ts'
 import { compactStamp } from '../base/time.ts'
 import { parseRunJson, type RunJson } from '../trace/run-json.ts'
 import { withoutKnownSecrets } from './run-secrets.ts'
+import { storageError } from './storage-error.ts'
 
 /** A run that starts with less than this cannot be expected to end well. */
 const MIN_FREE_BYTES = 64 * 2 ** 20
@@ -58,17 +60,16 @@ export function createRunFolder(command: string, out: string | undefined, parent
     out ?? join(parent, `${compactStamp(new Date())}-${command}-${randomBytes(2).toString('hex')}`),
   )
   liveFile(folder, 0)
-  if (existsSync(folder)) {
-    throw new LayerlineError('input/out-exists', `--out ${folder}: exists already; expected a folder to be made`, {
-      hint: 'a run is never overwritten: name another folder, or remove that one',
-    })
-  }
+  if (existsSync(folder)) throw outExists(folder)
   try {
-    makeFolder(folder)
+    makeFolder(dirname(folder))
+    // Made by this process or not at all: of two that start at once, one gets it.
+    mkdirSync(folder)
     closeSync(openSync(join(folder, '.probe'), 'w'))
     unlinkSync(join(folder, '.probe'))
   } catch (error) {
     const code = errorCode(error)
+    if (code === 'EEXIST') throw outExists(folder)
     const why =
       code === 'ENOSPC'
         ? 'no space left on the disk'
@@ -82,6 +83,7 @@ export function createRunFolder(command: string, out: string | undefined, parent
   }
   const { bavail, bsize } = statfsSync(folder)
   if (bavail * bsize < MIN_FREE_BYTES) {
+    rmdirSync(folder)
     throw new LayerlineError(
       'missing/disk-space',
       `${folder}: only ${Math.round((bavail * bsize) / 2 ** 20)} MiB free on its disk`,
@@ -91,6 +93,12 @@ export function createRunFolder(command: string, out: string | undefined, parent
     )
   }
   return folder
+}
+
+function outExists(folder: string): LayerlineError {
+  return new LayerlineError('input/out-exists', `--out ${folder}: exists already; expected a folder to be made`, {
+    hint: 'a run is never overwritten: name another folder, or remove that one',
+  })
 }
 
 /** As `mkdir -p`; Node's own spins for ever where a folder may hold no folders, as in /proc. */
@@ -158,8 +166,13 @@ export function fsyncFolder(folder: string): void {
   }
 }
 
+/** Throws the error of `storageError`. */
 export function writeRunJson(folder: string, run: RunJson): void {
-  writeFileAtomic(runJsonFile(folder), `${JSON.stringify(withoutKnownSecrets(run), null, 2)}\n`)
+  try {
+    writeFileAtomic(runJsonFile(folder), `${JSON.stringify(withoutKnownSecrets(run), null, 2)}\n`)
+  } catch (cause) {
+    throw storageError(folder, cause)
+  }
 }
 
 /** Reads run.json; a folder that is no run, or is not there, gets its sentence. */

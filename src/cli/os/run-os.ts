@@ -55,14 +55,15 @@ export async function attachOs(options: AttachOptions): Promise<number> {
   const source = await prepareOs({ target, probes: options.probes, window: parseOsWindow(options.window) })
   const stop = new StopSignal().install()
   try {
-    return await record(source, options, { target }, async () => {
+    const watch = async () => {
       const end = performance.now() + (options.duration ?? Number.POSITIVE_INFINITY) * 1000
       while (stop.stage === 'running' && performance.now() < end) {
         if (pids.length > 0 && !pids.some((pid) => existsSync(`/proc/${pid}`))) break
         await sleep(Math.min(ALIVE_MS, Math.max(1, end - performance.now())))
       }
       return EXIT.done
-    })
+    }
+    return await record(source, options, { target }, watch, () => stop.advance('cut'))
   } finally {
     stop.release()
   }
@@ -73,6 +74,7 @@ async function record(
   options: OsRunOptions,
   what: Record<string, unknown>,
   watch: () => Promise<number>,
+  failed?: () => void,
 ): Promise<number> {
   const note = (text: string): void => {
     if (!options.quiet) process.stderr.write(`${printable(text)}\n`)
@@ -89,6 +91,7 @@ async function record(
     source,
     watch: () => watch().finally(() => view.close()),
     note,
+    ...(failed === undefined ? {} : { failed }),
   }).finally(() => view.close())
   const { folder, counts, exitCode, report } = run
   if (options.json) {

@@ -1,11 +1,14 @@
-import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import { LayerlineError } from '../../base/errors.ts'
+import { atExit } from '../../base/at-exit.ts'
+import { endThread, LATE, nextEvent, within } from '../../base/bounded-wait.ts'
+import { errorText, LayerlineError } from '../../base/errors.ts'
 import { builtFile } from '../../base/worker-file.ts'
 import { LIVE_TABLES, type LiveTableName } from '../../trace/tables.ts'
 import { liveFile } from '../run-folder.ts'
 import { batchBytes } from './batch-bytes.ts'
 import { cleanTexts } from './clean-texts.ts'
+import { folderGone, storageError } from '../storage-error.ts'
 import { NativeTurn } from './native-turn.ts'
 import { type Columns, RowBuffer } from './row-buffer.ts'
 import { type FromStore, nowMs, type StoreThreadData, type ToStore } from './store-messages.ts'
@@ -19,6 +22,12 @@ const FLUSH_MS = 40
 export const MAX_UNCOMMITTED_BYTES = 64 * 2 ** 20
 const DROPPABLE: ReadonlySet<LiveTableName> = new Set(['chunks', 'counters', 'slices', 'texts'])
 const SPARE_BATCHES = 128
+/** A thread that has not made its database in this time never will. */
+const OPEN_MS = 60_000
+/** While it is closed the thread takes what waits, batch after batch; one that tells of none for so long is stuck. */
+const STUCK_MS = 60_000
+/** What is left to the thread once it has closed. */
+const END_MS = 2_000
 
 type Writers = { [K in LiveTableName]: RowBuffer<(typeof LIVE_TABLES)[K]> }
 
@@ -37,8 +46,9 @@ export interface LiveTotals {
  */
 export class LiveStore {
   readonly writers: Writers
+  private readonly folder: string
   private readonly worker: Worker
-  private readonly turn: NativeTurn
+  private readonly keepTurn: () => void
   private readonly spare = new Map<LiveTableName, Columns[]>()
   private readonly dropped: Partial<Record<LiveTableName, number>> = {}
   private timer: NodeJS.Timeout | undefined
@@ -48,13 +58,15 @@ export class LiveStore {
   private nextCommit = 1
   private readonly waiting = new Map<number, () => void>()
   private failure: LayerlineError | null = null
+  private closing = false
+  private closed: Promise<LiveTotals> | null = null
   private readonly failed: (error: LayerlineError) => void
 
-  private constructor(worker: Worker, turn: NativeTurn, failed: (error: LayerlineError) => void) {
+  private constructor(folder: string, worker: Worker, turn: NativeTurn, failed: (error: LayerlineError) => void) {
+    this.folder = folder
     this.worker = worker
-    this.turn = turn
+    this.keepTurn = atExit(turn.end)
     this.failed = failed
-    process.on('exit', turn.end)
     const writers: Record<string, RowBuffer<never>> = {}
     for (const name of Object.keys(LIVE_TABLES) as LiveTableName[]) {
       writers[name] = new RowBuffer(
@@ -71,6 +83,9 @@ export class LiveStore {
     worker.on('error', (error) =>
       this.fail(new LayerlineError('internal/store', `the store thread died: ${error.message}`, { cause: error })),
     )
+    worker.on('exit', () => {
+      if (!this.closing) this.fail(new LayerlineError('internal/store', 'the store thread ended before the run did'))
+    })
   }
 
   /** Opens `live-<shard>.duckdb` in the run's folder; `failed` is called once if the store cannot go on (disk full). */
@@ -87,9 +102,20 @@ export class LiveStore {
       turn: turn.shared,
     }
     const worker = new Worker(builtFile(import.meta.url, 'store-thread'), { workerData: data, execArgv: [] })
-    const [first] = (await once(worker, 'message')) as [FromStore]
-    if (first.type === 'failed') throw storeError(first, data.path)
-    return new LiveStore(worker, turn, failed)
+    let first: unknown
+    try {
+      first = await nextEvent(worker, 'message', OPEN_MS, ['exit'])
+    } catch (cause) {
+      throw new LayerlineError('internal/store', `the store thread died: ${errorText(cause)}`, { cause })
+    }
+    if (first !== LATE && first !== null) {
+      const message = first as FromStore
+      if (message.type !== 'failed') return new LiveStore(options.folder, worker, turn, failed)
+      await endThread(worker, END_MS)
+      throw storeError(message, options.folder)
+    }
+    await endThread(worker, 0)
+    throw new LayerlineError('internal/store', `${data.path}: the store thread did not open it`)
   }
 
   /** Rows handed over that the store has not taken yet. */
@@ -115,19 +141,18 @@ export class LiveStore {
     })
   }
 
-  /** Commits the rest and closes the file; the run can then be sealed. */
-  async close(): Promise<LiveTotals> {
+  /** Commits the rest and closes the file; the run can then be sealed. A second call gives what the first one did. */
+  close(): Promise<LiveTotals> {
+    this.closed ??= this.closeOnce()
+    return this.closed
+  }
+
+  private async closeOnce(): Promise<LiveTotals> {
     this.flush()
-    const closed = new Promise<Extract<FromStore, { type: 'closed' }> | null>((resolve) => {
-      this.worker.on('message', (message: FromStore) => {
-        if (message.type === 'closed') resolve(message)
-      })
-      this.worker.once('exit', () => resolve(null))
-    })
-    this.post({ type: 'close' })
-    const totals = await closed
-    await this.worker.terminate()
-    process.off('exit', this.turn.end)
+    this.closing = true
+    const totals = await this.whenClosed()
+    await endThread(this.worker, END_MS)
+    this.keepTurn()
     return {
       rows: totals?.rows ?? {},
       dropped: this.dropped,
@@ -135,6 +160,32 @@ export class LiveStore {
       longestCommitMs: totals?.longestCommitMs ?? 0,
       longestUncommittedMs: totals?.longestUncommittedMs ?? 0,
     }
+  }
+
+  /** What the thread tells as it closes; null where it is gone, or stuck. */
+  private async whenClosed(): Promise<Extract<FromStore, { type: 'closed' }> | null> {
+    let heard = performance.now()
+    const closed = new Promise<Extract<FromStore, { type: 'closed' }> | null>((resolve) => {
+      this.worker.on('message', (message: FromStore) => {
+        heard = performance.now()
+        if (message.type === 'closed') resolve(message)
+      })
+      this.whenGone(() => resolve(null))
+    })
+    this.post({ type: 'close' })
+    for (;;) {
+      const leftMs = STUCK_MS - (performance.now() - heard)
+      const totals = leftMs <= 0 ? LATE : await within(closed, leftMs)
+      if (totals !== LATE) return totals
+      if (performance.now() - heard < STUCK_MS) continue
+      this.fail(new LayerlineError('internal/store', `the store thread did not close within ${STUCK_MS / 1000} s`))
+      return null
+    }
+  }
+
+  private whenGone(gone: () => void): void {
+    if (this.worker.threadId === -1) gone()
+    else this.worker.once('exit', gone)
   }
 
   private ship(table: LiveTableName, columns: Columns, rows: number): Columns | undefined {
@@ -177,7 +228,7 @@ export class LiveStore {
       this.waiting.get(message.id)?.()
       this.waiting.delete(message.id)
     } else if (message.type === 'failed') {
-      this.fail(storeError(message, 'the live store'))
+      this.fail(storeError(message, this.folder))
     }
   }
 
@@ -194,11 +245,11 @@ export class LiveStore {
   }
 }
 
-function storeError(message: Extract<FromStore, { type: 'failed' }>, path: string): LayerlineError {
-  if (message.diskFull) {
-    return new LayerlineError('missing/disk-space', `${path}: no space left on the disk`, {
-      hint: 'free some space, then `layerline recover RUN` seals what was recorded',
-    })
+function storeError(message: Extract<FromStore, { type: 'failed' }>, folder: string): LayerlineError {
+  if (message.diskFull || existsSync(folder)) {
+    return message.diskFull
+      ? storageError(folder, new Error(`no space left on the disk: ${message.message}`))
+      : new LayerlineError('internal/store', `${folder}: ${message.message}`)
   }
-  return new LayerlineError('internal/store', `${path}: ${message.message}`)
+  return folderGone(folder)
 }
