@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import type { EventEmitter } from 'node:events'
+import { type EventEmitter, setMaxListeners } from 'node:events'
 import type { Server } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -27,6 +27,13 @@ const AFTER_KILL_MS = 2_000
 const PIPES_MS = 500
 /** A thread inside native code cannot be ended; it is not waited for any longer than this. */
 const TERMINATE_MS = 2_000
+
+/** What ends many waits at once: Node takes more than ten that hang on one signal for a leak. */
+export function abortForMany(): AbortController {
+  const abort = new AbortController()
+  setMaxListeners(0, abort.signal)
+  return abort
+}
 
 /** What a promise gives, or LATE; a rejection passes through. The promise itself is not ended by this. */
 export async function within<T>(promise: Promise<T>, limit: Limit): Promise<T | Late> {

@@ -1,3 +1,4 @@
+import { abortForMany } from './bounded-wait.ts'
 import { EXIT, LayerlineError } from './errors.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -9,7 +10,7 @@ const TIDY_MS = 3_000
  * its run ends. Otherwise the command is aborted: waits that heed `signal` throw, the rest is cut off after a moment.
  */
 class Interruption {
-  private readonly controller = new AbortController()
+  private readonly controller = abortForMany()
   private readonly takers: (() => void)[] = []
   private isInstalled = false
   private readonly handler = (): void => {

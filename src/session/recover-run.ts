@@ -5,20 +5,21 @@ import { recoverRun as recoverRows } from '../store/seal/recover.ts'
 import type { SealProgress } from '../store/seal/seal.ts'
 import type { RunJson } from '../trace/run-json.ts'
 
-/** Seals what a crash left open and judges it, as the end of a run would have. */
+/** Seals what a crash left open, and judges what was sealed and not judged yet, as the end of a run would have. */
 export async function recoverRun(
   folder: string,
   onProgress?: (progress: SealProgress) => void,
-): Promise<{ run: RunJson; wasOpen: boolean }> {
+): Promise<{ run: RunJson; wasOpen: boolean; judged: boolean }> {
   const recovered = await recoverRows(folder, onProgress)
-  // What an import said of its file is nowhere else.
-  if (!recovered.wasOpen || recovered.run.command === 'import') return recovered
+  // What an import said of its file is nowhere else; and every verdict of a recorded run has a line at least.
+  const isJudged = !recovered.wasOpen && recovered.run.verdict.length > 0
+  if (isJudged || recovered.run.command === 'import') return { ...recovered, judged: false }
   const reader = await openRun(folder)
   try {
     const { verdict } = await analyseRun(reader)
     const run = { ...recovered.run, verdict }
     writeRunJson(reader.folder, run)
-    return { run, wasOpen: true }
+    return { run, wasOpen: recovered.wasOpen, judged: true }
   } finally {
     await reader.close()
   }

@@ -152,12 +152,10 @@ async function recordRequests(options: RequestRunOptions, stop: StopSignal, view
   }
   const facts = options.offerer.facts?.()
   if (facts !== undefined) recording.amend((run) => ({ ...run, plan: run.plan && { ...run.plan, ...facts } }))
-  if (failure !== null) {
-    // What was recorded until then is a run all the same.
-    if (recording.failure === null) await recording.finish('failure')
-    throw failure
-  }
-  return conclude(recording, stop, view, options.slo)
+  // What was recorded until then is a run all the same, with its verdict.
+  const run = await conclude(recording, stop, view, options.slo, failure === null ? null : 'failure')
+  if (failure !== null) throw failure
+  return run
 }
 
 /** Starts what records, has all requests offered, and ends what records again, whatever fails. */
@@ -250,9 +248,12 @@ async function conclude(
   stop: StopSignal,
   view: RequestRunView,
   slo: readonly SloLimit[] | undefined,
+  failed: 'failure' | null,
 ): Promise<RequestRun> {
   if (recording.failure !== null) throw recording.failure
-  await recording.finish(stop.stage === 'running' ? 'done' : 'signal', (progress) => view.sealing?.(progress))
+  await recording.finish(failed ?? (stop.stage === 'running' ? 'done' : 'signal'), (progress) =>
+    view.sealing?.(progress),
+  )
   const reader = await openRun(recording.folder)
   try {
     const report = await analyseRun(reader, slo === undefined ? {} : { slo })

@@ -13,13 +13,15 @@ export const recoverCommand = defineCommand({
   examples: [{ line: 'layerline recover RUN', what: 'after a crash, a kill -9 or a full disk' }],
   async run({ arguments: [folder], options }) {
     const progress = progressLine(process.stderr, options.quiet)
-    const { run, wasOpen } = await recoverRun(folder ?? '', ({ table, done, total }) =>
+    const { run, wasOpen, judged } = await recoverRun(folder ?? '', ({ table, done, total }) =>
       progress.show(`sealing ${table}`, done / total),
     )
     progress.clear()
     const rows = Object.entries(run.layers).map(([table, { rows: count }]) => `${count} ${table}`)
     process.stdout.write(
-      wasOpen ? `recovered ${folder}: ${rows.join(', ') || 'no rows'}\n` : `${folder}: sealed already, nothing to do\n`,
+      wasOpen
+        ? `recovered ${folder}: ${rows.join(', ') || 'no rows'}\n`
+        : `${folder}: sealed already, ${judged ? 'its verdict was missing and is made' : 'nothing to do'}\n`,
     )
     return EXIT.done
   },

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { abortForMany } from '../../base/bounded-wait.ts'
 import type { RunPlan } from '../../trace/run-json.ts'
 import type { Arrival, ArrivalSchedule } from '../../workload/arrivals/arrival.ts'
 import type { Desk, Offerer, OfferProgress } from '../offer.ts'
@@ -49,7 +50,7 @@ export class ScheduleUsers implements Offerer {
       READY_A_USER * this.users,
     )
     const talks = new Talks(ahead, this.users)
-    const over = new AbortController()
+    const over = abortForMany()
     desk.stop.onChange(() => {
       over.abort()
       talks.changed()

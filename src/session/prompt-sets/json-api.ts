@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as requestHttp } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
+import { abortForMany } from '../../base/bounded-wait.ts'
 import { LayerlineError } from '../../base/errors.ts'
 import { networkWords } from '../../sources/requests/http/connect-errors.ts'
 import { commonHeaders } from '../../sources/requests/http/request-head.ts'
@@ -24,7 +25,7 @@ export interface JsonAnswer {
 export class JsonApi {
   readonly target: Target
   private readonly agent: HttpAgent
-  private readonly ended = new AbortController()
+  private readonly ended = abortForMany()
   private readonly redact: (text: string) => string
 
   constructor(target: Target, connections: number) {

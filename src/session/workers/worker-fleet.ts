@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildEnd, childEnd, endChild, LATE } from '../../base/bounded-wait.ts'
 import { LayerlineError } from '../../base/errors.ts'
 import { processStart } from '../../base/process-identity.ts'
 import type { ServerInfo } from '../../sources/requests/probe.ts'
@@ -22,6 +23,12 @@ export interface WorkerFleetOptions {
 const LEAD_NS = 150e6
 /** A worker that cannot even read its command line in this time never will. */
 const HELLO_MS = 60_000
+/** Workers tell of themselves every second: one that offers and is silent for so long is dead or frozen. */
+const SILENT_MS = 60_000
+/** The same, once the run is to stop. */
+const SILENT_STOPPING_MS = 10_000
+const LOOK_MS = 500
+const KILLED_MS = 5_000
 
 type Told<T extends FromWorker['type']> = Extract<FromWorker, { type: T }>
 
@@ -32,7 +39,12 @@ class Worker {
   facts: Partial<RunPlan> | null = null
   failure: LayerlineError | null = null
   gone = false
-  readonly ended: Promise<void>
+  /** It has its start: from now on it tells of itself. */
+  offers = false
+  heardMs = performance.now()
+  readonly ended: Promise<ChildEnd | null>
+  /** It has not said a word yet. */
+  isMute = true
   private readonly waiting = new Map<FromWorker['type'], () => void>()
 
   constructor(
@@ -46,17 +58,16 @@ class Worker {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       serialization: 'advanced',
     })
-    this.ended = new Promise((resolve) => {
-      const over = () => {
-        this.gone = true
-        for (const wake of this.waiting.values()) wake()
-        resolve()
-      }
-      this.child.once('exit', over)
-      this.child.once('error', over)
+    const end = childEnd(this.child, { endedBy: 'itself, or `watch`, which kills one that is silent' })
+    this.ended = end.then((how) => {
+      this.gone = true
+      for (const wake of this.waiting.values()) wake()
+      return how === LATE ? null : how
     })
     this.child.on('message', (message) => {
       const told = message as FromWorker
+      this.heardMs = performance.now()
+      this.isMute = false
       if (told.type === 'progress') {
         this.progress = told.progress ?? this.progress
         onProgress(told)
@@ -116,12 +127,9 @@ export class WorkerFleet implements Offerer {
     const { workers } = this
     desk.stop.onChange((stage) => this.tell({ type: 'stop', stage }))
     const pauses = this.watchGate(desk)
-    const silent = setTimeout(() => {
-      for (const { child } of workers) child.kill('SIGKILL')
-    }, HELLO_MS)
+    const watch = this.watchSilence(desk)
     try {
       await Promise.all(workers.map((worker) => worker.says('hello')))
-      clearTimeout(silent)
       run.addShards(
         workers.map(({ child }, index) => {
           const pid = child.pid ?? 0
@@ -135,16 +143,20 @@ export class WorkerFleet implements Offerer {
       }
       if (desk.stop.stage !== 'running') this.tell({ type: 'stop', stage: desk.stop.stage })
       await ready
+      for (const worker of workers) {
+        worker.offers = true
+        worker.heardMs = performance.now()
+      }
       this.tell({ type: 'start', startNs: desk.clock.now() + LEAD_NS })
       await Promise.all(workers.map((worker) => this.over(worker)))
     } finally {
-      clearTimeout(silent)
+      clearInterval(watch)
       clearInterval(pauses)
-      for (const { child, gone } of workers) if (!gone) child.kill('SIGKILL')
-      await Promise.all(workers.map(({ ended }) => ended))
+      await Promise.all(workers.map(({ child }) => endChild(child, { signal: 'SIGKILL', patienceMs: KILLED_MS })))
     }
     const failure = workers.find((worker) => worker.failure !== null)?.failure
     if (failure != null) throw failure
+    if (this.lost === workers.length) throw allLost(workers.length, await workers[0]?.ended)
   }
 
   progress(): OfferProgress | null {
@@ -196,6 +208,22 @@ export class WorkerFleet implements Offerer {
     }
   }
 
+  /** Ends workers that cannot be heard of any more: frozen, or never begun. */
+  private watchSilence({ stop }: Desk): NodeJS.Timeout {
+    const beganMs = performance.now()
+    let stoppedMs = Number.NaN
+    return setInterval(() => {
+      const nowMs = performance.now()
+      if (stop.stage !== 'running' && Number.isNaN(stoppedMs)) stoppedMs = nowMs
+      for (const worker of this.workers) {
+        const sinceMs = Math.max(worker.heardMs, Number.isNaN(stoppedMs) ? 0 : stoppedMs)
+        const isFrozen = (worker.offers || !Number.isNaN(stoppedMs)) && nowMs - sinceMs > limitMs(stoppedMs)
+        const isMute = worker.isMute && nowMs - beganMs > HELLO_MS
+        if ((isFrozen || isMute) && !worker.gone) worker.child.kill('SIGKILL')
+      }
+    }, LOOK_MS)
+  }
+
   private watchGate({ gate }: Desk): NodeJS.Timeout {
     let paused = false
     return setInterval(() => {
@@ -204,6 +232,17 @@ export class WorkerFleet implements Offerer {
       this.tell({ type: 'pause', paused })
     }, 20)
   }
+}
+
+function limitMs(stoppedMs: number): number {
+  return Number.isNaN(stoppedMs) ? SILENT_MS : SILENT_STOPPING_MS
+}
+
+function allLost(workers: number, end: ChildEnd | null | undefined): LayerlineError {
+  const how = end?.signal ?? (end?.code == null ? 'no reason known' : `exit code ${end.code}`)
+  return new LayerlineError('internal/workers', `all ${workers} workers died before they were done (${how})`, {
+    hint: 'the run holds what they had committed; were they killed for memory (dmesg), or by somebody?',
+  })
 }
 
 /** Counts add up; of lags the worst is told. */

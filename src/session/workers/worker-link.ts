@@ -1,5 +1,7 @@
-import { once } from 'node:events'
+import { LATE, nextEvent } from '../../base/bounded-wait.ts'
+import { closeAll } from '../../base/close-all.ts'
 import { errorText, LayerlineError } from '../../base/errors.ts'
+import { interruption } from '../../base/interruption.ts'
 import { createRunClock } from '../../base/time.ts'
 import type { Target } from '../../sources/requests/target.ts'
 import { LiveStore, type LiveTotals } from '../../store/live/live-store.ts'
@@ -14,6 +16,8 @@ import { type ErrorCode, type FromWorker, type ToWorker, WORKER_VARIABLE, type W
 /** Ids of tracks are the run's: each worker has a range of its own. */
 const TRACKS_EACH = 1_000_000
 const TELL_MS = 1000
+/** The task comes when all workers are there, which takes as long as the slowest. */
+const TASK_MS = 120_000
 
 export interface ShardOptions {
   readonly target: Target
@@ -33,8 +37,6 @@ export class WorkerLink {
 
   private constructor(task: WorkerTask) {
     this.task = task
-    // Ctrl-C reaches the whole group: what it means is for the parent to say. Without a parent all ends.
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
     process.on('disconnect', () => this.stop.advance('cut'))
     this.started = new Promise((resolve) => {
       process.on('message', (message) => {
@@ -51,8 +53,12 @@ export class WorkerLink {
   /** The link of a process that was started as a worker; null in any other. */
   static async open(): Promise<WorkerLink | null> {
     if (process.env[WORKER_VARIABLE] === undefined || process.send === undefined) return null
+    // Ctrl-C reaches the whole group: what it means is for the parent to say. Without a parent all ends.
+    interruption.take(() => undefined)
+    const task = nextEvent(process, 'message', TASK_MS, ['disconnect'])
     tell({ type: 'hello' })
-    const [message] = (await once(process, 'message')) as [ToWorker]
+    const message = (await task) as ToWorker | typeof LATE | null
+    if (message === LATE || message === null) throw new LayerlineError('internal/worker', 'no task came')
     if (message.type !== 'task') throw new LayerlineError('internal/worker', `told ${message.type} before its task`)
     return new WorkerLink(message.task)
   }
@@ -99,17 +105,22 @@ export class WorkerLink {
     })
     const report = () => tell({ type: 'progress', progress: offerer.progress?.() ?? null, tally: tally.take() })
     const timer = setInterval(report, TELL_MS)
-    let totals: LiveTotals
+    const kept: { totals: LiveTotals | null } = { totals: null }
     try {
       await offerer.offer(side, { folder: task.folder, runId: task.runId, ...NOBODY })
     } finally {
-      clearInterval(timer)
-      await side.close()
-      totals = await store.close()
+      // Until all is written it tells that it lives.
+      await closeAll([
+        () => side.close(),
+        async () => {
+          kept.totals = await store.close()
+        },
+        () => clearInterval(timer),
+      ])
     }
     if (storeFailure !== null) throw storeFailure
     report()
-    const { dropped, longestUncommittedMs } = totals
+    const { dropped = {}, longestUncommittedMs = 0 } = kept.totals ?? {}
     await flushed({ type: 'done', facts: offerer.facts?.() ?? {}, dropped, longestUncommittedMs })
   }
 
