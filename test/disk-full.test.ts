@@ -120,3 +120,23 @@ test('a disk that is full when the run is sealed: the same', async (context) => 
   const rows = await sqlRows(disk, 'run', 'SELECT status FROM requests')
   expect(rows).toEqual([{ status: 'interrupted' }])
 })
+
+test('a disk that is full when a load ends: its own sentence, an end, and a run that recover seals', async (context) => {
+  const disk = smallDisk(96)
+  if (typeof disk !== 'string') return context.skip(disk.reason)
+  const given = ['--requests', '2', '--concurrency', '2', '--input-tokens', '8', '--output-tokens', '100000']
+  const cli = startLayerline(disk, ['load', ...given, '--url', server.url, '--gpu', 'none', '--out', 'run'])
+  await until(() => cli.child.exitCode !== null || existsSync(join(disk, 'run', 'run.json')))
+  await until(async () => Object.values((await server.truth()).requests).some(({ tokens }) => tokens > 3))
+  const filler = fill(disk)
+  process.kill(cli.pid, 'SIGINT')
+  process.kill(cli.pid, 'SIGTERM')
+  const { code, stderr } = await cli.ended
+  expect(code, stderr).toBe(4)
+  expect(stderr).toMatch(/no space left on the disk\n {2}-> .*layerline recover/)
+  expect(stderr).not.toContain('internal error')
+
+  rmSync(filler)
+  const recover = await layerline(disk, ['recover', 'run'])
+  expect(recover.code, recover.stderr).toBe(0)
+})

@@ -103,10 +103,17 @@ export async function nextEvent(
   }
 }
 
-/** How a child ends, or LATE. Its pipes may be open longer than it lives: they are read for a moment more, then closed. */
-export async function childEnd(child: ChildProcess, limit: Limit): Promise<ChildEnd | Late> {
+/**
+ * How a child ends, or LATE. Its pipes may be open longer than it lives: they are read for a moment more, then closed, or
+ * left to whoever reads them.
+ */
+export async function childEnd(
+  child: ChildProcess,
+  limit: Limit,
+  pipesOf: 'read' | 'leave' = 'read',
+): Promise<ChildEnd | Late> {
   const end = await within(exitOf(child), limit)
-  if (end === LATE) return LATE
+  if (end === LATE || pipesOf === 'leave') return end
   const pipes = [child.stdout, child.stderr].filter((pipe) => pipe !== null)
   await within(Promise.all(pipes.map((pipe) => pipe.closed || pipe.readableEnded || endOf(pipe))), PIPES_MS)
   for (const pipe of pipes) pipe.destroy()

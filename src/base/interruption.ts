@@ -2,20 +2,20 @@ import { abortForMany } from './bounded-wait.ts'
 import { EXIT, LayerlineError } from './errors.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-/** What was begun is tidied up within this; then the process ends all the same. */
-const TIDY_MS = 3_000
+type Taker = (signal: NodeJS.Signals) => void
 
 /**
  * What SIGINT, SIGTERM and SIGHUP do, from the first line of the program on. Who records takes them over and decides how
- * its run ends. Otherwise the command is aborted: waits that heed `signal` throw, the rest is cut off after a moment.
+ * its run ends. Otherwise the command is aborted: waits that heed `signal` throw, the rest is cut off by `main` after a moment.
  */
 class Interruption {
   private readonly controller = abortForMany()
-  private readonly takers: (() => void)[] = []
+  private readonly takers: Taker[] = []
+  private held = 0
   private isInstalled = false
-  private readonly handler = (): void => {
+  private readonly handler = (signal: NodeJS.Signals): void => {
     const taker = this.takers.at(-1)
-    if (taker !== undefined) taker()
+    if (taker !== undefined) taker(signal)
     else this.abort()
   }
 
@@ -32,7 +32,7 @@ class Interruption {
   }
 
   /** Hands all further signals to `taker`, until what is returned is called. */
-  take(taker: () => void): () => void {
+  take(taker: Taker): () => void {
     if (!this.isInstalled && this.takers.length === 0) for (const signal of SIGNALS) process.on(signal, this.handler)
     this.takers.push(taker)
     return () => {
@@ -43,11 +43,24 @@ class Interruption {
     }
   }
 
+  /** Says that something is open that must be closed before the process ends, as a run that is to be sealed. */
+  hold(): () => void {
+    let isHeld = true
+    this.held++
+    return () => {
+      if (isHeld) this.held--
+      isHeld = false
+    }
+  }
+
+  get isHeld(): boolean {
+    return this.held > 0
+  }
+
   private abort(): void {
-    // Asked twice: nothing is waited for.
-    if (this.signal.aborted) process.exit(EXIT.interrupted)
+    // Asked twice: nothing is waited for but a seal.
+    if (this.signal.aborted && !this.isHeld) process.exit(EXIT.interrupted)
     this.controller.abort(new LayerlineError('interrupted/signal', 'interrupted'))
-    setTimeout(() => process.exit(EXIT.interrupted), TIDY_MS).unref()
   }
 }
 

@@ -12,8 +12,13 @@ import { runProgram } from './program.ts'
 
 /** After a signal a command that records nothing has this long to remove what it has begun to write. */
 const TIDY_MS = 2_000
+/** The same, while a run is open: that is sealed first. */
+const SEAL_MS = 60_000
+const LOOK_MS = 50
 /** A command that is over ends the process; what still keeps it alive after this is a fault, and cut off. */
 const LINGER_MS = 5_000
+/** After a signal, what was still being made ready is given back within this. */
+const LINGER_INTERRUPTED_MS = 2_000
 
 /** The whole program: parses, runs, prints what went wrong in one or two lines, sets the exit code. */
 export async function main(given: readonly string[]): Promise<void> {
@@ -30,13 +35,20 @@ export async function main(given: readonly string[]): Promise<void> {
   process.stderr.on('error', () => {})
   const running = runProgram(argv).catch(report)
   process.exitCode = await Promise.race([running, interrupted(running)])
-  setTimeout(endProcess, LINGER_MS).unref()
+  const lingerMs = process.exitCode === EXIT.interrupted ? LINGER_INTERRUPTED_MS : LINGER_MS
+  setTimeout(endProcess, lingerMs).unref()
 }
 
 /** Resolves when a signal that nobody has taken over has ended the command, or has been there for a while. */
 async function interrupted(running: Promise<number>): Promise<number> {
   await new Promise<void>((resolve) => interruption.signal.addEventListener('abort', () => resolve(), { once: true }))
-  await Promise.race([running, sleep(TIDY_MS)])
+  let isOver = false
+  const over = running.finally(() => {
+    isOver = true
+  })
+  const sinceMs = performance.now()
+  const waitedMs = (): number => performance.now() - sinceMs
+  while (!isOver && waitedMs() < (interruption.isHeld ? SEAL_MS : TIDY_MS)) await Promise.race([over, sleep(LOOK_MS)])
   setImmediate(endProcess)
   return EXIT.interrupted
 }

@@ -2,7 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { analyseRun } from '../analysis/analyse-run.ts'
 import type { Report } from '../analysis/report.ts'
+import { childEnd, LATE } from '../base/bounded-wait.ts'
 import { errorCode, errorText, LayerlineError } from '../base/errors.ts'
+import { interruption } from '../base/interruption.ts'
 import { hostProvenance } from '../sources/host/provenance.ts'
 import type { OsCount } from '../sources/os/os-messages.ts'
 import type { OsSource } from '../sources/os/os-source.ts'
@@ -73,31 +75,30 @@ export async function recordOs(options: OsRunOptions): Promise<OsRun> {
   }
 }
 
-const PASSED_ON = ['SIGTERM', 'SIGHUP'] as const
+/** So many signals that the command does not heed, and it is ended by force. */
+const MOST_SIGNALS = 3
 
 /**
  * Runs a command to its end and resolves with its exit code, or 128 and the number of the signal that ended it. Ctrl-C
- * reaches it by the terminal. `outputTo`: where its standard output goes.
+ * reaches it by the terminal; other signals are passed on. `outputTo`: where its standard output goes.
  */
 export async function runCommand(argv: readonly string[], outputTo: 'stdout' | 'stderr'): Promise<number> {
   const [program = '', ...args] = argv
   const child: ChildProcess = spawn(program, args, { stdio: ['inherit', outputTo === 'stdout' ? 1 : 2, 2] })
-  const passOn = (signal: NodeJS.Signals): void => {
-    child.kill(signal)
-  }
-  const ignore = (): void => undefined
-  process.on('SIGINT', ignore)
-  for (const signal of PASSED_ON) process.on(signal, passOn)
+  let signals = 0
+  const letGo = interruption.take((signal) => {
+    if (++signals >= MOST_SIGNALS) child.kill('SIGKILL')
+    else if (signal !== 'SIGINT') child.kill(signal)
+  })
   try {
-    return await new Promise<number>((resolve, reject) => {
-      child.once('error', (cause) => {
-        const text = errorCode(cause) === 'ENOENT' ? 'there is no such program' : errorText(cause)
-        reject(new LayerlineError('input/command', `${program}: ${text}`, { cause }))
-      })
-      child.once('close', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])))
-    })
+    const end = await childEnd(child, { endedBy: 'the command itself, which may take as long as it likes' })
+    if (end === LATE) return 0
+    if (end.error !== null) {
+      const text = errorCode(end.error) === 'ENOENT' ? 'there is no such program' : errorText(end.error)
+      throw new LayerlineError('input/command', `${program}: ${text}`, { cause: end.error })
+    }
+    return end.code ?? 128 + (end.signal === null ? 0 : constants.signals[end.signal])
   } finally {
-    process.off('SIGINT', ignore)
-    for (const signal of PASSED_ON) process.off(signal, passOn)
+    letGo()
   }
 }

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { LayerlineError } from '../base/errors.ts'
+import { interruption } from '../base/interruption.ts'
 import { processStart } from '../base/process-identity.ts'
 import { createRunClock, type RunClock, unixMinusMonotonic } from '../base/time.ts'
 import { VERSION } from '../base/version.ts'
@@ -45,6 +46,8 @@ export class Recording implements AsyncDisposable {
   private run: RunJson
   private readonly probe: NodeJS.Timeout
   private readonly look: NodeJS.Timeout
+  /** An open run is sealed before a signal ends the process. */
+  private readonly letGo = interruption.hold()
   private tracks = 0
   private slices = 0
   private readonly names = new Map<string, number>()
@@ -223,6 +226,7 @@ export class Recording implements AsyncDisposable {
     clearInterval(this.probe)
     clearInterval(this.look)
     await this.store.close()
+    this.letGo()
   }
 
   private withCounts(layers: RunJson['layers'], dropped: Readonly<Record<string, number>>): RunJson['layers'] {

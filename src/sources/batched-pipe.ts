@@ -11,6 +11,7 @@ const READ_MS = 100
 const BUSY_MS = 5
 const MUCH_BYTES = 8 * 1024
 const BUFFER_BYTES = 64 * 1024
+const MKFIFO_MS = 10_000
 
 /**
  * A pipe for a child's output that is looked into ten times a second, and more often while much comes. A stream of Node wakes its
@@ -38,7 +39,7 @@ export class BatchedPipe {
     const folder = scratchFolder('pipe')
     const path = join(folder, 'samples')
     try {
-      execFileSync('mkfifo', ['-m', '600', path])
+      execFileSync('mkfifo', ['-m', '600', path], { timeout: MKFIFO_MS, killSignal: 'SIGKILL' })
       // Opened for reading first: a writer would wait for a reader.
       const readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
       return new BatchedPipe(readFd, openSync(path, constants.O_WRONLY), encoding)

@@ -62,7 +62,10 @@ const THEMES: readonly ((figures: Figures) => VerdictLine | VerdictLine[])[] = [
 ]
 
 /** Of a run without one measured request. */
-const NO_REQUESTS: typeof THEMES = [one(nothingMeasured), one(earlyEnd), one(lostRows), one(runState), osLines]
+const NO_REQUESTS: typeof THEMES = [
+  ...[one(nothingMeasured), one(earlyEnd), one(lostWorkers), one(lostRows), one(runState)],
+  osLines,
+]
 /** Of a program that was looked at, and of an imported profile: no requests were meant. */
 const WITHOUT_REQUESTS: typeof THEMES = [one(lostRows), one(runState), osLines]
 

@@ -1,5 +1,6 @@
 import { relative } from 'node:path'
 import { EXIT, LayerlineError } from '../../base/errors.ts'
+import { interruption } from '../../base/interruption.ts'
 import { programName } from '../../base/program-name.ts'
 import { demoText } from '../../dashboard/demo-view.ts'
 import { paintFor } from '../../dashboard/text/paint.ts'
@@ -72,6 +73,7 @@ export const demoCommand = defineCommand({
     const os = options.os === undefined ? null : await watchEngineStart(name, options.probes)
     const engine = await start({
       onProgress: starting.show,
+      signal: interruption.signal,
       ...(options.model === undefined ? {} : { model: options.model }),
     })
       .catch(async (error: unknown) => {

@@ -1,7 +1,8 @@
-import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { EXIT, LayerlineError } from '../../base/errors.ts'
+import { interruption } from '../../base/interruption.ts'
+import { runTool } from '../../base/tool.ts'
 import { paintFor } from '../../dashboard/text/paint.ts'
 import { printable } from '../../dashboard/text/text.ts'
 import { llamacppStatus } from '../../engines/llamacpp/status.ts'
@@ -10,6 +11,9 @@ import { hostProvenance } from '../../sources/host/provenance.ts'
 import { defineCommand } from '../command.ts'
 import { osFinding } from '../os/os-finding.ts'
 import { hasColor } from '../views/print-report.ts'
+
+/** From a slow disk Python takes its time. */
+const PIP_MS = 20_000
 
 interface Finding {
   layer: string
@@ -27,7 +31,9 @@ export const doctorCommand = defineCommand({
   options: ['json'],
   examples: [{ line: 'layerline doctor', what: 'before a first run, or when a layer is missing from one' }],
   async run({ options }) {
-    const findings = [request(), host(), await gpu(), engine(), folder(), ...later(), await osFinding()]
+    // Each tool has its own time: together they take as long as the slowest.
+    const [gpus, engines, os] = await Promise.all([gpu(), engine(), osFinding()])
+    const findings = [request(), host(), gpus, engines, folder(), ...later(), os]
     if (options.json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`)
     else process.stdout.write(findings.map(line).join(''))
     return EXIT.done
@@ -87,7 +93,7 @@ async function gpu(): Promise<Finding> {
   }
 }
 
-function engine(): Finding {
+async function engine(): Promise<Finding> {
   const status = llamacppStatus()
   if (status.unsupported !== undefined) {
     return {
@@ -106,9 +112,9 @@ function engine(): Finding {
       how: running === '' ? 'layerline engine start' : null,
     }
   }
-  const python = spawnSync('python3', ['-m', 'pip', '--version'], { encoding: 'utf8' })
+  const python = await runTool('python3', ['-m', 'pip', '--version'], { limit: PIP_MS, signal: interruption.signal })
   const how =
-    python.status === 0
+    python.code === 0
       ? 'layerline engine install'
       : 'install Python >= 3.10 with pip (Debian: apt-get install python3-pip), then layerline engine install'
   return { layer: 'engine', state: 'off', what: 'llama.cpp is not installed yet', how }

@@ -1,4 +1,5 @@
 import { EXIT, LayerlineError } from '../../base/errors.ts'
+import { interruption } from '../../base/interruption.ts'
 import type { EngineStatus, StartOptions } from '../../engines/care/engine.ts'
 import { stopEngine } from '../../engines/care/process/running-engines.ts'
 import { ENGINE_NAMES, ENGINES, type EngineName, listEngines } from '../../engines/engines.ts'
@@ -76,6 +77,7 @@ export const engineCommand = defineCommand({
       const given: StartOptions = {
         port,
         detached: true,
+        signal: interruption.signal,
         onProgress: progress.show,
         ...(options.model === undefined ? {} : { model: options.model }),
         ...(options.sequences === undefined ? {} : { sequences: options.sequences }),

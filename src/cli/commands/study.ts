@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { EXIT, LayerlineError } from '../../base/errors.ts'
+import { interruption } from '../../base/interruption.ts'
 import { loadSettings, type Settings } from '../../config/settings.ts'
 import { withoutSecrets } from '../../config/without-secrets.ts'
 import { studyText } from '../../dashboard/study-view.ts'
@@ -100,7 +101,12 @@ export const studyCommand = defineCommand({
         done: progress.done,
         record: async ({ period_ms }, out, hooks) =>
           runRequests(
-            { ...work.plan(), out, sampleMs: period_ms, sources: await prepareSources(using, period_ms) },
+            {
+              ...work.plan(),
+              out,
+              sampleMs: period_ms,
+              sources: await stop.unlessStopped(prepareSources(using, period_ms)),
+            },
             stop,
             {
               ...hooks,
@@ -150,6 +156,7 @@ async function startEngine(options: Options): Promise<Engine> {
   const { start } = ENGINES[(options.engine ?? 'llamacpp') as EngineName]
   return start({
     onProgress: starting.show,
+    signal: interruption.signal,
     ...(options.model === undefined ? {} : { model: options.model }),
   }).finally(starting.done)
 }

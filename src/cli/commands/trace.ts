@@ -114,7 +114,10 @@ export const traceCommand = defineCommand({
     const view = traceView({ total, quiet: options.quiet, json: options.json, live })
     try {
       view.notes(server.notes ?? [], target.insecure)
-      await rehearse()
+      await stop.unlessStopped(rehearse())
+      const sources = await stop.unlessStopped(prepareSources(settings), (made) =>
+        made.forEach((each) => void each.stop()),
+      )
       const run = await runRequests(
         {
           command: 'trace',
@@ -135,7 +138,7 @@ export const traceCommand = defineCommand({
           sampleMs: settings.get('sampleMs'),
           keepTexts: options.texts || options['token-ids'],
           keepTokenIds: options['token-ids'],
-          sources: await prepareSources(settings),
+          sources,
           certify: options.certify ?? null,
           plannedRequests: total,
           offerer: closedGroups([usersOf(schedule.warmup, concurrency), usersOf(schedule.measured, concurrency)]),

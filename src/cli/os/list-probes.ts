@@ -1,8 +1,10 @@
-import { EXIT } from '../../base/errors.ts'
+import { EXIT, type LayerlineError } from '../../base/errors.ts'
+import { interruption } from '../../base/interruption.ts'
 import { paintFor } from '../../dashboard/text/paint.ts'
 import { table } from '../../dashboard/text/table.ts'
 import { withoutControls } from '../../dashboard/text/text.ts'
 import { PROBE_ALIASES, PROBE_SETS, probeSet } from '../../sources/os/probe-sets.ts'
+import { SILENT } from '../../sources/os/runner/bpftrace-errors.ts'
 import { tryProbes } from '../../sources/os/runner/try-probes.ts'
 import { hasColor } from '../views/print-report.ts'
 
@@ -18,13 +20,18 @@ interface ListedFile {
 export async function listProbes(options: { json: boolean }): Promise<number> {
   const tried = new Map<string, ListedFile>()
   const sets = []
+  let silent: LayerlineError | null = null
   for (const name of [...PROBE_SETS, ...PROBE_ALIASES]) {
     const { cost, files } = probeSet(name)
     const listed: ListedFile[] = []
     for (const file of files) {
       let known = tried.get(file.name)
       if (known === undefined) {
-        const { problem } = await tryProbes(file)
+        // One that says nothing says nothing of any other: it is not waited for again.
+        const problem: LayerlineError | null =
+          silent ?? (await tryProbes(file, { signal: interruption.signal })).problem
+        interruption.signal.throwIfAborted()
+        if (problem?.code === SILENT) silent = problem
         const waits = problem?.code === 'missing/library'
         known = {
           name: file.name,

@@ -9,7 +9,7 @@ import { parseSweep, type SweepOptions, stepCommandLine, stepLength } from '../f
 import { hasColor } from '../views/print-report.ts'
 import { sweepProgress } from '../views/sweep-progress.ts'
 import { loadOffering } from './load-offering.ts'
-import { checkSchedule, commonOf, probedContext, requestRunOf } from './schedule-run.ts'
+import { checkSchedule, commonOf, endSources, probedContext, requestRunOf } from './schedule-run.ts'
 
 const WIDTH = 100
 
@@ -52,7 +52,7 @@ export async function loadSweep(text: string, options: SweepOptions): Promise<Ex
         const { requests, duration } = step
         const commandLine = stepCommandLine(process.argv.slice(2), { [axis]: arm.level, requests, duration, salt })
         const given = { command: 'load', options: step, context, offering, common, resumed: null, commandLine }
-        return await runRequests(await requestRunOf(given), stop, progress.view)
+        return await runRequests(await stop.unlessStopped(requestRunOf(given), endSources), stop, progress.view)
       } finally {
         await offering.close?.()
       }

@@ -173,12 +173,12 @@ export async function runWhole(
   const view = scheduleView(live, options)
   try {
     if (target.insecure) process.stderr.write('layerline: --insecure: the server certificate is not checked\n')
-    const common = await commonOf(options, context)
+    const common = await stop.unlessStopped(commonOf(options, context))
     const unread = context.server.notes ?? []
     for (const note of [...unread, ...schedule.notes, ...common.prompts.notes]) view.say(note)
     if (resumed !== null) view.say(`goes on with ${resumed.point.runId} at request ${resumed.point.from}`)
     const offered = { command, options, context, offering, common, resumed }
-    const run = await runRequests(await requestRunOf(offered), stop, view)
+    const run = await runRequests(await stop.unlessStopped(requestRunOf(offered), endSources), stop, view)
     const { requests, ok } = run.report.offered
     const exit = run.interrupted ? EXIT.interrupted : requests > 0 && ok === 0 ? EXIT.badVerdict : EXIT.done
     return { run, exit }
@@ -256,6 +256,11 @@ export async function requestRunOf(given: OfferedSchedule): Promise<RequestRunOp
     sources: await prepareSources(settings),
     certify: options.certify ?? null,
   }
+}
+
+/** What was made ready for a run that is not to be. */
+export async function endSources({ sources = [] }: RequestRunOptions): Promise<void> {
+  await Promise.all(sources.map((source) => source.stop()))
 }
 
 function plannedOf({ schedule }: Offering, resumed: Resumed | null): number | null {

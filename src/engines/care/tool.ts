@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
-import { errorCode, LayerlineError } from '../../base/errors.ts'
+import { LayerlineError } from '../../base/errors.ts'
+import { interruption } from '../../base/interruption.ts'
+import { runTool as runBounded } from '../../base/tool.ts'
 
 export interface ToolOptions {
   cwd: string
@@ -12,6 +12,8 @@ export interface ToolOptions {
 }
 
 const TICK_MS = 400
+/** Gigabytes over a slow line take their time; one that takes longer hangs. */
+const LIMIT_MS = 3 * 3_600_000
 const KEPT_CHARACTERS = 20_000
 
 /**
@@ -19,27 +21,26 @@ const KEPT_CHARACTERS = 20_000
  * is absent, the network does not answer, the disk is full, a checksum differs, or the tool's last line.
  */
 export async function runTool(command: string, args: string[], options: ToolOptions): Promise<string> {
-  const child = spawn(command, args, { cwd: options.cwd, env: options.env, stdio: ['ignore', 'pipe', 'pipe'] })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout = (stdout + text).slice(-KEPT_CHARACTERS)
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr = (stderr + text).slice(-KEPT_CHARACTERS)
-  })
-  if (options.onLine) createInterface({ input: child.stdout }).on('line', options.onLine)
-  const tick = options.onTick && setInterval(options.onTick, TICK_MS)
+  const { cwd, env, onTick, onLine } = options
+  const tick = onTick && setInterval(onTick, TICK_MS)
+  let rest = ''
+  const lines = (text: string): void => {
+    const all = (rest + text).split('\n')
+    rest = all.pop() ?? ''
+    for (const line of all) onLine?.(line)
+  }
   try {
-    const code = await new Promise<number | string>((resolve, reject) => {
-      child.on('error', reject)
-      child.on('close', (status, signal) => resolve(status ?? signal ?? 'no status'))
+    const result = await runBounded(command, args, {
+      ...{ cwd, env, limit: LIMIT_MS, signal: interruption.signal, keptBytes: KEPT_CHARACTERS },
+      ...(onLine === undefined ? {} : { onStdout: lines }),
     })
+    const { how, code, signal, stdout, stderr } = result
+    if (rest !== '') onLine?.(rest)
+    if (how === 'absent') throw absentTool(command)
+    if (how === 'aborted') throw interruption.signal.reason
     if (code === 0) return stdout
-    throw toolFailure(command, args, code, `${stderr}\n${stdout}`)
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') throw absentTool(command, error)
-    throw error
+    const ended = how === 'late' ? `no end after ${LIMIT_MS / 3_600_000} hours` : (code ?? signal ?? 'no status')
+    throw toolFailure(command, args, ended, `${stderr}\n${stdout}`)
   } finally {
     clearInterval(tick)
   }
@@ -52,10 +53,9 @@ const TOOL_HINTS: Record<string, string> = {
   tar: 'Install tar and try again.',
 }
 
-function absentTool(command: string, cause: unknown): LayerlineError {
+function absentTool(command: string): LayerlineError {
   return new LayerlineError(`missing/${command}`, `The engine is installed with ${command}, which is not on PATH.`, {
     hint: TOOL_HINTS[command] ?? `Install ${command} and try again.`,
-    cause,
   })
 }
 

@@ -1,4 +1,5 @@
 import { basename, resolve } from 'node:path'
+import { unlessAborted, withinOrThrow } from '../../base/bounded-wait.ts'
 import type { Engine, StartOptions } from '../care/engine.ts'
 import { cacheFolder, cacheLayout } from '../care/install/cache.ts'
 import { MODEL } from '../care/install/small-model.ts'
@@ -7,7 +8,10 @@ import { checkGguf } from './install/gguf.ts'
 import { installLlamacpp, modelSha256 } from './install/install.ts'
 import { ENGINE } from './install/pins.ts'
 import { defaultThreads, type ServerArguments, serverArgv } from './serving/server-arguments.ts'
-import { spawnServer, whenReady } from './serving/server-process.ts'
+import { notReady, spawnServer, whenReady } from './serving/server-process.ts'
+
+/** A big model from a slow disk takes minutes. */
+const START_LIMIT_MS = 30 * 60_000
 
 /**
  * Starts llama.cpp in a process of its own and resolves when its model is loaded; installs it first where needed.
@@ -35,7 +39,12 @@ export async function startLlamacpp(options: StartOptions = {}): Promise<Engine>
   }
   const { child, log } = spawnServer(serverArguments, layout, env)
   try {
-    const ready = await whenReady(child, serverArguments, log, onProgress)
+    const loading = whenReady(child, serverArguments, log, onProgress)
+    const ready = await withinOrThrow(
+      options.signal === undefined ? loading : unlessAborted(loading, options.signal),
+      START_LIMIT_MS,
+      () => notReady(serverArguments, log, START_LIMIT_MS),
+    )
     // Read before the engine has loaded it, it would be in memory: a cold start would be a warm one.
     const sha256 = await modelSha256(modelPath, layout)
     onProgress({ name: 'ready', done: 1, total: 1, unit: 'ratio', text: `${serverArguments.name} is ready` })

@@ -166,7 +166,7 @@ async function prepareRun(work: TargetWork, stop: StopSignal): Promise<RequestRu
     keepTokenIds: plan.tokenIds,
     plannedRequests: schedule.warmup.length + measured.length,
     offerer: closedGroups([usersOf(schedule.warmup, concurrency), usersWithIdle(measured, concurrency, idle, stop)]),
-    sources: await ready.sources(),
+    sources: await stop.unlessStopped(ready.sources(), (made) => made.forEach((each) => void each.stop())),
   }
 }
 

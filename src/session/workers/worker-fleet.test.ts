@@ -35,7 +35,7 @@ async function offered(deaths: number): Promise<WorkerFleet> {
   const fleet = new WorkerFleet({ loop: 'open', workers: 2, seed: 1, server, planned: 4, commandLine: [] })
   const clock = createRunClock()
   const desk = { clock, stop: new StopSignal(), gate: new OfferGate(clock.now) } as unknown as Desk
-  const run = { folder, runId: 'r', addShards() {}, countDropped() {}, merged() {} }
+  const run = { folder, runId: 'r', addShards() {}, countDropped() {}, noteUncommitted() {}, merged() {} }
   await fleet.offer(desk, run)
   return fleet
 }

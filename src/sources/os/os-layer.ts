@@ -1,5 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { type AlignedTimer, everyAligned } from '../../base/aligned-timer.ts'
+import { abortForMany } from '../../base/bounded-wait.ts'
 import { LayerlineError } from '../../base/errors.ts'
 import { CERTIFY_GAP } from '../../trace/certify.ts'
 import { BootClock, monotonicNs } from './clock/boot-clock.ts'
@@ -8,6 +9,7 @@ import type { OsCount, OsOptions, OsSink, OsTrack } from './os-messages.ts'
 import { Program } from './program.ts'
 import { LoadStory } from './rows/load-story.ts'
 import { gpuDescriptors, mappedFiles, Processes, processStartNs, threadsOf, withDescendants } from './rows/processes.ts'
+import { SILENT } from './runner/bpftrace-errors.ts'
 import { tryProbes } from './runner/try-probes.ts'
 import { composeScript, type FoundLibrary } from './script/compose.ts'
 import { type ProbeFile, readProbeFile } from './script/probe-file.ts'
@@ -55,6 +57,9 @@ export class OsLayer {
   private segments: number | null = null
   private beganNs = 0
   private stopped = false
+  /** Ends what is still being attached. */
+  readonly abort = abortForMany()
+  readonly onGroup = (pid: number, isOver: boolean): void => this.sink.child?.(pid, isOver)
   /** Since when its probes are off; null while they are on. */
   private pausedNs: number | null = null
   private detaching = false
@@ -127,6 +132,7 @@ export class OsLayer {
   async stop(): Promise<void> {
     if (this.stopped) return
     this.stopped = true
+    this.abort.abort()
     await this.detachAll()
     if (this.pausedNs !== null) this.gap(this.pausedNs, monotonicNs(), CERTIFY_GAP)
     this.load.end()
@@ -168,8 +174,10 @@ export class OsLayer {
       await this.attach(files, pids)
       return
     } catch (error) {
-      if (!(error instanceof LayerlineError)) throw error
-      const trials = await inTurn(files, (file) => tryProbes(file))
+      // One that says nothing says nothing of its parts either.
+      if (!(error instanceof LayerlineError) || error.code === SILENT || this.abort.signal.aborted) throw error
+      const { signal } = this.abort
+      const trials = await inTurn(files, (file) => tryProbes(file, { signal, onGroup: this.onGroup }))
       const working = trials.filter(({ problem }) => problem === null).map(({ file }) => file)
       const follow = trials[0]?.problem ?? null
       if (follow !== null || working.length <= 1) throw follow ?? error

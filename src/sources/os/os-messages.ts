@@ -64,6 +64,8 @@ export interface OsSink {
   /** Events that a probe told of and that did not arrive. */
   lost(events: number): void
   event(event: OsEvent): void
+  /** A process group of the layer's has begun, or is over: it must not outlive this program. */
+  child?(pid: number, isOver: boolean): void
 }
 
 export type OsTarget = ScriptTarget
@@ -118,4 +120,6 @@ export type OsThreadMessage =
   | ({ readonly kind: 'failed' } & Problem)
   /** The last pause or resume is done; or why it could not be. */
   | { readonly kind: 'switched'; readonly problem: Problem | null }
+  /** A bpftrace that leads a process group of its own has begun, or is over. */
+  | { readonly kind: 'child'; readonly pid: number; readonly isOver: boolean }
   | ({ readonly kind: 'batch' } & OsBatch)

@@ -1,6 +1,9 @@
 import { hostname } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { atExit } from '../../base/at-exit.ts'
+import { endThread, LATE, unlessAborted, within } from '../../base/bounded-wait.ts'
 import { errorText, LayerlineError } from '../../base/errors.ts'
+import { interruption } from '../../base/interruption.ts'
 import { builtFile } from '../../base/worker-file.ts'
 import { codeOf } from '../../trace/columns.ts'
 import { LAYERS } from '../../trace/tables.ts'
@@ -19,6 +22,7 @@ import { DEFAULT_PROBES, probeSet } from './probe-sets.ts'
 
 /** A thread that does not end within this is ended: bpftrace's last counts are waited for in it. */
 const STOP_MS = 15_000
+const SWITCH_MS = 150_000
 const WINDOW_FILE = 'oncpu'
 /** The clock of every row of the layer before it was laid on the run's. */
 const CLOCK = 'boottime'
@@ -80,7 +84,12 @@ export async function prepareOs(options: OsSourceOptions): Promise<OsSource> {
     window: options.window,
   }
   const source = new ThreadSource(data)
-  await source.ready
+  try {
+    await unlessAborted(source.ready, interruption.signal)
+  } catch (error) {
+    await source.stop()
+    throw error
+  }
   source.letGo()
   return source
 }
@@ -99,6 +108,8 @@ class ThreadSource implements OsSource {
   private readonly worker: Worker
   private readonly exit: Promise<void>
   private ended = false
+  private readonly groups = new Map<number, () => void>()
+  private readonly calledOff = new Map<number, () => void>()
   private context: SourceContext | null = null
   private kept: OsBatch[] = []
   private readonly ids: number[] = []
@@ -117,6 +128,7 @@ class ThreadSource implements OsSource {
     this.ready = new Promise((resolve, reject) => {
       this.worker.on('message', (message: OsThreadMessage) => {
         if (message.kind === 'batch') this.take(message)
+        else if (message.kind === 'child') this.keep(message.pid, message.isOver)
         else if (message.kind === 'ready') {
           const { without, missing } = message
           this.missing = missing.map((each) => `os: ${each.file}: ${problemText(each)}`)
@@ -168,7 +180,7 @@ class ThreadSource implements OsSource {
       }
     })
     this.ask(request)
-    await Promise.race([answer, this.exit])
+    if ((await within(Promise.race([answer, this.exit]), SWITCH_MS)) === LATE) throw new Error('it does not answer')
   }
 
   private ask(request: OsThreadRequest): void {
@@ -179,9 +191,28 @@ class ThreadSource implements OsSource {
     if (this.ended) return
     this.worker.ref()
     this.ask('stop')
-    const late = setTimeout(() => void this.worker.terminate(), STOP_MS)
-    await this.exit
-    clearTimeout(late)
+    await endThread(this.worker, STOP_MS)
+    for (const end of this.groups.values()) end()
+  }
+
+  /** A bpftrace ends with this program at the latest, even where its thread was ended by force. */
+  private keep(pid: number, isOver: boolean): void {
+    const end = (): void => {
+      try {
+        process.kill(-pid, 'SIGKILL')
+      } catch {
+        // It is gone.
+      }
+      this.groups.delete(pid)
+    }
+    if (isOver) {
+      this.groups.delete(pid)
+      this.calledOff.get(pid)?.()
+      this.calledOff.delete(pid)
+    } else {
+      this.groups.set(pid, end)
+      this.calledOff.set(pid, atExit(end))
+    }
   }
 
   counts(): readonly OsCount[] {

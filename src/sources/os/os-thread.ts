@@ -13,18 +13,23 @@ const COUNTS_EVERY = 2
 /** The thread's whole life: attaches, tells that it has, sends what it sees, and ends when it is asked to. */
 async function run(port: NonNullable<typeof parentPort>, options: OsOptions): Promise<void> {
   const post = (message: OsThreadMessage): void => port.postMessage(message)
-  const outbox = new Outbox()
+  const outbox = new Outbox(post)
   const probes = new OsLayer(options, outbox)
   let without: ReturnType<typeof problemOf> | null = null
   let work: Promise<void> = Promise.resolve()
+  let isAttached = false
   const told = new Promise<void>((resolve) =>
     port.on('message', (request: OsThreadRequest) => {
-      if (request === 'stop') resolve()
-      else work = work.then(() => switchTo(request))
+      if (request === 'stop') {
+        resolve()
+        // What is still being attached is given up.
+        if (!isAttached) void probes.stop()
+      } else work = work.then(() => switchTo(request))
     }),
   )
   try {
     await probes.start()
+    isAttached = true
   } catch (error) {
     await probes.stop()
     without = problemOf(error)
@@ -84,6 +89,15 @@ class Outbox implements OsSink {
   private tracks = 0
   /** Probes that are put back count on where they were. */
   private readonly counted = new Map<string, number>()
+  private readonly post: (message: OsThreadMessage) => void
+
+  constructor(post: (message: OsThreadMessage) => void) {
+    this.post = post
+  }
+
+  child(pid: number, isOver: boolean): void {
+    this.post({ kind: 'child', pid, isOver })
+  }
 
   track(track: Parameters<OsSink['track']>[0]): number {
     const key = track.attrs.kind === 'delta' ? JSON.stringify(track) : null

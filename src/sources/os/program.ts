@@ -19,6 +19,8 @@ export interface ProgramHost {
   readonly sink: OsSink
   readonly clock: BootClock
   readonly processes: Processes
+  readonly abort: AbortController
+  readonly onGroup: (pid: number, isOver: boolean) => void
   startOf(pid: number): number | null
   event(name: string, fields: Readonly<Record<string, number>>, text: string): void
   gap(fromNs: number, toNs: number, why: string): void
@@ -82,6 +84,8 @@ export class Program {
     this.bpftrace = new BpftraceProcess({
       script: options.script,
       mapKeys,
+      signal: layer.abort.signal,
+      onGroup: layer.onGroup,
       onMessage: (message) => this.take(message),
       onEnd: (how, asked) => {
         this.end = { how, asked }

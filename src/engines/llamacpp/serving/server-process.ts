@@ -63,6 +63,11 @@ export async function whenReady(
   })
 }
 
+/** The error of an engine that neither answers nor ends. */
+export function notReady(options: ServerArguments, log: string, afterMs: number): LayerlineError {
+  return startFailure({ code: '', message: `it was not ready within ${afterMs / 60_000} minutes` }, options, log)
+}
+
 function startFailure({ code, message }: { code: string; message: string }, options: ServerArguments, log: string) {
   if (code === 'EADDRINUSE') return portTaken(options.host, options.port)
   return new LayerlineError('missing/engine', `The engine did not start with ${options.model}: ${message}`, {

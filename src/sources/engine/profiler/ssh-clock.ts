@@ -1,4 +1,5 @@
 import { LayerlineError } from '../../../base/errors.ts'
+import { interruption } from '../../../base/interruption.ts'
 import type { SshTarget } from '../../gpu/gpu-target.ts'
 import { SshConnection } from '../../gpu/ssh/ssh-connection.ts'
 import { sshName } from '../../gpu/ssh/ssh-errors.ts'
@@ -13,7 +14,7 @@ export function sshClock(target: SshTarget): ProfileClock {
   return {
     name,
     async measure(context) {
-      const { connection } = await SshConnection.connect(target)
+      const { connection } = await SshConnection.connect(target, null, interruption.signal)
       try {
         await connection.run(null, NOBODY)
         const fix = await connection.probeClock(context.clock)

@@ -1,6 +1,7 @@
 import { PassThrough, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { within } from '../../../base/bounded-wait.ts'
 import { errorText, LayerlineError } from '../../../base/errors.ts'
 import { Backoff } from '../../gpu/backoff.ts'
 
@@ -18,6 +19,8 @@ const CLOCK_MS = 30_000
 const LINES_BEFORE = 5_000
 /** The end of a run's last step comes over the line. */
 const LAST_STEP_MS = 1_000
+/** Beyond this an ssh that does not end is left to the end of the process. */
+const STOP_MS = 8_000
 const NOBODY = { output: () => undefined, samplerEnded: () => undefined }
 
 /**
@@ -92,7 +95,7 @@ class RemoteStepLog implements PreparedSource {
     this.stopped = true
     this.backoff.cancel()
     this.attempt.abort()
-    await this.running
+    await within(this.running, STOP_MS)
   }
 
   /** One connection's life: the clock and the logs, until it ends; then another attempt is due. */
@@ -106,7 +109,7 @@ class RemoteStepLog implements PreparedSource {
     let following: Promise<void>[] = []
     let reason: unknown = null
     try {
-      const made = await SshConnection.connect(this.folder.target)
+      const made = await SshConnection.connect(this.folder.target, null, attempt.signal)
       connection = made.connection
       await connection.run(null, NOBODY)
       await this.align(context, clock, made)

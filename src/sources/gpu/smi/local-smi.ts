@@ -1,6 +1,9 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { hostname } from 'node:os'
-import { errorCode, LayerlineError } from '../../../base/errors.ts'
+import { childEnd, endChild, within } from '../../../base/bounded-wait.ts'
+import { LayerlineError } from '../../../base/errors.ts'
+import { interruption } from '../../../base/interruption.ts'
+import { runTool, spawnGroup } from '../../../base/tool.ts'
 import { CERTIFY_GAP } from '../../../trace/certify.ts'
 import { BatchedPipe } from '../../batched-pipe.ts'
 import { GapTrack } from '../../gap-track.ts'
@@ -18,6 +21,8 @@ const ASK_TIMEOUT_MS = 30_000
 const CLOCK_MS = 30_000
 const FIRST_SAMPLE_MS = 3_000
 const STOP_MS = 2_000
+/** What is being asked is called off, and ended by force after a moment. */
+const ASKED_MS = 5_000
 const MOST_WORDS = 200
 
 export interface SmiSourceOptions {
@@ -39,22 +44,18 @@ export async function askLocalSmi(selection: readonly string[], signal?: AbortSi
 }
 
 /** What it printed, whatever its exit status: that is 14 for a corrupted infoROM beside a complete answer. */
-function ask(args: readonly string[], signal?: AbortSignal): Promise<string> {
-  const options = { timeout: ASK_TIMEOUT_MS, maxBuffer: 4 << 20, signal, env: { ...process.env, LC_ALL: 'C' } }
-  return new Promise((resolve, reject) => {
-    execFile(SMI, args, options, (error, stdout, stderr) => {
-      if (error === null || typeof error.code === 'number') resolve(stderr === '' ? stdout : `${stdout}\n${stderr}`)
-      else if (errorCode(error) === 'ENOENT') {
-        reject(
-          new LayerlineError('missing/nvidia-smi', 'no nvidia-smi on this machine', {
-            hint: 'GPUs elsewhere: --gpu ssh://user@host or --gpu dcgm:URL',
-          }),
-        )
-      } else if (error.killed) {
-        reject(new LayerlineError('missing/gpu', `nvidia-smi did not answer in ${ASK_TIMEOUT_MS / 1000} s`))
-      } else reject(smiError(`${stdout}${stderr}`, 'this machine'))
+async function ask(args: readonly string[], signal: AbortSignal = interruption.signal): Promise<string> {
+  const env = { ...process.env, LC_ALL: 'C' }
+  const { how, code, stdout, stderr } = await runTool(SMI, args, { limit: ASK_TIMEOUT_MS, signal, env })
+  if (how === 'absent') {
+    throw new LayerlineError('missing/nvidia-smi', 'no nvidia-smi on this machine', {
+      hint: 'GPUs elsewhere: --gpu ssh://user@host or --gpu dcgm:URL',
     })
-  })
+  }
+  if (how === 'late') throw new LayerlineError('missing/gpu', `nvidia-smi did not answer in ${ASK_TIMEOUT_MS / 1000} s`)
+  if (code !== null) return stderr === '' ? stdout : `${stdout}\n${stderr}`
+  // What it says when it fails stands on its standard output.
+  throw smiError(`${stdout}${stderr}`, 'this machine')
 }
 
 async function answersFor(uuid: string, signal: AbortSignal): Promise<boolean> {
@@ -81,7 +82,6 @@ class LocalSmi implements PreparedSource {
   private recorder: SmiRecorder | null = null
   private gaps: GapTrack | null = null
   private child: ChildProcess | null = null
-  private exited: Promise<void> = Promise.resolve()
   private clockTimer: NodeJS.Timeout | undefined
   private lastWords = ''
   private readonly asking = new AbortController()
@@ -155,15 +155,8 @@ class LocalSmi implements PreparedSource {
     clearInterval(this.clockTimer)
     this.backoff.cancel()
     this.asking.abort()
-    await this.respawning
-    const { child } = this
-    if (child !== null) {
-      child.kill('SIGTERM')
-      child.kill('SIGCONT')
-      const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
-      await this.exited
-      clearTimeout(late)
-    }
+    await within(this.respawning, ASKED_MS)
+    if (this.child !== null) await endChild(this.child, { patienceMs: STOP_MS, group: true })
     this.pipe.close()
     this.gaps?.end()
     this.recorder?.end()
@@ -175,20 +168,19 @@ class LocalSmi implements PreparedSource {
     const args = samplerArguments(inventory.fields, { periodMs: this.options.periodMs, gpus })
     // It writes in few and whole lines, its errors among them.
     const { writeFd } = this.pipe
-    const child = spawn(SMI, args, { stdio: ['ignore', writeFd, writeFd], env: { ...process.env, LC_ALL: 'C' } })
+    const env = { ...process.env, LC_ALL: 'C' }
+    const child = spawnGroup(SMI, args, { stdio: ['ignore', writeFd, writeFd], env })
     this.child = child
     if (this.paused) child.kill('SIGSTOP')
     child.on('error', (error) => {
       this.lastWords = error.message
     })
-    this.exited = new Promise((resolve) => {
-      child.once('close', () => {
-        this.child = null
-        this.pipe.drain()
-        recorder?.reset()
-        resolve()
-        this.restart(performance.now() - startedMs)
-      })
+    void childEnd(child, { endedBy: '`stop`, or itself' }).then(() => {
+      this.child = null
+      if (this.stopped) return
+      this.pipe.drain()
+      recorder?.reset()
+      this.restart(performance.now() - startedMs)
     })
   }
 

@@ -1,7 +1,9 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import type { ChildProcessByStdio } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
+import { childEnd, endChild, LATE, unlessAborted, withinOrThrow } from '../../../base/bounded-wait.ts'
 import { LayerlineError } from '../../../base/errors.ts'
 import type { RunClock } from '../../../base/time.ts'
+import { spawnGroup } from '../../../base/tool.ts'
 import { BatchedPipe } from '../../batched-pipe.ts'
 import type { SshTarget } from '../gpu-target.ts'
 import { type ClockFix, type ClockProbe, fixFrom, parseUnixUs } from '../host-clock.ts'
@@ -15,7 +17,8 @@ const MOST_TEXT = 16 << 20
 const DESCRIBE_TIMEOUT_MS = 60_000
 const STARTED_TIMEOUT_MS = 15_000
 const ANSWER_TIMEOUT_MS = 5_000
-const STOP_MS = 3_000
+const STOP_MS = 2_000
+const KILL_MS = 1_000
 const PROBES = 24
 const PROBE_PAUSE_MS = 2
 const KEPT_WORDS = 8192
@@ -81,45 +84,42 @@ export class SshConnection {
   private reading: { id: number; stamp: string; receivedMs: number; texts: Map<string, string>; file: string } | null =
     null
   private lastId = 0
-  private spawnError: LayerlineError | null = null
   private open = true
 
   private constructor(target: SshTarget, pipe: BatchedPipe) {
     this.target = target
     pipe.onText((text) => this.events?.output(text))
-    this.child = spawn('ssh', sshArguments(target), {
+    this.child = spawnGroup('ssh', sshArguments(target), {
       stdio: ['pipe', pipe.writeFd, 'pipe'],
     }) as ChildProcessByStdio<Writable, null, Readable>
     const { child } = this
     child.stderr.setEncoding('latin1').on('data', (text: string) => this.take(text, performance.now()))
     child.stdin.on('error', () => undefined)
-    child.once('error', (error) => {
-      this.spawnError = sshMissing(error)
-    })
-    this.ended = new Promise((resolve) => {
-      child.once('close', (code) => {
-        this.open = false
-        pipe.close()
-        this.words += `${this.rest}\n`
-        for (const each of this.waiting.values()) each.resolve(null)
-        this.waiting.clear()
-        resolve(this.spawnError ?? sshError(this.words, target, code))
-      })
+    this.ended = childEnd(child, { endedBy: '`close`, the far end, or ssh by its own keep-alives' }).then((end) => {
+      this.open = false
+      pipe.close()
+      this.words += `${this.rest}\n`
+      for (const each of this.waiting.values()) each.resolve(null)
+      this.waiting.clear()
+      if (end === LATE) return sshError(this.words, target, null)
+      return end.error === null ? sshError(this.words, target, end.code) : sshMissing(end.error)
     })
   }
 
-  /** Connects and asks what is there. Throws the error of `sshError`. */
+  /** Connects and asks what is there, unless that is called off. Throws the error of `sshError`. */
   static async connect(
     target: SshTarget,
-    serverPort: number | null = null,
+    serverPort: number | null,
+    signal: AbortSignal,
   ): Promise<{ connection: SshConnection; facts: RemoteFacts }> {
     const connection = new SshConnection(target, BatchedPipe.open())
     connection.child.stdin.write(describeScript(serverPort))
     try {
-      connection.facts.answerer = await connection.line('ready', DESCRIBE_TIMEOUT_MS)
+      connection.facts.answerer = await unlessAborted(connection.line('ready', DESCRIBE_TIMEOUT_MS), signal)
       return { connection, facts: connection.facts }
     } catch (error) {
-      await connection.close()
+      // Nothing there is to be ended first.
+      await connection.kill()
       throw error
     }
   }
@@ -153,15 +153,16 @@ export class SshConnection {
     return answer === null ? null : { unixUs: parseUnixUs(answer.stamp), texts: answer.texts }
   }
 
-  /** Closes our end, which ends everything there; resolves when ssh is gone. */
+  /** Closes our end, which ends everything there; resolves when ssh is gone, by force where it does not go. */
   async close(): Promise<void> {
     if (!this.open) return
     this.child.stdin.end()
-    const late = setTimeout(() => this.child.kill('SIGTERM'), STOP_MS)
-    const later = setTimeout(() => this.child.kill('SIGKILL'), 2 * STOP_MS)
-    await this.ended
-    clearTimeout(late)
-    clearTimeout(later)
+    const end = await childEnd(this.child, STOP_MS)
+    if (end === LATE) await this.kill()
+  }
+
+  private async kill(): Promise<void> {
+    if (this.open) await endChild(this.child, { patienceMs: KILL_MS, group: true })
   }
 
   private async ask(
@@ -186,21 +187,12 @@ export class SshConnection {
   /** Waits for a line of this name; ends with the fault of the connection if that ends first. */
   private async line(name: string, timeoutMs: number): Promise<string> {
     const came = new Promise<string>((resolve) => this.lineWaiters.push({ name, resolve }))
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const where = `ssh://${sshName(this.target)}`
-        const text = `${where}: connected, but its shell did not answer in ${timeoutMs / 1000} s`
-        reject(new LayerlineError('unreachable/ssh-silent', text, { hint: 'see whether a shell there reads commands' }))
-      }, timeoutMs)
-    })
     const broken = this.ended.then((error) => Promise.reject(error))
-    try {
-      return await Promise.race([came, late, broken])
-    } finally {
-      clearTimeout(timer)
-      broken.catch(() => undefined)
-    }
+    return withinOrThrow(Promise.race([came, broken]), timeoutMs, () => {
+      const where = `ssh://${sshName(this.target)}`
+      const text = `${where}: connected, but its shell did not answer in ${timeoutMs / 1000} s`
+      return new LayerlineError('unreachable/ssh-silent', text, { hint: 'see whether a shell there reads commands' })
+    })
   }
 
   private take(text: string, receivedMs: number): void {

@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process'
-import type { Writable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import type { ChildProcessByStdio } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
+import { type ChildEnd, childEnd, copied, endChild, LATE, type Late, within } from '../../../base/bounded-wait.ts'
 import { LayerlineError } from '../../../base/errors.ts'
+import { spawnGroup } from '../../../base/tool.ts'
 import { parseGpuTarget, type SshTarget } from '../gpu-target.ts'
 import { sshArguments } from './ssh-connection.ts'
 import { sshError, sshMissing, sshName } from './ssh-errors.ts'
@@ -16,6 +17,11 @@ export interface SshFolder {
 export type SshSettings = Parameters<typeof parseGpuTarget>[2]
 
 const KEPT_WORDS = 4096
+/** ssh itself notices a dead connection after 15 s, and gives up connecting after 10; a big file is read before its first byte comes. */
+const SILENT_MS = 60_000
+/** What is followed may be silent as long as it likes: its connection is kept alive by ssh. */
+const FOLLOW_MS = 2 ** 31 - 1
+const CLOSE_MS = 1_500
 /** What ssh itself ends with; all else is the script's. */
 const SSH_FAILED = 255
 
@@ -32,32 +38,60 @@ export function parseSshFolder(text: string, place: string, ssh: SshSettings): S
 }
 
 /**
- * Has a POSIX shell there read a script; its standard output goes to `out`. With `until`, the script's own standard input
- * stays open until that is aborted. Throws the error of what ssh or it said.
+ * Has a POSIX shell there read a script; its standard output goes to `out`. One of which nothing comes is given up. With
+ * `until`, the script's own standard input stays open until that is aborted, however long nothing comes. Throws the error
+ * of what ssh or it said.
  */
 export async function runOverSsh(target: SshTarget, script: string, out: Writable, until?: AbortSignal): Promise<void> {
-  const child = spawn('ssh', sshArguments(target), { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawnGroup('ssh', sshArguments(target), { stdio: ['pipe', 'pipe', 'pipe'] })
+  const { stdin, stdout, stderr } = child as ChildProcessByStdio<Writable, Readable, Readable>
   let said = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  stderr.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-KEPT_WORDS)
   })
-  child.stdin.on('error', () => undefined)
-  if (until === undefined || until.aborted) child.stdin.end(script)
-  else {
-    child.stdin.write(script)
-    until.addEventListener('abort', () => child.stdin.end(), { once: true })
+  stdin.on('error', () => undefined)
+  const end = childEnd(child, { endedBy: 'the end of what is copied, which is bounded, or `until`' }, 'leave')
+  const follows = until !== undefined && !until.aborted
+  if (follows) stdin.write(script)
+  else stdin.end(script)
+  const onUntil = (): void => {
+    stdin.end()
+    // What is left of a connection that does not close costs nobody any time.
+    void within(end, CLOSE_MS).then(async (closed) => {
+      if (closed === LATE) await endChild(child, { patienceMs: CLOSE_MS, group: true })
+    })
   }
-  const closed = new Promise<number | null>((resolve, reject) => {
-    child.once('error', (cause) => reject(sshMissing(cause)))
-    child.once('close', resolve)
-  })
-  const [code] = await Promise.all([closed, pipeline(child.stdout, out)]).catch((error: unknown) => {
-    child.kill()
-    throw error
-  })
-  if (code === 0) return
+  if (follows) until.addEventListener('abort', onUntil, { once: true })
+  let closed: ChildEnd | Late
+  try {
+    const copying = copied(stdout, out, follows ? FOLLOW_MS : SILENT_MS)
+    if ((await copying) === LATE) throw silent(target)
+    closed = await within(end, SILENT_MS)
+    if (closed === LATE) throw silent(target)
+    if (closed.error !== null) throw sshMissing(closed.error)
+  } catch (error) {
+    await endChild(child, { patienceMs: CLOSE_MS, group: true })
+    const { error: failed } = (await endOrNone(end)) ?? { error: null }
+    throw failed === null ? error : sshMissing(failed)
+  } finally {
+    until?.removeEventListener('abort', onUntil)
+  }
+  const { code } = closed
+  if (code === 0 || (follows && until.aborted)) return
   if (code === SSH_FAILED || code === null) throw sshError(said, target, code)
   throw new LayerlineError('input/ssh-folder', `ssh://${sshName(target)}: ${said.trim().split('\n').at(-1) ?? ''}`, {
     hint: 'is the path right, and may this user read it?',
+  })
+}
+
+async function endOrNone(end: Promise<ChildEnd | Late>): Promise<ChildEnd | null> {
+  const ended = await within(end, CLOSE_MS)
+  return ended === LATE ? null : ended
+}
+
+function silent(target: SshTarget): LayerlineError {
+  const where = `ssh://${sshName(target)}`
+  return new LayerlineError('unreachable/ssh-silent', `${where}: nothing came for ${SILENT_MS / 1000} s`, {
+    hint: 'see whether a shell there reads commands, and whether the folder is on a disk that answers',
   })
 }

@@ -1,4 +1,6 @@
+import { abortForMany, within } from '../../../base/bounded-wait.ts'
 import { LayerlineError } from '../../../base/errors.ts'
+import { interruption } from '../../../base/interruption.ts'
 import { GapTrack } from '../../gap-track.ts'
 import { RemoteHost } from '../../host/remote-host.ts'
 import type { PreparedSource, SourceContext } from '../../source.ts'
@@ -18,6 +20,8 @@ import { mayPass, sshName } from './ssh-errors.ts'
 const CLOCK_MS = 30_000
 const FIRST_SAMPLE_MS = 5_000
 const WORDS_MS = 300
+/** Of a connection that is being closed, beyond what ssh itself is given. */
+const STOP_MS = 5_000
 /** Whoever reads /proc more often than this mostly measures the reading. */
 const LEAST_HOST_PERIOD_MS = 50
 
@@ -26,7 +30,7 @@ const LEAST_HOST_PERIOD_MS = 50
  * `missing/…` with what to do.
  */
 export async function prepareSshSmi(target: SshTarget, options: SmiSourceOptions): Promise<PreparedSource> {
-  const { connection, facts } = await SshConnection.connect(target, options.serverPort ?? null)
+  const { connection, facts } = await SshConnection.connect(target, options.serverPort ?? null, interruption.signal)
   try {
     return new SshSmi(target, options, readRemote(facts, target, options.gpus), facts, connection)
   } catch (error) {
@@ -63,6 +67,8 @@ class SshSmi implements PreparedSource {
   private running: Promise<void> = Promise.resolve()
   private timers: NodeJS.Timeout[] = []
   private stopped = false
+  /** Calls off what is being connected. */
+  private readonly stopping = abortForMany()
 
   constructor(
     target: SshTarget,
@@ -117,10 +123,11 @@ class SshSmi implements PreparedSource {
   async stop(): Promise<void> {
     if (this.stopped) return
     this.stopped = true
+    this.stopping.abort()
     this.backoff.cancel()
     this.clearTimers()
     await this.connection?.close()
-    await this.running
+    await within(this.running, STOP_MS)
     this.gaps?.end()
     this.recorder?.end()
   }
@@ -185,7 +192,7 @@ class SshSmi implements PreparedSource {
     const { context } = this
     if (context === null || this.stopped) return
     try {
-      const { connection, facts } = await SshConnection.connect(this.target)
+      const { connection, facts } = await SshConnection.connect(this.target, null, this.stopping.signal)
       this.learn(facts)
       if (this.stopped) await connection.close()
       else await this.serve(connection)

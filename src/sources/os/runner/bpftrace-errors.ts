@@ -1,5 +1,6 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import { LayerlineError } from '../../../base/errors.ts'
+import { firstLine } from '../../../base/tool.ts'
 
 const TRACEFS = ['/sys/kernel/tracing/events', '/sys/kernel/debug/tracing/events']
 const CONTAINER =
@@ -17,14 +18,48 @@ export function hasTracefs(): boolean {
   })
 }
 
+/** Why nothing could be attached: nothing came, so the same is to be expected of any other script. */
+export const SILENT = 'missing/bpftrace-silent'
+const LOCKDOWN = "turn Secure Boot off, or leave the kernel's view to /proc (--os auto does)"
+const SECURITY = '/sys/kernel/security/lockdown'
+
+/** How far the kernel is locked down: `integrity`, `confidentiality`; null where it is not, or does not tell. */
+export function kernelLockdown(path = SECURITY): string | null {
+  try {
+    const mode = /\[(\w+)\]/.exec(readFileSync(path, 'utf8'))?.[1] ?? 'none'
+    return mode === 'none' ? null : mode
+  } catch {
+    return null
+  }
+}
+
+/** One that did not become ready in its time, and was ended. */
+export function silentBpftrace(ms: number, stderr: string): LayerlineError {
+  const said = firstLine(stderr)
+  const what = said === null ? 'it printed nothing' : `its first line: ${said}`
+  return new LayerlineError(SILENT, `bpftrace was not ready within ${ms / 1000} s and was ended; ${what}`, {
+    hint: "does `bpftrace -e 'BEGIN { exit() }'` end by itself here? Without it the kernel's view is read from /proc",
+  })
+}
+
 /** What bpftrace's own words mean, and what to do, in a line each. */
-export function bpftraceError(stderr: string, how: string): LayerlineError {
+export function bpftraceError(
+  stderr: string,
+  how: string,
+  lockdown = kernelLockdown(),
+  isRoot = process.getuid?.() === 0,
+): LayerlineError {
   const lines = stderr.split('\n').filter((line) => line.trim() !== '' && !/RLIMIT_MEMLOCK/.test(line))
   const missing = (message: string, hint: string): LayerlineError =>
     new LayerlineError('missing/bpftrace', message, { hint })
   if (/only supports running as the root user/.test(stderr)) return missing('bpftrace works for root alone', CONTAINER)
+  const locked = lines.find((line) => /lockdown/i.test(line))
+  if (locked !== undefined) return missing(`bpftrace: ${locked.replace(/^.*ERROR:\s*/, '').trim()}`, LOCKDOWN)
   if (/(create|creating) map.*(Operation not permitted|Permission denied)|Operation not permitted/i.test(stderr)) {
-    return missing('the kernel refuses bpftrace: Operation not permitted', CONTAINER)
+    if (lockdown !== null)
+      return missing(`the kernel refuses bpftrace: it is in lockdown (${lockdown})`, `${LOCKDOWN}; ${CONTAINER}`)
+    const asRoot = isRoot ? `; as root already: is the kernel in lockdown (cat ${SECURITY})? Then ${LOCKDOWN}` : ''
+    return missing('the kernel refuses bpftrace: Operation not permitted', `${CONTAINER}${asRoot}`)
   }
   const tracepoint = /tracepoint not found: (\S+)/i.exec(stderr)?.[1]
   if (tracepoint !== undefined) {
@@ -32,7 +67,7 @@ export function bpftraceError(stderr: string, how: string): LayerlineError {
       ? missing(`this kernel has no trace point ${tracepoint}`, 'leave these probes out with --probes')
       : noTracefs()
   }
-  const said = lines.find((line) => /ERROR/.test(line)) ?? lines.at(-1) ?? how
+  const said = lines.find((line) => /ERROR/.test(line)) ?? lines[0] ?? how
   return missing(
     `bpftrace: ${said.replace(/^.*ERROR:\s*/, '').trim()}`,
     'layerline os list says which probes work here',

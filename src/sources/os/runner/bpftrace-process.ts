@@ -1,15 +1,25 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { setPriority } from 'node:os'
+import { childEnd, endChild, LATE, within } from '../../../base/bounded-wait.ts'
 import { errorCode, errorText, LayerlineError } from '../../../base/errors.ts'
+import { spawnGroup } from '../../../base/tool.ts'
 import { BatchedPipe } from '../../batched-pipe.ts'
 import { type BpftraceMessage, readBpftraceLine } from '../output/ndjson.ts'
-import { bpftraceError, noBpftrace } from './bpftrace-errors.ts'
+import { bpftraceError, noBpftrace, silentBpftrace } from './bpftrace-errors.ts'
 
 /** After an interrupt it prints its maps; big ones take a while. */
 const FLUSH_MS = 10_000
 /** A map of all its keys is some MB; what is longer is no line of bpftrace's, and given up. */
 const MOST_LINE = 64 << 20
+/** One that has attached nothing yet has nothing to print. */
+const GIVE_UP_MS = 500
+/** It compiles and reads the kernel's types before its first word; a large library's symbols before it is ready. */
+const FIRST_WORD_MS = 20_000
+const FIRST_WORD_VARIABLE = 'LAYERLINE_BPFTRACE_TIMEOUT_S'
+const READY_MS = 120_000
 const KEPT_STDERR = 20_000
+/** After SIGKILL. */
+const STUCK_MS = 5_000
 /**
  * Of the buffer that each CPU's events wait in, 4 KiB each. While bpftrace attaches to a large library it reads nothing for 2 s and
  * more, and in that time a Python program opens thousands of files, its weights among them.
@@ -25,6 +35,10 @@ export interface BpftraceOptions {
   readonly onMessage: (message: BpftraceMessage) => void
   /** It has ended; `asked`: because `stop` said so. */
   readonly onEnd?: (how: string, asked: boolean) => void
+  /** Gives it up before it is ready. */
+  readonly signal?: AbortSignal | undefined
+  /** Told that its process group has begun, and is over. */
+  readonly onGroup?: ((pid: number, isOver: boolean) => void) | undefined
 }
 
 /** A bpftrace at work, in a process group of its own: Ctrl-C in a terminal is ours to handle. */
@@ -35,6 +49,7 @@ export class BpftraceProcess {
   private readonly child: ChildProcess
   private readonly ended: Promise<void>
   private stopping = false
+  private isReady = false
   private over = false
 
   constructor(options: BpftraceOptions) {
@@ -48,72 +63,97 @@ export class BpftraceProcess {
     }
     // It writes each line by itself.
     const output = BatchedPipe.open('utf8')
-    const child = spawn('bpftrace', ['-f', 'json', '-e', options.script], {
+    const child = spawnGroup('bpftrace', ['-f', 'json', '-e', options.script], {
       stdio: ['ignore', output.writeFd, 'pipe'],
-      detached: true,
       env,
     })
     this.child = child
     if (child.pid !== undefined) favour(child.pid)
     this.pid = child.pid ?? null
+    if (this.pid !== null) options.onGroup?.(this.pid, false)
     let stderr = ''
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      heard()
       stderr = (stderr + text).slice(-KEPT_STDERR)
     })
     let ready: () => void = () => undefined
     let failed: (error: LayerlineError) => void = () => undefined
-    this.ready = new Promise((resolve, reject) => {
+    const { signal } = options
+    const giveUp = (error: LayerlineError): void => {
+      failed(error)
+      void this.stop()
+    }
+    const onAbort = (): void =>
+      giveUp(new LayerlineError('interrupted/signal', 'bpftrace: given up before it was ready'))
+    const late = (ms: number): NodeJS.Timeout => setTimeout(() => giveUp(silentBpftrace(ms, stderr)), ms)
+    let timer = late(firstWordMs())
+    let isHeard = false
+    const heard = (): void => {
+      if (isHeard || this.isReady || this.stopping) return
+      isHeard = true
+      clearTimeout(timer)
+      timer = late(READY_MS)
+    }
+    this.ready = new Promise<void>((resolve, reject) => {
       ready = resolve
       failed = reject
+    }).finally(() => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
     })
+    signal?.addEventListener('abort', onAbort, { once: true })
     // Whoever does not wait for it hears of the end by `onEnd`.
     this.ready.catch(() => undefined)
     const take = (line: string): void => {
       const message = readBpftraceLine(line)
       if (message === null) return
-      if (message.kind === 'event' && message.name === 'tick') ready()
+      if (message.kind === 'event' && message.name === 'tick') {
+        this.isReady = true
+        ready()
+      }
       options.onMessage(message)
     }
     let rest = ''
     output.onText((text) => {
+      heard()
       const lines = (rest + text).split('\n')
       rest = lines.pop() ?? ''
       if (rest.length > MOST_LINE) rest = ''
       for (const line of lines) take(line)
     })
-    this.ended = new Promise((resolve) => {
-      child.once('error', (error) => {
-        failed(
-          errorCode(error) === 'ENOENT' ? noBpftrace(error) : new LayerlineError('missing/bpftrace', errorText(error)),
-        )
-        if (child.pid !== undefined) return
-        output.close()
-        resolve()
-      })
-      child.once('close', (code, signal) => {
-        this.over = true
-        output.close()
-        if (rest !== '') take(rest)
-        const how = signal === null ? `ended with ${code}` : `was ended by ${signal}`
-        failed(bpftraceError(stderr, how))
-        options.onEnd?.(how, this.stopping)
-        resolve()
-      })
+    this.ended = childEnd(child, { endedBy: '`stop`, or itself' }).then((end) => {
+      this.over = true
+      if (this.pid !== null) options.onGroup?.(this.pid, true)
+      output.close()
+      if (rest !== '') take(rest)
+      if (end === LATE) return
+      if (end.error !== null) failed(notStarted(end.error))
+      const how = end.signal === null ? `ended with ${end.code}` : `was ended by ${end.signal}`
+      failed(bpftraceError(stderr, how))
+      options.onEnd?.(how, this.stopping)
     })
+    if (signal?.aborted) onAbort()
   }
 
   /** Asks for its last counts, waits for them, and ends it by force where they do not come. */
   async stop(): Promise<void> {
     this.stopping = true
     if (!this.over && this.pid !== null) {
-      // One that was stopped by somebody hears nothing else.
-      this.child.kill('SIGCONT')
-      this.child.kill('SIGINT')
+      const patienceMs = this.isReady ? FLUSH_MS : GIVE_UP_MS
+      await endChild(this.child, { signal: 'SIGINT', patienceMs, group: true })
     }
-    const late = setTimeout(() => this.child.kill('SIGKILL'), FLUSH_MS)
-    await this.ended
-    clearTimeout(late)
+    await within(this.ended, STUCK_MS)
   }
+}
+
+/** On a slow machine its first word may take longer. */
+function firstWordMs(): number {
+  const seconds = Number(process.env[FIRST_WORD_VARIABLE])
+  return seconds > 0 ? seconds * 1000 : FIRST_WORD_MS
+}
+
+function notStarted(error: Error): LayerlineError {
+  return errorCode(error) === 'ENOENT' ? noBpftrace(error) : new LayerlineError('missing/bpftrace', errorText(error))
 }
 
 /** On a machine that is busy, counts that are read late are of an unknown time. */

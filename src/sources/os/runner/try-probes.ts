@@ -2,7 +2,7 @@ import { LayerlineError } from '../../../base/errors.ts'
 import { composeScript, type FoundLibrary } from '../script/compose.ts'
 import type { ProbeFile } from '../script/probe-file.ts'
 import { hasTracefs, noTracefs } from './bpftrace-errors.ts'
-import { BpftraceProcess } from './bpftrace-process.ts'
+import { type BpftraceOptions, BpftraceProcess } from './bpftrace-process.ts'
 
 export interface Trial {
   readonly file: ProbeFile
@@ -11,7 +11,11 @@ export interface Trial {
 }
 
 /** Attaches a file's probes, to nobody's processes, and takes them off again. */
-export async function tryProbes(file: ProbeFile, libraries: readonly FoundLibrary[] = []): Promise<Trial> {
+export async function tryProbes(
+  file: ProbeFile,
+  options: Pick<BpftraceOptions, 'signal' | 'onGroup'> & { libraries?: readonly FoundLibrary[] } = {},
+): Promise<Trial> {
+  const { libraries = [], signal, onGroup } = options
   const own = file.libraries.map(({ name }) => name)
   if (own.length > 0 && !libraries.some(({ name }) => own.includes(name))) {
     const problem = new LayerlineError('missing/library', `needs ${own.join(' or ')} of the target`, {
@@ -27,7 +31,7 @@ export async function tryProbes(file: ProbeFile, libraries: readonly FoundLibrar
     eventsPerSecond: 1,
     libraries,
   })
-  const bpftrace = new BpftraceProcess({ script, mapKeys: 64, onMessage: () => undefined })
+  const bpftrace = new BpftraceProcess({ script, mapKeys: 64, onMessage: () => undefined, signal, onGroup })
   try {
     await bpftrace.ready
     return { file, problem: null }
