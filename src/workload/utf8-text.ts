@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { LayerlineError } from '../base/errors.ts'
+import { refuseForeign } from '../base/foreign-file.ts'
 
 interface Place {
   line: number
@@ -23,6 +24,7 @@ export async function* utf8Pieces(bytes: AsyncIterable<Uint8Array>, path: string
       held = all
       continue
     }
+    if (first) refuseForeign(path, all, 'input/utf8', 'UTF-8 text')
     held = all.subarray(end)
     const text = decode(all.subarray(0, end), first, place, path)
     first = false

@@ -3,6 +3,18 @@ import type { ReadyRequest } from './look-ahead.ts'
 /** Ends of conversations' last turns that are remembered: past them, the oldest is forgotten. */
 const MOST_ENDS = 262_144
 
+type Session = NonNullable<ReadyRequest['arrival']['session']>
+
+/** What a turn is, to those that wait for it: itself where the schedule says which turn answers which, else its conversation. */
+function placeOf({ id, turn, after }: Session): string {
+  return after === undefined ? id : `${id}\n${turn}`
+}
+
+/** What it waits for; null: nothing. */
+function placeBefore({ id, after }: Session): string | null {
+  return after === undefined ? id : after === null ? null : `${id}\n${after}`
+}
+
 /**
  * Conversations whose turns wait for each other. A turn is due after its pause once the answer before is there; where
  * the schedule says no pause, at its own time or when that answer is there, whichever is later. In memory are the
@@ -11,7 +23,7 @@ const MOST_ENDS = 262_144
 export class Turns {
   private readonly speedup: number
   private readonly dueOf: (request: ReadyRequest) => number
-  /** Conversations with a turn in flight, and their turns that wait for it. */
+  /** Turns that have not ended, or conversations with one in flight, and the turns that wait for them. */
   private readonly open = new Map<string, ReadyRequest[]>()
   /** When the last turn of a conversation ended, ns since the run's epoch. */
   private readonly ends = new Map<string, number>()
@@ -28,11 +40,14 @@ export class Turns {
   park(request: ReadyRequest): boolean {
     const { session } = request.arrival
     if (session === null) return false
-    const waiting = this.open.get(session.id)
+    const before = placeBefore(session)
+    const waiting = before === null ? undefined : this.open.get(before)
     if (waiting !== undefined) {
       // It may wait long: it is written when it goes.
       request.encoded = null
       waiting.push(request)
+      // Whoever answers a turn that waits, waits too.
+      this.begin(request)
       return true
     }
     const endNs = this.ends.get(session.id)
@@ -45,12 +60,18 @@ export class Turns {
 
   /** A turn goes out. */
   begin({ arrival: { session } }: ReadyRequest): void {
-    if (session !== null && !this.open.has(session.id)) this.open.set(session.id, [])
+    if (session !== null && !this.open.has(placeOf(session))) this.open.set(placeOf(session), [])
   }
 
   /** A turn has ended: the next one, if it waits, now has its time. */
   end({ arrival: { session } }: ReadyRequest, endNs: number): void {
     if (session === null) return
+    if (session.after !== undefined) {
+      const answers = this.open.get(placeOf(session)) ?? []
+      this.open.delete(placeOf(session))
+      for (const answer of answers) this.release(answer, this.afterAnswer(answer, endNs))
+      return
+    }
     const next = this.open.get(session.id)?.shift()
     if (next !== undefined) {
       this.release(next, this.afterAnswer(next, endNs))

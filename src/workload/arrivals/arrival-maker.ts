@@ -104,6 +104,7 @@ export class ArrivalMaker {
       line,
       session,
       turn: rows.turn?.[i] ?? NOT_SAID,
+      parent: rows.parent === null ? null : (rows.parent[i] as number),
       blocks: rows.blocks?.[i] ?? null,
     }
   }
@@ -118,7 +119,7 @@ export class ArrivalMaker {
     if (this.isDone) return
     if (this.index === 0) this.firstUs = tUs
     const index = this.index++
-    const session = row.session === null ? null : { id: row.session, turn: this.turns.next(row.session, row.turn) }
+    const session = this.sessionOf(row)
     if (this.index === this.selection.limit) this.isDone = true
     if (index < this.from) return
     const { blockTokens } = this.layout
@@ -133,6 +134,14 @@ export class ArrivalMaker {
           ? null
           : { ids: cutTo(row.blocks, Math.ceil(row.input / blockTokens)), blockTokens },
     })
+  }
+
+  private sessionOf({ session: id, turn: own, parent, line }: ChosenRow): Arrival['session'] {
+    if (id === null) return null
+    const turn = this.turns.next(id, own)
+    if (parent === null) return { id, turn }
+    this.turns.remember(line, turn)
+    return { id, turn, after: this.turns.turnOf(parent) }
   }
 
   private overlong(line: number, input: number, output: number, maxModelLen: number): LayerlineError {

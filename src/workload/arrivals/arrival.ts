@@ -12,9 +12,15 @@ export interface Arrival {
   readonly outputTokens: number | null
   /**
    * The conversation it belongs to. `turn` counts from 0; `inputTokens` is the whole prompt, what was said before
-   * included. `thinkUs`: the pause after the answer before, where the schedule says it; else the times do.
+   * included. `thinkUs`: the pause after the answer before, where the schedule says it; else the times do. `after`: the
+   * turn that it answers, where the schedule says it (null: none that is offered); else that is the turn before.
    */
-  readonly session: { readonly id: string; readonly turn: number; readonly thinkUs?: number } | null
+  readonly session: {
+    readonly id: string
+    readonly turn: number
+    readonly thinkUs?: number
+    readonly after?: number | null
+  } | null
   /** Its prompt begins with these tokens of the shared prefix `id`, as far as `inputTokens` goes. Without `blocks`. */
   readonly prefix?: { readonly id: number; readonly tokens: number }
   /**

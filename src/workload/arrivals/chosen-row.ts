@@ -6,5 +6,7 @@ export interface ChosenRow {
   readonly line: number
   readonly session: string | null
   readonly turn: number
+  /** Line of the row that it answers, NOT_SAID for none; null where the trace does not say such things. */
+  readonly parent: number | null
   readonly blocks: readonly number[] | null
 }

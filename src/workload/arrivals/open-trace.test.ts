@@ -80,9 +80,7 @@ describe('the traces themselves, against independent code', () => {
     expect(arrivals.map(({ blocks }) => blocks)).toEqual(
       rows.map((row) => ({ ids: (JSON.parse(row) as { hash_ids: number[] }).hash_ids, blockTokens: 512 })),
     )
-    expect(schedule.notes.join('\n')).toContain(
-      'ticks of 2.999 s, 8.9 rows on each: they come in bursts; --jitter SEED',
-    )
+    expect(schedule.notes.join('\n')).toContain('ticks of 3 s, 8.9 rows on each: they come in bursts; --jitter SEED')
   })
 })
 
@@ -234,9 +232,9 @@ describe('Qwen', () => {
     const { arrivals, schedule } = await all({ path: written('q.jsonl', `${text}\n`) })
     expect(schedule.provenance).toMatchObject({ format: 'qwen' })
     expect(arrivals.map(({ tUs, session, blocks }) => [tUs, session, blocks])).toEqual([
-      [0, { id: '1', turn: 0 }, { ids: [4, 5], blockTokens: 16 }],
-      [61e6, { id: '1', turn: 1 }, { ids: [4, 5, 6], blockTokens: 16 }],
-      [61_039_000, { id: '3', turn: 0 }, { ids: [9], blockTokens: 16 }],
+      [0, { id: '1', turn: 0, after: null }, { ids: [4, 5], blockTokens: 16 }],
+      [61e6, { id: '1', turn: 1, after: 0 }, { ids: [4, 5, 6], blockTokens: 16 }],
+      [61_039_000, { id: '3', turn: 0, after: null }, { ids: [9], blockTokens: 16 }],
     ])
   })
 })

@@ -16,6 +16,7 @@ import { traceNotes } from './trace-notes.ts'
 import { TraceSchedule } from './trace-schedule.ts'
 import type { EmptyPolicy, OverlongPolicy, TraceSelection } from './trace-selection.ts'
 import { parseTraceTime } from './trace-time.ts'
+import { unitDoubt } from './unit-doubt.ts'
 
 export interface TraceOptions {
   /** A file, or a run's folder. */
@@ -173,6 +174,8 @@ async function schedule(
     ? { arrivals: offered.arrivals, spanUs: offered.spanUs as number | null }
     : await countedIn(ordered.copy, layout, selection)
   if (known?.arrivals === 0) throw nothingLeft(head.path, options, offered)
+  const notRead = columnsNotRead(head, layout)
+  const doubt = doubtOf(head, layout, options, facts.rows, facts.spanUs)
   const lastUs = meta?.lastUs ?? (isWhole ? facts.maxUs : ordered.tailUs)
   const notes = traceNotes({
     path: head.path,
@@ -193,6 +196,8 @@ async function schedule(
     from: ordered.from,
     offered: known,
     isSelected: known !== null && known.arrivals !== (meta?.rows ?? facts.rows),
+    notRead,
+    doubt,
   })
   return new TraceSchedule(
     head.path,
@@ -200,13 +205,29 @@ async function schedule(
     layout,
     selection,
     {
-      provenance: provenanceOf(head, format, layout, ordered, selection, options),
+      provenance: {
+        ...provenanceOf(head, format, layout, ordered, selection, options),
+        columns_not_read: notRead,
+        time_unit_doubt: doubt?.unit ?? null,
+      },
       notes,
       total: known?.arrivals ?? null,
       spanUs: known !== null ? known.spanUs : restSpan(selection, facts.minUs, meta?.lastUs ?? ordered.tailUs),
     },
     ordered.close,
   )
+}
+
+function columnsNotRead({ columns }: FileHead | RunHead, layout: TraceLayout): string[] {
+  const read = new Set([...Object.values(layout.columns), layout.parent, layout.blocks, layout.images])
+  return columns.filter((name) => name.trim() !== '' && !read.has(name))
+}
+
+/** Where the format fixes the unit, and nobody said another. */
+function doubtOf(head: FileHead | RunHead, layout: TraceLayout, options: TraceOptions, rows: number, spanUs: number) {
+  if (head.kind === 'run' || options.timeUnit !== undefined || layout.unitIsGuessed === true) return null
+  const texts = head.records.map((record) => record[layout.columns.ts]?.trim() ?? '').filter(Boolean)
+  return unitDoubt(layout.unit, texts, rows, spanUs)
 }
 
 /** Of a trace too long to be looked at whole: by its last row, where the selection ends there. */

@@ -1,6 +1,6 @@
 import { NOT_SAID, type TraceRows } from '../trace-rows/row-batch.ts'
 
-/** Gaps kept to find a typical one. */
+/** Gaps kept to find the commonest. */
 const KEPT_GAPS = 65_536
 /** Below this a tick is not worth a word. */
 const MIN_TICK_US = 10_000
@@ -74,18 +74,31 @@ export class TraceFacts {
   }
 
   /**
-   * The width of the ticks that the times stand on, us: a typical gap where several rows share each stamp, else what
+   * The width of the ticks that the times stand on, us: the commonest gap where several rows share each stamp, else what
    * divides all gaps; 0 where times are finer than is worth a word. Of sorted rows.
    */
   get tickUs(): number {
     if (this.rows < MIN_ROWS || this.gaps.length === 0) return 0
     if (this.rowsPerTick >= 1.5) {
-      const sorted = [...this.gaps].sort((a, b) => a - b)
-      const narrow = sorted[Math.floor(sorted.length / 10)] ?? 0
-      return narrow >= MIN_TICK_US ? narrow : 0
+      const common = commonest(this.gaps)
+      return common >= MIN_TICK_US ? common : 0
     }
     return this.divisorUs >= MIN_RESOLUTION_US ? this.divisorUs : 0
   }
+}
+
+/** The value that comes most often; of several the least. */
+function commonest(values: readonly number[]): number {
+  const counts = new Map<number, number>()
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
+  let best = 0
+  let most = 0
+  for (const [value, count] of counts) {
+    if (count < most || (count === most && value > best)) continue
+    best = value
+    most = count
+  }
+  return best
 }
 
 function divisor(a: number, b: number): number {

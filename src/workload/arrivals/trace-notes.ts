@@ -1,6 +1,11 @@
 import { basename } from 'node:path'
 import type { TraceFormat, TraceLayout } from '../trace-formats/trace-format.ts'
 import type { RowCounts } from '../trace-rows/row-batch.ts'
+import type { UnitDoubt } from './unit-doubt.ts'
+
+/** Rows a tick from which on they come in bursts. */
+const MIN_BURST = 1.05
+const MOST_NAMES = 12
 
 /** What the notes of a trace are made of. */
 export interface NotedTrace {
@@ -26,6 +31,10 @@ export interface NotedTrace {
   /** Arrivals that the selection makes and their span, where known. */
   readonly offered: { readonly arrivals: number; readonly spanUs: number | null } | null
   readonly isSelected: boolean
+  /** Columns or keys of the file that nothing is made of. */
+  readonly notRead: readonly string[]
+  /** A unit that its times are more likely in. */
+  readonly doubt: UnitDoubt | null
 }
 
 /** What the user should know of a trace before its first request, a sentence each. */
@@ -34,6 +43,8 @@ export function traceNotes(trace: NotedTrace): string[] {
     summary(trace),
     ...selected(trace),
     `its times are ${unitName(trace.layout)} (${trace.layout.unitBecause})`,
+    ...doubted(trace),
+    ...notRead(trace),
     ...ticks(trace),
     ...order(trace),
     ...empty(trace),
@@ -55,6 +66,7 @@ const COUNTED: Record<string, (count: number) => string> = {
   conversations_without_start: (count) =>
     `${rowsText(count)} answer a turn that is not in the trace: each begins a conversation`,
   warmup_of_the_run: (count) => `${rowsText(count)} were warm-up of that run, and are left out`,
+  rows_without_output: (count) => `${rowsText(count)} do not say their output: the model ends when it likes`,
   tokens_not_known: (count) => `${rowsText(count)} have no count of tokens, and are left out`,
 }
 
@@ -79,9 +91,26 @@ function unitName({ unit }: TraceLayout): string {
 
 function ticks({ tickUs, rowsPerTick, hasJitter }: NotedTrace): string[] {
   if (tickUs === 0) return hasJitter ? ['its times stand on no ticks: --jitter changes nothing'] : []
-  const together = rowsPerTick >= 1.05 ? `, ${rowsPerTick.toPrecision(2)} rows on each` : ''
+  // One row a tick is no burst.
+  const areBursts = rowsPerTick >= MIN_BURST
+  const together = areBursts ? `, ${rowsPerTick.toPrecision(2)} rows on each` : ''
   const what = `its times stand on ticks of ${spanText(tickUs)}${together}`
+  if (!areBursts) return [hasJitter ? `${what}: spread over them by --jitter` : what]
   return [`${what}: ${hasJitter ? 'spread over them by --jitter' : 'they come in bursts; --jitter SEED spreads them'}`]
+}
+
+function doubted({ doubt, layout, rows, headSpanUs }: NotedTrace): string[] {
+  if (doubt === null) return []
+  return [
+    `check that: in ${layout.unit} they span ${spanText(headSpanUs)}${rate(rows, headSpanUs)}, but ${doubt.because}; --time-unit ${doubt.unit} reads them so`,
+  ]
+}
+
+function notRead({ notRead: names }: NotedTrace): string[] {
+  if (names.length === 0) return []
+  const shown = names.slice(0, MOST_NAMES).map((name) => `\`${name.slice(0, 40)}\``)
+  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : ''
+  return [`not read: ${shown.join(', ')}${more}`]
 }
 
 function order({ outOfOrder, from }: NotedTrace): string[] {
@@ -103,7 +132,9 @@ function empty({ layout, zeroInputs, zeroOutputs, zeroRows, rows }: NotedTrace):
 }
 
 function rate(rows: number, spanUs: number): string {
-  return spanUs > 0 && rows > 1 ? ` at ${((rows / spanUs) * 1e6).toPrecision(3).replace(/\.?0+$/, '')} a second` : ''
+  if (!(spanUs > 0 && rows > 1)) return ''
+  const perSecond = Number(((rows / spanUs) * 1e6).toPrecision(3))
+  return ` at ${perSecond.toLocaleString('en-US', { maximumSignificantDigits: 3 })} a second`
 }
 
 function rowsText(count: number): string {

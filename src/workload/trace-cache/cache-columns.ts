@@ -11,6 +11,7 @@ export function cacheColumns(shape: RowShape): Record<string, ColumnSpec> {
     line: ['u32', 'line of the source'],
     ...(shape.session ? { session: ['text?', 'conversation'] } : {}),
     ...(shape.turn ? { turn: ['u32?', "the trace's own number of the turn"] } : {}),
+    ...(shape.parent ? { parent: ['u32?', 'line of the row that it answers'] } : {}),
     ...(shape.blocks ? { blocks: ['text?', "ids of the prompt's blocks, a JSON array"] } : {}),
   }
 }
@@ -24,6 +25,7 @@ export function asColumns(rows: TraceRows): Columns {
     line: rows.line,
     ...(rows.session === null ? {} : { session: rows.session }),
     ...(rows.turn === null ? {} : { turn: rows.turn }),
+    ...(rows.parent === null ? {} : { parent: rows.parent }),
     ...(rows.blocks === null ? {} : { blocks: blockTexts(rows.blocks, rows.count) }),
   }
 }

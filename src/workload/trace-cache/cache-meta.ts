@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 
 /** Raised when what is in a cache changes its meaning: older ones are then made anew. */
-export const CACHE_VERSION = 1
+export const CACHE_VERSION = 2
 
 const metaSchema = z.object({
   version: z.literal(CACHE_VERSION),

@@ -75,7 +75,7 @@ export class CachedTrace implements RowSource {
   private async *partRows(connection: DuckDBConnection, path: string, window: TimeWindow) {
     const names = Object.keys(cacheColumns(this.shape))
     const at = (name: string) => names.indexOf(name)
-    const [session, turn, blocks] = [at('session'), at('turn'), at('blocks')]
+    const [session, turn, parent, blocks] = [at('session'), at('turn'), at('parent'), at('blocks')]
     const batch = new RowBatch(this.shape)
     try {
       const result = await connection.stream(
@@ -92,6 +92,7 @@ export class CachedTrace implements RowSource {
           batch.line[i] = vectors[3]?.getItem(i) as number
           if (batch.session !== null) batch.session[i] = vectors[session]?.getItem(i) as string | null
           if (batch.turn !== null) batch.turn[i] = (vectors[turn]?.getItem(i) as number | null) ?? NOT_SAID
+          if (batch.parent !== null) batch.parent[i] = (vectors[parent]?.getItem(i) as number | null) ?? NOT_SAID
           if (batch.blocks !== null) batch.blocks[i] = blockIds(vectors[blocks]?.getItem(i) as string | null)
         }
         batch.count = chunk.rowCount

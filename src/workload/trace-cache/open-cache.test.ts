@@ -5,6 +5,7 @@ import { expect, it } from 'vitest'
 import { tempFolder } from '../../../test/support/temp-folder.ts'
 import type { Arrival } from '../arrivals/arrival.ts'
 import { openTrace, type TraceOptions } from '../arrivals/open-trace.ts'
+import { CACHE_VERSION } from './cache-meta.ts'
 
 async function all(options: TraceOptions) {
   const schedule = await openTrace(options)
@@ -116,7 +117,7 @@ it('a damaged copy is made again, or named; what a crash left goes', async () =>
   const [key] = readdirSync(cacheDir) as [string]
   const meta = join(cacheDir, key, 'meta.json')
   const text = readFileSync(meta, 'utf8')
-  for (const damage of ['{', text.replace('"version": 1', '"version": 0')]) {
+  for (const damage of ['{', text.replace(`"version": ${CACHE_VERSION}`, '"version": 0')]) {
     writeFileSync(meta, damage)
     expect(await readFrom(options)).toBe('new cache')
     expect(readFileSync(meta, 'utf8')).toBe(text)

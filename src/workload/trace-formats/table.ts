@@ -25,6 +25,7 @@ export const table: TraceFormat = {
       columns,
       unit: timeUnit ?? guess?.unit ?? 's',
       unitBecause: timeUnit === undefined ? `guessed: ${guess?.because}; --time-unit decides` : '--time-unit',
+      unitIsGuessed: timeUnit === undefined,
       blockTokens: null,
       zeroOutputFailed: false,
     }

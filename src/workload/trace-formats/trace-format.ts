@@ -30,6 +30,8 @@ export interface TraceLayout {
   readonly unit: TimeUnit
   /** Said to the user: why times are taken to be in that unit. */
   readonly unitBecause: string
+  /** No format and nobody else fixed it. */
+  readonly unitIsGuessed?: boolean
   /** Column with the id of the conversation's turn before, whose own id is in `session`; -1 at the first turn. */
   readonly parent?: string
   /** Column with the ids of the prompt's blocks. */
@@ -37,6 +39,8 @@ export interface TraceLayout {
   readonly blockTokens: number | null
   /** Column that counts images; such rows are counted. */
   readonly images?: string
+  /** A row may leave its output out: the model then ends when it likes. */
+  readonly outputOptional?: boolean
   /** An output of 0 tokens is a request that failed when the trace was taken, and not an empty answer. */
   readonly zeroOutputFailed: boolean
 }

@@ -14,11 +14,11 @@ export class BadRows {
   }
 
   /** `what` says what is wrong and what was expected; `column` from 1 where it is known. */
-  add(line: number, what: string, column?: number): void {
+  add(line: number, what: string, column?: number, why?: string): void {
     if (!this.skipBad) {
       const place = column === undefined ? `${line}` : `${line}:${column}`
       throw new LayerlineError('input/trace-row', `${this.path}:${place}: ${what}`, {
-        hint: '--skip-bad leaves such rows out and counts them',
+        hint: why ?? '--skip-bad leaves such rows out and counts them',
       })
     }
     countOne(this.counts, 'bad_rows')

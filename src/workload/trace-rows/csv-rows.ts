@@ -1,4 +1,5 @@
 import { LayerlineError } from '../../base/errors.ts'
+import { spreadsheetTime } from '../../base/foreign-file.ts'
 import type { ColumnMap, TraceLayout } from '../trace-formats/trace-format.ts'
 import type { BadRows } from './bad-rows.ts'
 import { ByteLines } from './bytes/byte-lines.ts'
@@ -10,6 +11,7 @@ import { NOT_SAID, RowBatch } from './row-batch.ts'
 import { rowShape } from './row-shape.ts'
 
 const LF = 0x0a
+const UPPER_E = 0x45
 const ABSENT = -1
 
 /**
@@ -110,6 +112,11 @@ export class CsvRows {
       else this.wrong(bytes, at.ts, unit === 'iso' ? 'a date and time' : `a time in ${unit}`, hasEnd)
       return
     }
+    // `1.69E+12`: a spreadsheet has cut its digits.
+    if (bytes[to - 4] === UPPER_E && unit !== 'iso' && spreadsheetTime(record.text(bytes, at.ts)) !== null) {
+      this.wrong(bytes, at.ts, `a time in ${unit}`, hasEnd)
+      return
+    }
     const input = parseCount(bytes, starts[at.in] as number, ends[at.in] as number)
     if (input === -1) {
       this.wrong(bytes, at.in, 'a whole number of tokens', hasEnd)
@@ -157,7 +164,16 @@ export class CsvRows {
       return
     }
     const shown = text.length > 40 ? `${text.slice(0, 39)}…` : text
-    this.bad.add(this.line, `${this.header[field]} is ${JSON.stringify(shown)}; expected ${expected}`)
+    const mangled = field === this.at.ts ? spreadsheetTime(text) : null
+    const what = `${this.header[field]} is ${JSON.stringify(shown)}; expected ${expected}`
+    if (mangled === null) this.bad.add(this.line, what)
+    else
+      this.bad.add(
+        this.line,
+        `${what}. It is ${mangled}`,
+        undefined,
+        'take the file as it was before a spreadsheet saved it',
+      )
   }
 
   private isHeader(bytes: Buffer): boolean {

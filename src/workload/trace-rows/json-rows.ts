@@ -79,7 +79,12 @@ export class JsonRows {
     const { columns, unit } = this.layout
     const tUs = this.time(object[columns.ts])
     if (!Number.isSafeInteger(tUs)) {
-      this.wrong(object, columns.ts, unit === 'iso' ? 'a date and time' : `a time in ${unit}`)
+      const isDelay = object[columns.ts] === undefined && object.delay !== undefined
+      this.wrong(
+        object,
+        columns.ts,
+        `${unit === 'iso' ? 'a date and time' : `a time in ${unit}`}${isDelay ? '; turns that only say their `delay` after the one before are not read' : ''}`,
+      )
       return
     }
     const input = count(object[columns.in])
@@ -87,12 +92,16 @@ export class JsonRows {
       this.wrong(object, columns.in, 'a whole number of tokens')
       return
     }
-    const output = columns.out === undefined ? NOT_SAID : count(object[columns.out])
+    const said = columns.out === undefined ? undefined : object[columns.out]
+    // Some traces give an output where they know it, and only there.
+    const isOpen = this.layout.outputOptional === true && (said === undefined || said === null)
+    const output = columns.out === undefined || isOpen ? NOT_SAID : count(said)
     if (output === null) {
       this.wrong(object, columns.out as string, 'a whole number of tokens')
       return
     }
     const { batch } = this
+    if (isOpen) this.bad.count('rows_without_output')
     const i = batch.count
     if (batch.blocks !== null && !this.setBlocks(object, i, input)) return
     if (batch.turn !== null) {
@@ -104,7 +113,7 @@ export class JsonRows {
       }
       batch.turn[i] = turn
     }
-    if (batch.session !== null) batch.session[i] = this.session(object)
+    if (batch.session !== null) batch.session[i] = this.session(object, i)
     batch.tUs[i] = tUs
     batch.input[i] = input
     batch.output[i] = output
@@ -119,10 +128,13 @@ export class JsonRows {
     return typeof number === 'number' ? Math.round(number * US_PER[unit]) : Number.NaN
   }
 
-  private session(object: Record<string, unknown>): string | null {
+  private session(object: Record<string, unknown>, i: number): string | null {
     const own = name(object[this.layout.columns.session as string])
+    const parents = this.batch.parent
+    if (parents !== null) parents[i] = NOT_SAID
     if (own === '' || this.layout.parent === undefined) return own || null
-    const { root, isCut } = this.roots.of(own, name(object[this.layout.parent]))
+    const { root, parentLine, isCut } = this.roots.of(own, name(object[this.layout.parent]), this.line)
+    if (parents !== null) parents[i] = parentLine ?? NOT_SAID
     if (isCut) this.bad.count('conversations_without_start')
     return root
   }

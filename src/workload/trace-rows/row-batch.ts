@@ -18,6 +18,8 @@ export interface TraceRows {
   readonly session: (string | null)[] | null
   /** As the trace counts them, from where it likes. */
   readonly turn: Uint32Array<ArrayBuffer> | null
+  /** Line of the row that it answers, where the trace says so. */
+  readonly parent: Uint32Array<ArrayBuffer> | null
   readonly blocks: (readonly number[] | null)[] | null
 }
 
@@ -25,6 +27,7 @@ export interface TraceRows {
 export interface RowShape {
   readonly session: boolean
   readonly turn: boolean
+  readonly parent: boolean
   readonly blocks: boolean
 }
 
@@ -37,11 +40,13 @@ export class RowBatch implements TraceRows {
   readonly line = new Uint32Array(BATCH_ROWS)
   readonly session: (string | null)[] | null
   readonly turn: Uint32Array<ArrayBuffer> | null
+  readonly parent: Uint32Array<ArrayBuffer> | null
   readonly blocks: (readonly number[] | null)[] | null
 
   constructor(shape: RowShape) {
     this.session = shape.session ? new Array<string | null>(BATCH_ROWS).fill(null) : null
     this.turn = shape.turn ? new Uint32Array(BATCH_ROWS) : null
+    this.parent = shape.parent ? new Uint32Array(BATCH_ROWS) : null
     this.blocks = shape.blocks ? new Array<readonly number[] | null>(BATCH_ROWS).fill(null) : null
   }
 

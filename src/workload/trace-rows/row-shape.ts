@@ -6,6 +6,7 @@ export function rowShape(layout: TraceLayout): RowShape {
   return {
     session: layout.columns.session !== undefined,
     turn: layout.columns.turn !== undefined,
+    parent: layout.parent !== undefined,
     blocks: layout.blocks !== undefined,
   }
 }

@@ -23,7 +23,7 @@ export class RunRows implements RowSource {
     const reader = await openRun(this.folder)
     try {
       const epochUs = Number(clockBaseOf(reader.run).epochUnixNs / 1000n)
-      const batch = new RowBatch({ session: true, turn: true, blocks: false })
+      const batch = new RowBatch({ session: true, turn: true, parent: false, blocks: false })
       for await (const rows of (await reader.stream(ROWS)).batches()) {
         for (const [scheduledNs, input, output, id, session, turn, phase] of rows) {
           if (phase === 'warmup') countOne(counts, 'warmup_of_the_run')

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { errorCode, errorText, LayerlineError } from '../../base/errors.ts'
+import { refuseForeign } from '../../base/foreign-file.ts'
 import { readRunJson } from '../../store/run-folder.ts'
 import type { TraceHead } from '../trace-formats/trace-format.ts'
 import { CsvLine } from './bytes/csv-line.ts'
@@ -39,10 +40,9 @@ export async function readHead(path: string): Promise<FileHead | RunHead> {
   const bytes = await firstBytes(path, packing)
   const text = bytes.toString('utf8')
   if (text.trim() === '') throw new LayerlineError('input/trace-empty', `${path}: the file is empty; expected a trace`)
+  refuseForeign(path, bytes, 'input/trace-text', 'a trace of arrivals, CSV or JSONL')
   if (bytes.includes(0)) {
-    throw new LayerlineError('input/trace-text', `${path}: not a text: it holds NUL bytes; expected CSV or JSONL`, {
-      hint: 'UTF-16 is converted by `iconv -f utf-16 -t utf-8`; Parquet by DuckDB or pandas',
-    })
+    throw new LayerlineError('input/trace-text', `${path}: not a text: it holds NUL bytes; expected CSV or JSONL`)
   }
   const facts = { path, packing, sizeBytes: found.size }
   return text.trimStart().startsWith('{') ? jsonHead(text, facts) : csvHead(bytes, facts)
@@ -95,7 +95,8 @@ function jsonHead(text: string, facts: Facts): FileHead {
     const record = recordOf(line)
     if (record !== null) records.push(record)
   }
-  const columns = Object.keys(records[0] ?? {})
+  // A key may be missing where a row has no use for it.
+  const columns = [...new Set(records.flatMap((record) => Object.keys(record)))]
   return { kind: 'jsonl', ...facts, delimiter: COMMA, headerBytes: 0, columns, records }
 }
 
