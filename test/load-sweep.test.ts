@@ -34,7 +34,7 @@ test('a search finds the capacity of a server with a queue', async () => {
     folder,
     sweep(
       ...['--sweep', 'rate=search:30,120', '--slo', 'ttft=250ms', '--attainment', '75%', '--precision', '45%'],
-      ...['--duration', '1.5', '--arrival', 'constant', '--json'],
+      ...['--duration', '1.5', '--json'],
     ),
   )
   expect(code, stderr).toBe(0)
@@ -52,6 +52,18 @@ test('a search finds the capacity of a server with a queue', async () => {
     expect(achieved_per_s).toBeLessThan(Math.min(level * 1.3, CAPACITY * 1.1))
   }
 
+  // The one figure of the answer is the same in the record, in the table and in the sentence.
+  const shown = await layerline(folder, ['report', 'swept'])
+  expect(shown.code, shown.stderr).toBe(0)
+  const [best] = steps.filter(({ level }) => level === result?.highest).slice(-1)
+  expect(best?.offered_per_s).toBeCloseTo(result?.highest ?? 0, 6)
+  expect(result?.max_goodput_per_s).toBe(best?.offered_per_s)
+  const [, said] = /Max goodput ([\d.]+)\/s/.exec(shown.stdout) ?? []
+  expect(Number(said) / (result?.max_goodput_per_s ?? 0)).toBeCloseTo(1, 2)
+  const row = shown.stdout.split('\n').find((line) => line.trim().startsWith(`${result?.highest}/s`))
+  expect(row).toContain(`${said}/s`)
+  expect(JSON.parse((await layerline(folder, ['report', 'swept', '--json'])).stdout)).toEqual(record)
+
   // Each step is a run of its own, known from its run.json; the record beside them is what was printed.
   expect(JSON.parse(readFileSync(join(folder, 'swept', 'sweep.json'), 'utf8'))).toEqual(record)
   const told = Object.values((await server.truth()).requests)
@@ -67,13 +79,13 @@ test('a search finds the capacity of a server with a queue', async () => {
   }
   // Attainment by the rows themselves.
   const failed = steps.find(({ outcome }) => outcome === 'fails')
-  const [row] = await sqlRows(
+  const [counted] = await sqlRows(
     folder,
     join('swept', failed?.run ?? ''),
     'SELECT count(*)::INT AS n, (count(*) FILTER (first_token_ns - sent_ns <= 250e6))::INT AS met FROM requests',
   )
-  expect(row?.n).toBe(failed?.requests)
-  expect(failed?.slo_attainment?.value).toBeCloseTo((row?.met as number) / (row?.n as number), 12)
+  expect(counted?.n).toBe(failed?.requests)
+  expect(failed?.slo_attainment?.value).toBeCloseTo((counted?.met as number) / (counted?.n as number), 12)
 })
 
 test('a list of concurrencies, shared by workers: a table, other prompts at each step, the same lengths', async () => {

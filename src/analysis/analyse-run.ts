@@ -1,5 +1,6 @@
 import type { RunReader } from '../store/read/run-reader.ts'
 import type { RunJson } from '../trace/run-json.ts'
+import { backlogFigures } from './backlog/backlog.ts'
 import { certificate } from './certify/certificate.ts'
 import { type DefinitionsName, definedFigures } from './definitions/defined-figures.ts'
 import { engineFigures } from './engine/engine-figures.ts'
@@ -29,6 +30,7 @@ import { spanFigures } from './steps/span-figures.ts'
 import { stepFigures } from './steps/step-figures.ts'
 import { stepJoin } from './steps/step-join.ts'
 import { readTokenEvents } from './token-events/token-events.ts'
+import { assessments } from './verdict/assessment.ts'
 import { judge } from './verdict/judge.ts'
 
 export interface AnalyseOptions {
@@ -64,6 +66,7 @@ export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}
     run: runSummary(reader.run),
     offered,
     steady: await steadyState(reader, span, offered.concurrency),
+    backlog: await backlogFigures(reader, offered.concurrency),
     failures: await failureFigures(reader),
     latency,
     slo: options.slo === undefined ? null : await sloFigures(reader, options.slo, span, offered.concurrency),
@@ -90,7 +93,12 @@ export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}
     requests: await requestLines(reader, events, options.requestLines ?? 20, options.gapBins ?? 24),
   }
   const { run, ...rest } = figures
-  return { run, verdict: judge(figures), ...rest }
+  return {
+    run,
+    verdict: judge(figures),
+    assessments: run.command === 'os' || offered.requests === 0 ? null : assessments(figures),
+    ...rest,
+  }
 }
 
 function runSummary(run: RunJson): RunSummary {

@@ -186,4 +186,23 @@ describe('analyseRun on runs that lack something', () => {
       expect.objectContaining({ layer: 'host', process: '12 node', role: 'engine', n: 2, mean: 20, max: 30, sum: 40 }),
     ])
   })
+
+  it('shows no more CPU than the machine has, whatever a sample claims', async () => {
+    const host = {
+      name: 'box',
+      cpu: null,
+      cores: 2,
+      memory_bytes: 1e9,
+      cgroup: { cpu_cores: null, memory_bytes: null },
+    }
+    const report = await analysed(
+      {
+        requests: [OK],
+        tracks: [{ track_id: 1, layer: 'host', name: 'cpu_cores', unit: 'cores', host: 'box', process: '12 engine' }],
+        counters: [4.28, 1.2, 0.4].map((value, i) => ({ track_id: 1, t_ns: (i + 1) * 1e6, value })),
+      },
+      { hosts: [host] as never },
+    )
+    expect(report.machine.tracks[0]).toMatchObject({ max: 2, p90: 2, min: 0.4, mean: expect.closeTo(1.2, 6) })
+  })
 })

@@ -1,5 +1,6 @@
 import type { RunJson, VerdictLine } from '../trace/run-json.ts'
 import type { PHASES, Status, TOKEN_SOURCES } from '../trace/tables.ts'
+import type { Backlog } from './backlog/backlog.ts'
 import type { Certificate } from './certify/certificate.ts'
 import type { DefinedFigures } from './definitions/defined-figures.ts'
 import type { EngineFigures } from './engine/engine-figures.ts'
@@ -10,12 +11,14 @@ import type { LateTokens } from './late-tokens/model.ts'
 import type { KernelClock } from './latency/kernel-clock.ts'
 import type { OsFigures } from './os/os-figures.ts'
 import type { RejectedValues } from './rejected-values.ts'
+import type { CachedBy } from './requests/cached-share.ts'
 import type { Roofline } from './roofline/roofline.ts'
 import type { SloFigures } from './slo/slo-figures.ts'
 import type { SteadyState } from './steady-state/steady-state.ts'
 import type { SpanFigures } from './steps/span-figures.ts'
 import type { StepFigures } from './steps/step-figures.ts'
 import type { StepJoin } from './steps/step-join.ts'
+import type { Assessments } from './verdict/assessed.ts'
 
 type Phase = (typeof PHASES)[number]
 type TokenSource = (typeof TOKEN_SOURCES)[number]
@@ -28,9 +31,13 @@ export interface Report {
   run: RunSummary
   /** In order of importance. */
   verdict: VerdictLine[]
+  /** Whether client, server and network limited the run, each by its evidence; null for a run without requests. */
+  assessments: Assessments | null
   offered: Offered
   /** The load over time and its steady part; null where the run is too short, or one request at a time. */
   steady: SteadyState | null
+  /** Whether the server did what it was asked for; null where that cannot be judged. */
+  backlog: Backlog | null
   failures: Failures
   latency: Latency
   /** Null where no objectives were named. */
@@ -73,7 +80,7 @@ export interface Report {
 }
 
 /** A report before anybody has judged it: what the verdict's rules see. */
-export type Figures = Omit<Report, 'verdict'>
+export type Figures = Omit<Report, 'verdict' | 'assessments'>
 
 export interface RunSummary {
   run_id: string
@@ -245,8 +252,10 @@ export interface TokenSums {
 
 export interface Tokens extends TokenSums {
   by_source: (TokenSums & { token_source: TokenSource | null })[]
-  /** Cached share of the input of those requests whose server says what was cached. */
+  /** Cached share of the input, of those requests of which it is known. */
   cached_share: number | null
+  /** How it is known: the server's usage, else the step log, else the engine's counters, which count other requests too. */
+  cached_by: CachedBy | null
   /** Requests whose server said so. */
   cached_known: number
   /** What the plan wanted cached, of the same input; null where no plan says. */

@@ -47,11 +47,12 @@ export function sweepAnswer(record: SweepRecord, result: SweepResult): string[] 
 function headline({ sweep: axis, slo }: SweepRecord, result: SweepResult): string {
   const { highest, fails_at: fails, bracket, max_goodput_per_s: rate, not_offered: notOffered } = result
   const at = (level: number) => levelText(axis, level)
-  // Arrivals that are drawn come to more or less than was asked for.
-  const rateAt = (level: number, offered: number | null) =>
-    axis !== 'rate' || offered === null || Math.abs(offered / level - 1) < OFF_SHARE
-      ? at(level)
-      : `${at(level)} (offered: ${threeDigits(offered)}/s)`
+  // The one figure is what was offered: arrivals that are drawn come to more or less than was asked for.
+  const rateAt = (level: number, offered: number | null) => {
+    if (axis !== 'rate' || offered === null) return at(level)
+    const asked = Math.abs(offered / level - 1) < OFF_SHARE ? '' : ` (asked for: ${at(level)})`
+    return `${threeDigits(offered)}/s${asked}`
+  }
   const kept = `${percent(result.target)} of the requests kept ${slo}`
   if (bracket === 'nothing') return 'Nothing was offered, so nothing was learned.'
   if (highest === null) {

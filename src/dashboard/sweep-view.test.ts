@@ -60,18 +60,18 @@ describe('sweepText', () => {
     )
     expect(shown).toMatch(/91 % \(89–93\) .* meets\? /)
     expect(shown).toContain('? its 95 % interval holds the target')
-    expect(shown).toContain('Max goodput 2/s: 90 % of the requests kept ttft=500ms there, and no longer at 4/s.')
+    expect(shown).toContain('Max goodput 2.00/s: 90 % of the requests kept ttft=500ms there, and no longer at 4.00/s.')
     expect(shown).toContain('it lies between 1/s and 4/s')
     expect(shown).toContain('Not decided by its interval: 2/s.')
   })
 
   it('says honestly what is not bracketed', () => {
     expect(text([step(1, 1), step(2, 1)])).toMatch(
-      /at least 2\/s.*higher ones were not tried: the answer is not bracketed/,
+      /at least 2\.00\/s.*higher ones were not tried: the answer is not bracketed/,
     )
     expect(text([step(1, 0.1)])).toMatch(/At no rate .*lower ones were not tried: the answer is not bracketed/)
     const late = step(2, 1, { outcome: 'not_offered', sure: true })
-    expect(text([step(1, 1), late])).toMatch(/at least 1\/s.*could not be offered as asked \(2\/s\)/)
+    expect(text([step(1, 1), late])).toMatch(/at least 1\.00\/s.*could not be offered as asked \(2\/s\)/)
     expect(text([late])).toContain('nothing was learned of the server')
     expect(text([step(1, 0.3), step(2, 1), step(4, 0.3)])).toContain('Lower ones failed too (1/s)')
     expect(text([step(1, 1), step(2, 0.1)], { search_end: 'steps_spent' })).toContain('given up')
@@ -80,7 +80,7 @@ describe('sweepText', () => {
   it('says what was offered where that is not what was asked for', () => {
     const steps = [step(1, 1, { offered_per_s: 1.3 }), step(2, 0.1, { offered_per_s: 2.01 })]
     expect(text(steps)).toContain(
-      'Max goodput 1/s (offered: 1.30/s): 90 % of the requests kept ttft=500ms there, and no longer at 2/s.',
+      'Max goodput 1.30/s (asked for: 1/s): 90 % of the requests kept ttft=500ms there, and no longer at 2.01/s.',
     )
   })
 

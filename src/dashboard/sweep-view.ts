@@ -75,7 +75,7 @@ const LATENCY: readonly Shown[] = [
 function judgement(paint: Paint): readonly Shown[] {
   return [
     [column('attainment'), attainmentText],
-    [column('goodput'), ({ goodput }) => perSecond(goodput?.requests_per_s.value ?? null)],
+    [column('within SLO'), ({ goodput }) => perSecond(goodput?.requests_per_s.value ?? null)],
     [{ title: '' }, ({ outcome, sure }) => outcomeCell(outcome, sure, paint)],
     [
       { title: 'broke most' },

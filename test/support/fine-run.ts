@@ -75,6 +75,7 @@ export const fine: Figures = {
     by_repeat: [],
   },
   steady: null,
+  backlog: null,
   failures: { requests: 0, kinds: [], more_kinds: 0 },
   latency: {
     ttft_ms: about(100),
@@ -121,6 +122,7 @@ export const fine: Figures = {
     reasoning_tokens: null,
     by_source: [],
     cached_share: 0,
+    cached_by: 'usage',
     cached_known: 100,
     intended_cached_share: null,
     output_per_s: null,

@@ -54,11 +54,14 @@ export async function memoryRun(tables: Tables, run: Partial<RunJson> = {}): Pro
       `CREATE TABLE ${table} (${columns.map(([name, spec]) => `"${name}" ${sqlType(spec, 'sealed')}`).join(', ')})`,
     )
     const rows = tables[table] ?? []
+    // Columns that no row names and that may be NULL are left to the database.
+    const named = columns.filter(([name, spec]) => !isNullable(spec[0]) || rows.some((row) => row[name] !== undefined))
+    const names = named.map(([name]) => `"${name}"`).join(', ')
     for (let from = 0; from < rows.length; from += 500) {
       const values = rows
         .slice(from, from + 500)
-        .map((row) => `(${columns.map(([name, spec]) => sql(row[name] ?? defaultOf(name, spec))).join(', ')})`)
-      await connection.run(`INSERT INTO ${table} VALUES ${values.join(', ')}`)
+        .map((row) => `(${named.map(([name, spec]) => sql(row[name] ?? defaultOf(name, spec))).join(', ')})`)
+      await connection.run(`INSERT INTO ${table} (${names}) VALUES ${values.join(', ')}`)
     }
   }
   for (const view of JOINED_VIEWS) await connection.run(view)

@@ -2,6 +2,7 @@ import type { RunReader, SqlRow } from '../../store/read/run-reader.ts'
 import { ANSWERED } from '../populations.ts'
 import type { Offered, TokenSums, Tokens } from '../report.ts'
 import { countOf, numberOf, oneRow, textOf } from '../rows.ts'
+import { cachedShareBeyondUsage } from './cached-share.ts'
 import type { Span } from './offered.ts'
 import { tokenRates } from './token-rates.ts'
 
@@ -26,13 +27,16 @@ export async function tokenFigures(
   const bySource = await reader.query(
     `SELECT token_source, ${SUMS} FROM ${ANSWERED} GROUP BY token_source ORDER BY requests DESC, token_source`,
   )
+  const reported = numberOf(all, 'cached_share')
+  const beyond = reported === null ? await cachedShareBeyondUsage(reader) : null
   return {
     ...sumsOf(all),
     by_source: bySource.map((row) => ({
       token_source: textOf(row, 'token_source') as Tokens['by_source'][number]['token_source'],
       ...sumsOf(row),
     })),
-    cached_share: numberOf(all, 'cached_share'),
+    cached_share: reported ?? beyond?.share ?? null,
+    cached_by: reported !== null ? 'usage' : (beyond?.by ?? null),
     cached_known: countOf(all, 'cached_known'),
     intended_cached_share: numberOf(all, 'intended_share'),
     ...(await tokenRates(reader, span, concurrency)),

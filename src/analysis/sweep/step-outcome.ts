@@ -25,11 +25,21 @@ export function judgeShare({ value, low, high }: Share, target: number): StepJud
   return { outcome: meets ? 'meets' : 'fails', sure }
 }
 
-/** A step of a sweep, judged by its report; null where there are no objectives, or nothing was offered. */
+/**
+ * A step of a sweep, judged by its report; null where there are no objectives, or nothing was offered. A load under which the
+ * server's backlog grows is not sustained, however many requests kept the objectives before the queue was too long.
+ */
 export function judgeStep(report: Report, target: number): StepJudgement | null {
   const share = report.slo?.slo_attainment
   if (share == null) return null
-  return wasOffered(report) ? judgeShare(share, target) : { outcome: 'not_offered', sure: true }
+  if (!wasOffered(report)) return { outcome: 'not_offered', sure: true }
+  const overloaded = report.backlog?.state === 'overloaded' && report.assessments?.server.state === 'limits'
+  return overloaded ? { outcome: 'fails', sure: true } : judgeShare(share, target)
+}
+
+/** Of each level the last step: one whose interval left it open is run again, for longer. In the order of the levels' last steps. */
+export function decidingSteps<T extends { readonly level: number }>(steps: readonly T[]): T[] {
+  return steps.filter(({ level }, i) => steps.findLastIndex((step) => step.level === level) === i)
 }
 
 /**

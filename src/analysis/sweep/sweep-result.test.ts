@@ -93,3 +93,15 @@ describe('judgeShare', () => {
     expect(judgeShare(share, 0.9)).toEqual({ outcome, sure })
   })
 })
+
+describe('a level that was run again', () => {
+  it('counts by its last, longest step', () => {
+    const steps = [step(1, 1), step(2, 0.91, 0.05), step(2, 0.7), step(4, 0.1)]
+    expect(sweepResult('rate', steps, 0.9)).toMatchObject({
+      highest: 1,
+      fails_at: 2,
+      undecided: [],
+      sure: { low: 1, high: 2 },
+    })
+  })
+})

@@ -1,6 +1,7 @@
 import { maxGoodput } from '../slo/max-goodput.ts'
 import type { Share } from '../slo/share-interval.ts'
 import type { StepOutcome } from './level-search.ts'
+import { decidingSteps } from './step-outcome.ts'
 
 /** Of a step, what the answer follows from. */
 export interface ResultStep {
@@ -36,9 +37,9 @@ export interface SweepResult {
   not_offered: number[]
 }
 
-/** What the steps of a sweep say together; steps without an outcome count for nothing. */
+/** What the steps of a sweep say together; steps without an outcome count for nothing, and of a level's only the last one counts. */
 export function sweepResult(axis: 'rate' | 'concurrency', steps: readonly ResultStep[], target: number): SweepResult {
-  const judged = steps.filter(({ outcome }) => outcome !== null)
+  const judged = decidingSteps(steps).filter(({ outcome }) => outcome !== null)
   const offered = judged.filter(({ outcome }) => outcome !== 'not_offered')
   const levels = (some: readonly ResultStep[]) => some.map(({ level }) => level).sort((a, b) => a - b)
   const best = maxGoodput(

@@ -9,13 +9,21 @@ export const CACHED_WARN = 0.1
 export const cachedTokens: Rule = ({ tokens, offered }) => {
   if (offered.ok === 0) return null
   if (tokens.cached_share === null) {
-    return { level: 'note', what: 'cache', text: 'Not known whether prompts were cached: the server does not say' }
+    return {
+      level: 'note',
+      what: 'cache',
+      text: 'Not known whether prompts were cached: neither the server nor its engine reports it',
+    }
   }
   const share = tokens.cached_share
   const some =
-    tokens.cached_known < offered.ok
-      ? ` (of the ${percent(tokens.cached_known / offered.ok)} of requests that say)`
-      : ''
+    tokens.cached_by === 'step_log'
+      ? ", by the engine's log of its steps"
+      : tokens.cached_by === 'engine'
+        ? ", by the engine's own counters over the whole run"
+        : tokens.cached_known < offered.ok
+          ? ` (of the ${percent(tokens.cached_known / offered.ok)} of requests that say)`
+          : ''
   const unplanned = share - (tokens.intended_cached_share ?? 0)
   if (unplanned < CACHED_NOTE) {
     const planned = share >= CACHED_NOTE ? `, as planned (${percent(tokens.intended_cached_share ?? 0)})` : ''

@@ -1,7 +1,12 @@
 import type { VerdictLine } from '../../trace/run-json.ts'
 import { bytes, duration, percent } from '../quantity.ts'
 import type { Figures } from '../report.ts'
+import type { Assessed } from './assessed.ts'
+import { busyMachine, runQueue, stolenTime, throttledTime } from './machine-rules.ts'
+import { lostWorkers, portsGone } from './offering.ts'
 import { type Limits, levelOf, milder, type Rule, shareOfSpan, tracksNamed, typicalMs, worst } from './rule.ts'
+import { machineBusy, sameHost } from './same-host.ts'
+import { startLag, unsentRequests } from './schedule.ts'
 
 /** A loop this late moves a first token's stamp by as much: small against what servers take, until it is not. */
 export const LOOP_DELAY_MS: Limits = { warn: 5, bad: 20 }
@@ -73,7 +78,7 @@ export const lateStamps: Rule = ({ stream, latency }) => {
   if (found === null) return null
   // One late stamp among few says little of the others.
   const level = enough ? found : 'warn'
-  const text = `Token stamps may be ${duration(late)} late (${enough ? 'p99' : 'the worst'}), against typical gaps of ${duration(itl)}: read ITL tails with that in mind`
+  const text = `Token timestamps may be up to ${duration(late)} late (${enough ? 'p99' : 'the worst'}); a typical gap is ${duration(itl)}, so ITL tails are not reliable`
   return { level, what: 'stamps', text }
 }
 
@@ -83,25 +88,62 @@ function limited(level: 'warn' | 'bad'): string {
   return level === 'bad' ? 'limited' : 'may have limited'
 }
 
-/** What was found against the client; else what speaks for it; a client that was not measured is never said to be fine. */
-export function clientLines(figures: Figures): VerdictLine[] {
-  const found = [...CLIENT_RULES, lateStamps].flatMap((rule) => rule(figures) ?? [])
-  if (found.some((line) => line.what === 'client')) return found
+/** All that speaks against the client and the machine it runs on: lines with a place of their own in the verdict too. */
+export function clientEvidence(figures: Figures): VerdictLine[] {
+  const lag = startLag(figures)
+  const room = sameHost(figures)
+  return [
+    ...[portsGone, lostWorkers, ...CLIENT_RULES, lateStamps, runQueue, unsentRequests].flatMap(
+      (rule) => rule(figures) ?? [],
+    ),
+    ...(lag === null || figures.run.loop === 'closed' ? [] : [lag]),
+    ...[stolenTime, throttledTime, busyMachine].flatMap((rule) => rule(figures) ?? []),
+    // That nobody measured the CPUs says nothing against the client.
+    ...(room !== null && machineBusy(figures) !== null ? [room] : []),
+  ].filter(({ level }) => level === 'bad' || level === 'warn')
+}
+
+/** Whether both its event loop and its CPU time were watched. */
+export function clientMeasured(figures: Figures): boolean {
+  const { delay, busy } = watched(figures)
+  return delay !== null && busy !== null
+}
+
+/** What each line of evidence means, where the client has no line of its own that says it. */
+const MEANS: Readonly<Record<string, string>> = {
+  stamps: 'its token timestamps are late',
+  run_queue: 'it waited for a CPU',
+  schedule: 'requests began late or were never sent',
+  steal: "the hypervisor took its machine's CPU time",
+  throttled: "its cgroup's CPU limit applied",
+  cpu: 'its machine was busy',
+  same_host: 'it was short of CPU beside the server',
+}
+/** Lines that name the client themselves. */
+const NAMED = ['client', 'ports', 'workers']
+
+/** What the assessment of the client says; a client that was not measured is never said to be fine. */
+export function clientLines(figures: Figures, { state, lines }: Assessed): VerdictLine[] {
+  const own = [...CLIENT_RULES, lateStamps].flatMap((rule) => rule(figures) ?? [])
+  if (lines.some(({ what }) => NAMED.includes(what))) return own
+  const { delay, busy } = watched(figures)
+  if (state === 'limits' || state === 'may_limit') {
+    const level = state === 'limits' ? 'bad' : 'warn'
+    const why = [...new Set(lines.filter((line) => line.level === level).map(({ what }) => MEANS[what] ?? what))]
+    return [{ level, what: 'client', text: `The client ${limited(level)} this run: ${why.join(', ')}` }, ...own]
+  }
+  if (delay === null || busy === null) {
+    const what = delay === null && busy === null ? 'Its state' : delay === null ? 'Its event loop' : 'Its CPU time'
+    const text = `Not known whether the client limited this run. ${what} was not measured`
+    return [{ level: 'warn', what: 'client', text }, ...own]
+  }
+  const text = `The client did not limit this run: its event loop was ${duration(delay / 1e6)} late (p99 of a second), its thread ${percent(Math.min(1, busy))} busy`
+  return [{ level: 'ok', what: 'client', text }, ...own]
+}
+
+function watched(figures: Figures): { delay: number | null; busy: number | null } {
   const delay = worst(tracksNamed(figures, 'client', 'event_loop_delay_p99_ns'), 'p90')
   const loop = worst(tracksNamed(figures, 'client', 'event_loop_utilization_ratio'), 'p90')
   const thread = worst(tracksNamed(figures, 'client', 'thread_cpu_cores'), 'p90')
-  const busy = loop === null && thread === null ? null : Math.max(loop ?? 0, thread ?? 0)
-  if (delay === null || busy === null) {
-    const what = delay === null && busy === null ? 'Its state' : delay === null ? 'Its event loop' : 'Its CPU time'
-    return [
-      {
-        level: 'warn',
-        what: 'client',
-        text: `Not known whether the client limited this run. ${what} was not measured`,
-      },
-      ...found,
-    ]
-  }
-  const text = `The client did not limit this run: its event loop ${duration(delay / 1e6)} late (p99 of a second), its thread ${percent(busy)} busy`
-  return [{ level: 'ok', what: 'client', text }, ...found]
+  return { delay, busy: loop === null && thread === null ? null : Math.max(loop ?? 0, thread ?? 0) }
 }

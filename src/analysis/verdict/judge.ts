@@ -2,19 +2,21 @@ import type { VerdictLine } from '../../trace/run-json.ts'
 import type { Figures } from '../report.ts'
 import { answerLines } from './answers.ts'
 import { commitBacklog } from './backlog.ts'
+import { assess } from './assessment.ts'
 import { cachedTokens } from './cache.ts'
 import { clientLines } from './client.ts'
 import { engineRestarts, rejectedLines } from './engine-metrics.ts'
 import { hardwareLines } from './hardware.ts'
 import { busyMachine, memoryLeft, runQueue, stolenTime, swapping, throttledTime } from './machine-rules.ts'
 import { networkLines } from './network.ts'
-import { heldBack, leftOut, lostWorkers, portsGone, resumedRun, serverBehind, serverFull } from './offering.ts'
+import { heldBack, leftOut, lostWorkers, portsGone, resumedRun, serverFull } from './offering.ts'
 import { osLines } from './os.ts'
 import { cutRequests, earlyEnd, failedRequests, nothingMeasured, runState, warmupExcluded } from './outcome.ts'
 import { profiledRequests, profileOffClock } from './profile.ts'
 import type { Rule } from './rule.ts'
+import { sameHost } from './same-host.ts'
 import { startLag, unsentRequests } from './schedule.ts'
-import { sameHost } from './server.ts'
+import { serverLines } from './server.ts'
 import { countedEvents, lostRows, tokenDrift, uncheckedTls } from './trust.ts'
 import { watchingLines } from './watching.ts'
 
@@ -30,9 +32,7 @@ const THEMES: readonly ((figures: Figures) => VerdictLine | VerdictLine[])[] = [
   one(serverFull),
   one(portsGone),
   one(heldBack),
-  one(serverBehind),
-  clientLines,
-  networkLines,
+  assessedLines,
   scheduleLines,
   one(sameHost),
   one(cachedTokens),
@@ -82,6 +82,12 @@ export function judge(figures: Figures): VerdictLine[] {
 
 function meansNoRequests({ run, offered }: Figures): boolean {
   return run.command === 'os' || (run.command === 'import' && offered.by_status.length === 0)
+}
+
+/** Server, client and network, each by its one assessment. */
+function assessedLines(figures: Figures): VerdictLine[] {
+  const { client, server, network } = assess(figures)
+  return [...serverLines(server), ...clientLines(figures, client), ...networkLines(figures, network)]
 }
 
 function scheduleLines(figures: Figures): VerdictLine[] {

@@ -1,7 +1,8 @@
 import { bytes, percent } from '../quantity.ts'
 import { type Limits, levelOf, type Rule, shareOfSpan, tracksNamed, worst } from './rule.ts'
-import { MACHINE_BUSY } from './server.ts'
 
+/** All of a machine's CPUs this busy, and whatever shares it waits for one. */
+export const MACHINE_BUSY = 0.9
 /** Time a hypervisor kept from this machine, or a cgroup from its processes: it shows in every tail. */
 export const TAKEN_SHARE: Limits = { warn: 0.01, bad: 0.05 }
 /** Time a thread of the client was ready and waited for a CPU. */

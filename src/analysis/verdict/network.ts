@@ -3,6 +3,7 @@ import type { Status } from '../../trace/tables.ts'
 import { duration, many, percent } from '../quantity.ts'
 import type { Figures } from '../report.ts'
 import { burstLevel, burstyStreams } from './bursts.ts'
+import type { Assessed } from './assessed.ts'
 import { type Limits, levelOf, type Rule, typicalMs } from './rule.ts'
 
 /** Establishing a connection takes one round trip (TLS: two or three); TTFT holds one too. */
@@ -50,11 +51,15 @@ export const coalescedEvents: Rule = ({ stream }) => {
   return { level: share >= COALESCED_WARN ? 'warn' : 'note', what: 'coalesced', text }
 }
 
+/** All that speaks against the network between client and server. */
+export function networkEvidence(figures: Figures): VerdictLine[] {
+  return [brokenConnections, bufferedStreams, burstyStreams, roundTrip].flatMap((rule) => rule(figures) ?? [])
+}
+
 /** What was found against the network; else what speaks for it, if a connection was seen being made. */
-export function networkLines(figures: Figures): VerdictLine[] {
-  const found = [brokenConnections, bufferedStreams, burstyStreams, roundTrip].flatMap((rule) => rule(figures) ?? [])
+export function networkLines(figures: Figures, { lines }: Assessed): VerdictLine[] {
   const coalesced = coalescedEvents(figures)
-  return [...(found.length > 0 ? found : [networkAnswer(figures)]), ...(coalesced === null ? [] : [coalesced])]
+  return [...(lines.length > 0 ? lines : [networkAnswer(figures)]), ...(coalesced === null ? [] : [coalesced])]
 }
 
 function networkAnswer({ latency }: Figures): VerdictLine {

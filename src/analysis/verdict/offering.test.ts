@@ -38,16 +38,6 @@ it('names the ceiling that held requests back, from one in a hundred on', () => 
   expect(much?.text).toContain('60 requests (60 %)')
 })
 
-it('names the server that is behind, where no ceiling hides it', () => {
-  const behind = { offered_per_s: 20, achieved_per_s: 10, tail_s: 5 }
-  expect(line('server', { offered: behind })?.text).toContain('offered 20.0/s, answered 10.0/s')
-  expect(line('server', { offered: { ...behind, held: { requests: 50, max_ms: 9 } } })).toBeUndefined()
-  expect(line('server', { offered: { ...behind, tail_s: 1 } })).toBeUndefined()
-  expect(line('server', { offered: { ...behind, achieved_per_s: 19 } })).toBeUndefined()
-  // Failures came back too: that is no backlog.
-  expect(line('server', { offered: { ...behind, ok: 50 } })).toBeUndefined()
-})
-
 it('names what the client ran out of, by the words of the errors', () => {
   const ports = 'N.N.N.N:N: no local address or port is left to connect from (EADDRNOTAVAIL)'
   expect(line('ports', { failures: failing(ports) })).toMatchObject({

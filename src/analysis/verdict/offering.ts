@@ -1,33 +1,15 @@
-import { duration, many, percent, threeDigits, wholeNumber } from '../quantity.ts'
-import { type Limits, levelOf, type Rule, typicalMs } from './rule.ts'
+import { duration, many, percent, wholeNumber } from '../quantity.ts'
+import { type Limits, levelOf, type Rule } from './rule.ts'
 
 /** Requests held back by the ceiling: one in a hundred is a burst that touched it, one in five is another load. */
 export const HELD_SHARE: Limits = { warn: 0.01, bad: 0.2 }
-/** A server that answers a tenth less than what is offered is behind; how far is its own to say. */
-export const ANSWERED_OF_OFFERED = 0.9
-/** Past the last request, answers of a server that keeps up take about as long as any; a backlog takes longer. */
-export const TAIL_OF_E2E = 3
-
 export const heldBack: Rule = ({ run, offered }) => {
   const { requests, max_ms } = offered.held
   const level = levelOf(requests / Math.max(1, offered.requests), HELD_SHARE)
   if (level === null || max_ms === null) return null
   const ceiling = run.plan?.max_in_flight ?? null
-  const text = `The ceiling of ${ceiling === null ? '' : `${wholeNumber(ceiling)} `}requests in flight ${level === 'bad' ? 'limited' : 'touched'} this run: ${many('request', requests)} (${percent(requests / offered.requests)}) were held back, for ${duration(max_ms)} at most; latency from when they were due holds it`
+  const text = `The ceiling of ${ceiling === null ? '' : `${wholeNumber(ceiling)} `}requests in flight held back ${many('request', requests)} (${percent(requests / offered.requests)}), for ${duration(max_ms)} at most; only latency from when they were due includes that wait`
   return { level, what: 'ceiling', text }
-}
-
-/** A backlog at the end of the schedule: the server was asked for more than it answers. */
-export const serverBehind: Rule = ({ run, offered, latency }) => {
-  const { offered_per_s: rate, achieved_per_s: done, tail_s: tail, concurrency } = offered
-  const e2e = typicalMs(latency.e2e_ms)
-  if (run.loop !== 'open' || rate === null || done === null || tail === null || e2e === null) return null
-  // Failures are answers, if bad ones.
-  const ended = (done * offered.requests) / Math.max(1, offered.ok)
-  if (offered.held.requests > 0 || ended >= ANSWERED_OF_OFFERED * rate || tail * 1e3 < TAIL_OF_E2E * e2e) return null
-  const inFlight = concurrency === null ? '' : `, up to ${wholeNumber(concurrency.max)} in flight at once`
-  const text = `The server limited this run: offered ${threeDigits(rate)}/s, answered ${threeDigits(done)}/s${inFlight}; it took ${duration(tail * 1e3)} more to answer what was left`
-  return { level: 'warn', what: 'server', text }
 }
 
 export const serverFull: Rule = ({ offered }) => {

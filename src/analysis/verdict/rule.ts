@@ -54,8 +54,11 @@ export function worst(tracks: readonly TrackFigures[], figure: 'mean' | 'p90' | 
   return Math.max(...tracks.map((track) => track[figure === 'p90' && track.n < P90_SAMPLES ? 'mean' : figure]))
 }
 
-/** The share of the measured span that a track of ns totals adds up to; null: not measured. */
+/**
+ * The share of the measured span that a track of ns totals adds up to, all of it at most: the last window may reach beyond the
+ * span, and a total may be a sum over CPUs. Null: not measured.
+ */
 export function shareOfSpan({ offered }: Figures, tracks: readonly TrackFigures[]): number | null {
   const sum = worst(tracks, 'sum')
-  return sum === null || offered.span_s === null ? null : sum / (offered.span_s * 1e9)
+  return sum === null || offered.span_s === null ? null : Math.min(1, sum / (offered.span_s * 1e9))
 }

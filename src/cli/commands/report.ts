@@ -3,8 +3,11 @@ import { requestStory } from '../../analysis/attribution/request-story.ts'
 import { SPLIT_MODELS, type SplitModel } from '../../analysis/attribution/step-shares.ts'
 import type { DefinitionsName } from '../../analysis/definitions/defined-figures.ts'
 import { parseSlo } from '../../analysis/slo/slo.ts'
-import { EXIT, LayerlineError } from '../../base/errors.ts'
+import { EXIT, type ExitCode, LayerlineError } from '../../base/errors.ts'
 import { storyText } from '../../dashboard/request/story-view.ts'
+import { sweepText } from '../../dashboard/sweep-view.ts'
+import { paintFor } from '../../dashboard/text/paint.ts'
+import { isSweepFolder, readSweep } from '../../session/sweep/read-sweep.ts'
 import { openRun } from '../../store/read/open-run.ts'
 import { defineCommand } from '../command.ts'
 import { rooflineOptions } from '../from-options/roofline-options.ts'
@@ -15,7 +18,7 @@ export const reportCommand = defineCommand({
   summary: 'what happened in a run, and whether to trust it',
   about:
     'The verdict first: whether client, network or schedule limited the run, whether the server shared its machine, whether cached tokens spoil it. Then what was offered and done, failures by kind, TTFT, ITL, TPOT and E2E with counts and 95 % intervals, tokens per second, speed by size, and the machine. Definitions: docs/metrics.md.',
-  arguments: [{ name: 'RUN', doc: 'folder of the run; may still be recorded' }],
+  arguments: [{ name: 'RUN', doc: 'folder of the run, which may still be recorded, or of a sweep' }],
   options: [
     'slo',
     'definitions',
@@ -59,6 +62,7 @@ export const reportCommand = defineCommand({
   ],
   async run({ arguments: [folder], options }) {
     if (options.request === undefined) refuseAlone(options)
+    if (isSweepFolder(folder ?? '')) return reportSweep(folder ?? '', options)
     const slo = options.slo === undefined ? undefined : parseSlo(options.slo)
     const counted = rooflineOptions(options)
     const run = await openRun(folder ?? '')
@@ -86,6 +90,31 @@ export const reportCommand = defineCommand({
     return EXIT.done
   },
 })
+
+const SWEEP_OPTIONS = ['json']
+
+/** The table and the answer of a sweep once more, as `load --sweep` printed them. */
+function reportSweep(folder: string, options: Readonly<Record<string, unknown>>): ExitCode {
+  const other = Object.entries(options).find(
+    ([name, value]) => value !== undefined && value !== false && !SWEEP_OPTIONS.includes(name),
+  )
+  if (other !== undefined) {
+    throw new LayerlineError(
+      'usage/arguments',
+      `${folder} is the folder of a sweep: --${other[0]} is for one of its runs`,
+      {
+        hint: `for example layerline report ${folder}/01-… --${other[0]} …`,
+      },
+    )
+  }
+  const record = readSweep(folder)
+  if (options.json === true) process.stdout.write(`${JSON.stringify(record, null, 2)}\n`)
+  else {
+    const { width, color } = textOptions()
+    process.stdout.write(sweepText(record, { width, paint: paintFor(color) }))
+  }
+  return EXIT.done
+}
 
 /** What only says how a request is told. */
 function refuseAlone({ token, split }: { token: number | undefined; split: string | undefined }): void {

@@ -13,6 +13,8 @@ const FIRST = 1
 const STEP_S = 30
 const LONGEST_STEP_S = 120
 const MOST_STEPS = 100
+/** A step that is run again, because its interval did not decide, lasts so long at most. */
+const LONGEST_AGAIN_S = 600
 
 export type SweepOptions = OfferedLoadOptions & OptionValues<'sweep' | 'attainment' | 'precision'>
 
@@ -72,17 +74,34 @@ export interface StepLength {
  */
 export function stepLength(
   options: Pick<SweepOptions, 'requests' | 'duration' | 'slo'>,
-  { axis, level, target }: { axis: SweepAxis; level: number; target: number },
+  { axis, level, target, times = 1 }: { axis: SweepAxis; level: number; target: number; times?: number },
 ): StepLength {
-  const { requests, duration } = options
+  const requests = options.requests === undefined ? undefined : options.requests * times
+  const duration = options.duration === undefined ? undefined : options.duration * times
   if (requests !== undefined || duration !== undefined) {
     const ofRequests = requests === undefined || axis !== 'rate' ? Infinity : requests / level
     const expectedS = Math.min(ofRequests, duration ?? Infinity)
     return { requests, duration, expectedS: Number.isFinite(expectedS) ? expectedS : STEP_S }
   }
   const toDecide = axis === 'rate' && options.slo !== undefined ? flawlessRequests(target) / level : 0
-  const seconds = Math.ceil(Math.min(LONGEST_STEP_S, Math.max(STEP_S, toDecide)))
+  const seconds = times * Math.ceil(Math.min(LONGEST_STEP_S, Math.max(STEP_S, toDecide)))
   return { requests: undefined, duration: seconds, expectedS: seconds }
+}
+
+/** Whether a step may be run again, so many times as long. */
+export function mayRepeat(
+  options: SweepOptions,
+  step: { axis: SweepAxis; level: number; target: number; times: number },
+) {
+  return stepLength(options, step).expectedS <= LONGEST_AGAIN_S
+}
+
+/**
+ * The arrivals of a search are evenly spaced unless `--arrival` says otherwise: those of a Poisson process offer a rate that is
+ * off by 1 / sqrt n, and the search would go by luck.
+ */
+export function searchArrival({ axis, search }: SweepPlan, arrival: string | undefined): string | undefined {
+  return search !== null && axis === 'rate' ? (arrival ?? 'constant') : arrival
 }
 
 /** How many requests, all of them met, it takes until the interval lies above the target. */

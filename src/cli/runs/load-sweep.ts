@@ -5,7 +5,14 @@ import { runRequests } from '../../session/request-run.ts'
 import { StopSignal } from '../../session/stop-signal.ts'
 import { runSweep, type SweepArm } from '../../session/sweep/run-sweep.ts'
 import { createRunFolder } from '../../store/run-folder.ts'
-import { parseSweep, type SweepOptions, stepCommandLine, stepLength } from '../from-options/sweep-options.ts'
+import {
+  mayRepeat,
+  parseSweep,
+  type SweepOptions,
+  searchArrival,
+  stepCommandLine,
+  stepLength,
+} from '../from-options/sweep-options.ts'
 import { hasColor } from '../views/print-report.ts'
 import { sweepProgress } from '../views/sweep-progress.ts'
 import { loadOffering } from './load-offering.ts'
@@ -18,11 +25,12 @@ export async function loadSweep(text: string, options: SweepOptions): Promise<Ex
   const { plan, target } = parseSweep(text, options)
   const { axis } = plan
   checkSchedule(options)
-  const lengthOf = (level: number) => stepLength(options, { axis, level, target })
+  const arrival = searchArrival(plan, options.arrival)
+  const lengthOf = (level: number, times = 1) => stepLength(options, { axis, level, target, times })
   // What is wrong with the load is said before anybody is asked anything.
-  const stepOf = (level: number) => {
-    const { requests, duration } = lengthOf(level)
-    return { ...options, [axis]: level, requests, duration }
+  const stepOf = (level: number, times = 1) => {
+    const { requests, duration } = lengthOf(level, times)
+    return { ...options, arrival, [axis]: level, requests, duration }
   }
   loadOffering(stepOf(1))
   const context = await probedContext(options)
@@ -32,7 +40,7 @@ export async function loadSweep(text: string, options: SweepOptions): Promise<Ex
     target,
     slo: options.slo ?? null,
     seed: context.seed,
-    expectedS: (level) => lengthOf(level).expectedS,
+    expectedS: (level, times) => lengthOf(level, times).expectedS,
     quiet: options.quiet,
   })
   try {
@@ -43,14 +51,20 @@ export async function loadSweep(text: string, options: SweepOptions): Promise<Ex
     const record = async (arm: SweepArm, out: string) => {
       // Prompts of its own: no step finds those of another in the server's cache.
       const salt = `${options.salt ?? context.seed}-${arm.step}`
-      const step = { ...stepOf(arm.level), salt, out }
+      const step = { ...stepOf(arm.level, arm.times), salt, out }
       const made = await loadOffering(step)(context)
       const offering = { ...made, config: { ...made.config, sweep: { axis, level: arm.level, step: arm.step } } }
       try {
         const common = await commonOf(step, context)
         for (const note of [...offering.schedule.notes, ...common.prompts.notes]) progress.note(note)
         const { requests, duration } = step
-        const commandLine = stepCommandLine(process.argv.slice(2), { [axis]: arm.level, requests, duration, salt })
+        const commandLine = stepCommandLine(process.argv.slice(2), {
+          [axis]: arm.level,
+          arrival,
+          requests,
+          duration,
+          salt,
+        })
         const given = { command: 'load', options: step, context, offering, common, resumed: null, commandLine }
         return await runRequests(await stop.unlessStopped(requestRunOf(given), endSources), stop, progress.view)
       } finally {
@@ -66,6 +80,7 @@ export async function loadSweep(text: string, options: SweepOptions): Promise<Ex
       slo: options.slo ?? null,
       target,
       stop,
+      mayRepeat: (level, times) => mayRepeat(options, { axis, level, target, times }),
       record,
       begins,
       done,

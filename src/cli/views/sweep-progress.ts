@@ -16,7 +16,7 @@ export interface SweepProgressOptions {
   slo: string | null
   seed: number
   /** How long a step should take. */
-  expectedS: (level: number) => number
+  expectedS: (level: number, times?: number) => number
   quiet: boolean
 }
 
@@ -53,11 +53,15 @@ export function sweepProgress(out: WriteStream, options: SweepProgressOptions): 
   }
   const show = (arm: SweepArm) => {
     const elapsedS = (performance.now() - startedMs) / 1000
-    const stepS = (level: number) => expectedS(level) + besideS
-    const wholeS = Math.max(stepS(arm.level), elapsedS)
+    const stepS = (level: number, times = 1) => expectedS(level, times) + besideS
+    const wholeS = stepS(arm.level, arm.times)
     const rest = restS(plan, arm, stepS)
-    const share = rest === null ? null : (spentS + elapsedS) / (spentS + wholeS + rest)
-    line.show('sweep', share, `${stepOf(plan, arm)} ${levelText(plan.axis, arm.level)}`)
+    // A step that takes longer than its load (it drains) is not done before it is: its share stays below what it ends at.
+    const doneS = Math.min(elapsedS, 0.99 * wholeS)
+    const share = rest === null ? null : (spentS + doneS) / (spentS + wholeS + rest)
+    const longer = elapsedS > wholeS ? ', answering what was left' : ''
+    const of = rest === null ? `: ${duration(elapsedS * 1e3)} of ${duration(wholeS * 1e3)}` : ''
+    line.show('sweep', share, `${stepOf(plan, arm)} ${levelText(plan.axis, arm.level)}${of}${longer}`)
   }
   const clear = () => {
     clearInterval(timer)
@@ -78,8 +82,11 @@ export function sweepProgress(out: WriteStream, options: SweepProgressOptions): 
       clearInterval(timer)
       const seconds = (performance.now() - startedMs) / 1000
       spentS += seconds
-      besideS = Math.max(0, seconds - expectedS(arm.level))
-      say(`${stepOf(plan, arm)} ${levelText(plan.axis, arm.level)}: ${duration(seconds * 1e3)}, ${stepText(step)}`)
+      besideS = Math.max(0, seconds - expectedS(arm.level, arm.times))
+      const longer = arm.times === 1 ? '' : ` again, ${arm.times} times as long`
+      say(
+        `${stepOf(plan, arm)} ${levelText(plan.axis, arm.level)}${longer}: ${duration(seconds * 1e3)}, ${stepText(step)}`,
+      )
     },
     note,
     view: {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { type LevelSearch, nextMove, type SearchEnd, type SearchMove } from '../../analysis/sweep/level-search.ts'
+import { decidingSteps } from '../../analysis/sweep/step-outcome.ts'
 import { type SweepResult, sweepResult } from '../../analysis/sweep/sweep-result.ts'
 import { type SweepStep, sweepStep } from '../../analysis/sweep/sweep-step.ts'
 import { writeFileAtomic } from '../../store/run-folder.ts'
@@ -22,6 +23,8 @@ export interface SweepArm {
   level: number
   /** Its folder's name within the sweep's. */
   name: string
+  /** How many times as long as a first step at this level. */
+  times: number
   /** Steps still to come after this one: exactly of a list, at most of a search; null: not known yet. */
   after: number | null
 }
@@ -51,6 +54,8 @@ export interface SweepOptions {
   /** The attainment that a step should reach. */
   target: number
   stop: StopSignal
+  /** Whether a step of a search may be run again, so many times as long, because its interval did not decide. */
+  mayRepeat(level: number, times: number): boolean
   /** Runs a step into this folder to its end: the next begins when nothing is in flight any more. */
   record(arm: SweepArm, out: string): Promise<RequestRun>
   begins?(arm: SweepArm): void
@@ -75,13 +80,15 @@ export async function runSweep(options: SweepOptions): Promise<SweepRecord> {
   })
   const write = () => writeFileAtomic(join(folder, SWEEP_FILE), `${JSON.stringify(record(), null, 2)}\n`)
   while (stop.stage === 'running') {
-    const move = nextLevel(plan, steps)
+    const times = timesAgain(options, steps)
+    const move = times === null ? nextLevel(plan, steps) : again(steps)
     if (move.end !== null) {
       end = plan.search === null ? null : move.end
       break
     }
     const { level, after } = move
-    const arm = { step: steps.length + 1, level, after, name: armName(plan.axis, steps.length + 1, level) }
+    const name = armName(plan.axis, steps.length + 1, level)
+    const arm = { step: steps.length + 1, level, after, times: times ?? 1, name }
     options.begins?.(arm)
     const run = await options.record(arm, join(folder, arm.name))
     if (run.interrupted) {
@@ -97,6 +104,23 @@ export async function runSweep(options: SweepOptions): Promise<SweepRecord> {
   return record()
 }
 
+/** An undecided step is run again for three times as long, and once more. */
+const LONGER = 3
+const MOST_TIMES = 9
+
+/** How many times as long the last level is run again; null where its interval decided, or nothing longer may be run. */
+function timesAgain({ plan, mayRepeat }: SweepOptions, steps: readonly SweepStep[]): number | null {
+  const last = steps.at(-1)
+  if (plan.search === null || last === undefined || last.sure || last.outcome === null) return null
+  const times = LONGER ** steps.filter(({ level }) => level === last.level).length
+  return times <= MOST_TIMES && mayRepeat(last.level, times) ? times : null
+}
+
+/** The same level; how many come after it is known when it is done. */
+function again(steps: readonly SweepStep[]): SearchMove {
+  return { end: null, level: (steps.at(-1) as SweepStep).level, after: null }
+}
+
 function nextLevel({ levels, search }: SweepPlan, steps: readonly SweepStep[]): SearchMove {
   if (search === null) {
     const level = levels[steps.length]
@@ -105,7 +129,7 @@ function nextLevel({ levels, search }: SweepPlan, steps: readonly SweepStep[]): 
   // A step in which nothing was offered has told nothing: as good as a failure, so that the search comes to an end.
   return nextMove(
     search,
-    steps.map(({ level, outcome }) => ({ level, outcome: outcome ?? 'fails' })),
+    decidingSteps(steps).map(({ level, outcome }) => ({ level, outcome: outcome ?? 'fails' })),
   )
 }
 

@@ -14,32 +14,38 @@ const ROWS_AT_ONCE = 10_000
  */
 export async function writeInferredLinks(folder: string, memoryLimit: string): Promise<number> {
   const tables = ['slices', 'strings', 'tracks', 'requests', 'chunks'] as const
-  const written = await overParts(folder, tables, memoryLimit, async (connection) => {
-    const query = async (sql: string) => (await connection.runAndReadAll(sql)).getRowObjects() as SqlRow[]
-    const logged = await query(`SELECT 1::DOUBLE FROM slices WHERE category = 'step' LIMIT 1`)
-    if (logged.length > 0) return 0
-    const found = await readJoin(query, 'profile')
-    if (found === null || found.links.length === 0) return 0
-    await connection.run(
-      'CREATE TABLE found (src_id UINTEGER, src_index UINTEGER, dst_id UINTEGER, share DOUBLE, confidence VARCHAR)',
-    )
-    await fill(
-      connection,
-      found.links.map(
-        ({ requestId, index, stepId, share, doubt }) =>
-          `(${requestId}, ${index}, ${stepId}, ${share}, '${doubt === null ? 'inferred' : 'unresolved'}')`,
-      ),
-    )
-    await writeSelect(
-      connection,
-      folder,
-      'links',
-      PART,
-      `SELECT 'chunk' AS src_kind, src_id, src_index, 'slice' AS dst_kind, dst_id, 'token of step' AS kind, share, confidence
+  const written = await overParts(
+    folder,
+    tables,
+    memoryLimit,
+    async (connection) => {
+      const query = async (sql: string) => (await connection.runAndReadAll(sql)).getRowObjects() as SqlRow[]
+      const logged = await query(`SELECT 1::DOUBLE FROM slices WHERE category = 'step' LIMIT 1`)
+      if (logged.length > 0) return 0
+      const found = await readJoin(query, 'profile')
+      if (found === null || found.links.length === 0) return 0
+      await connection.run(
+        'CREATE TABLE found (src_id UINTEGER, src_index UINTEGER, dst_id UINTEGER, share DOUBLE, confidence VARCHAR)',
+      )
+      await fill(
+        connection,
+        found.links.map(
+          ({ requestId, index, stepId, share, doubt }) =>
+            `(${requestId}, ${index}, ${stepId}, ${share}, '${doubt === null ? 'inferred' : 'unresolved'}')`,
+        ),
+      )
+      await writeSelect(
+        connection,
+        folder,
+        'links',
+        PART,
+        `SELECT 'chunk' AS src_kind, src_id, src_index, 'slice' AS dst_kind, dst_id, 'token of step' AS kind, share, confidence
         FROM found ORDER BY src_id, src_index, dst_id`,
-    )
-    return found.links.length
-  })
+      )
+      return found.links.length
+    },
+    ['counters'],
+  )
   return written ?? 0
 }
 

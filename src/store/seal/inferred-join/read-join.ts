@@ -37,6 +37,11 @@ const STEPS: Readonly<Record<StepSource, string>> = {
     FROM counted ORDER BY t_ns`,
 }
 
+/** 0 where the engine's own total says that nothing was found in its cache, NULL where it does not. */
+const NOTHING_CACHED = `(SELECT CASE WHEN count(*) > 0 AND sum(grown) = 0 THEN 0 END FROM (
+  SELECT max(c.value) - min(c.value) AS grown FROM counters c JOIN tracks t USING (track_id)
+  WHERE t.layer = 'engine' AND t.name = 'prefix_cache_hits_total' GROUP BY c.track_id))`
+
 /** Events that carry tokens, of requests that were sent. */
 const EVENTS = `
   FROM chunks c JOIN requests r USING (request_id)
@@ -73,7 +78,7 @@ export async function readJoin(query: Query, source: StepSource): Promise<Inferr
 async function requestsOf(query: Query, within: string): Promise<ClientRequest[]> {
   const rows = await query(`
     SELECT request_id::DOUBLE AS id, least(scheduled_ns, sent_ns) AS due_ns, sent_ns, coalesce(end_ns, 'inf'::DOUBLE) AS end_ns,
-      input_tokens::DOUBLE AS input_tokens, cached_tokens::DOUBLE AS cached_tokens,
+      input_tokens::DOUBLE AS input_tokens, coalesce(cached_tokens, ${NOTHING_CACHED})::DOUBLE AS cached_tokens,
       CASE WHEN status = 'ok' THEN output_tokens END::DOUBLE AS output_tokens,
       coalesce(finish_reason <> 'length', output_tokens < requested_tokens, false) AS stopped
     FROM requests r WHERE sent_ns IS NOT NULL AND ${within} ORDER BY sent_ns`)
