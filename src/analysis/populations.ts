@@ -7,8 +7,11 @@ export const ANSWERED = "(SELECT * FROM requests WHERE phase = 'measured' AND st
 /** Those of them that no profiler slowed: the ones whose times say something of the server. */
 export const TIMED = "(SELECT * FROM requests WHERE phase = 'measured' AND status = 'ok' AND profiled IS NOT TRUE)"
 
-/** When a request began to take the client's time: a fresh connection's start, else the send. */
-export const BEGIN_NS = 'coalesce(connect_start_ns, sent_ns)'
+/**
+ * When a request began to take the client's time: a fresh connection's start, else the send. Of one that a crash cut off nobody
+ * recorded either: it was handed over when it was due.
+ */
+export const BEGIN_NS = "coalesce(connect_start_ns, sent_ns, CASE WHEN status = 'interrupted' THEN scheduled_ns END)"
 
 /** Time to first token, ns: from the last byte of the request handed over to the first event with a token. */
 export const TTFT_NS = 'first_token_ns - sent_ns'

@@ -269,8 +269,12 @@ export interface SizeThroughput {
   size: number | null
   size_to: number | null
   requests: number
+  /** Over TTFT: the wait in the server's queue is part of it. */
   prefill_n: number
   prefill_median_tokens_per_s: number | null
+  /** From a request's first step to its first token, without that wait; null without the engine's step log. */
+  prefill_steps_n: number
+  prefill_steps_median_tokens_per_s: number | null
   decode_n: number
   decode_median_tokens_per_s: number | null
 }

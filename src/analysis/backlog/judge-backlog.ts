@@ -79,7 +79,7 @@ export function judgeBacklog(flow: Flow): JudgedBacklog | null {
   const usualHere = Math.max(usual, ...backlog.slice(0, Math.round(last / 2)))
   const keptUp = whole < KEPT_UP && end < usualHere
   const state: BacklogState = short ? 'undecided' : over ? 'overloaded' : keptUp ? 'kept_up' : 'undecided'
-  const since = over ? standsSince(backlog, last, end) : null
+  const since = state === 'overloaded' ? standsSince(backlog, last, end) : null
   return {
     state,
     requests: Math.max(0, end),

@@ -82,7 +82,10 @@ export interface Energy {
   /** Share of the measured span in which power is known. */
   covered_share: number
   whole_j: Estimate
-  /** Power with nothing in flight, all devices together, from stretches of the whole run, pre- and post-roll too, that no request reaches. */
+  /**
+   * Power with nothing in flight, all devices together, from stretches of the whole run, pre- and post-roll too, that no request reaches;
+   * null where they are shorter than the sensor's window.
+   */
   idle_w: Estimate | null
   idle_seconds: number
   stages: Record<Label, StageEnergy>
@@ -119,7 +122,9 @@ export async function energyOf(
   const half = (parts: TimeParts) => energyHalfWidth(noise, parts)
   const idleSeconds = sum('quiet_s')
   const idleParts = { deviceSeconds: idleSeconds, seconds: idleSeconds / sources.length, edges: 0, edgeSquares: 0 }
-  const idleW = idleSeconds === 0 ? null : (sum('quiet_e') / idleSeconds) * sources.length
+  // A sensor's value is a mean over its window: a shorter quiet stretch was never seen by it.
+  const tooShort = idleSeconds / sources.length < baselineSeconds(sources)
+  const idleW = tooShort ? null : (sum('quiet_e') / idleSeconds) * sources.length
   const idleHalf = idleSeconds === 0 ? 0 : (half(idleParts) / idleSeconds) * sources.length
   const stage = (label: Label): StageEnergy => {
     const deviceSeconds = sum(`${label}_s`)
@@ -173,6 +178,12 @@ export async function energyOf(
       lines: requestLines,
     })),
   }
+}
+
+/** The shortest quiet time that makes a baseline, s: what the slowest of the sensors means over, and looks at once. */
+function baselineSeconds(sources: EnergyScope['sources']): number {
+  const windows = sources.map(({ sensor }) => Math.max(sensor.window_ns ?? 0, sensor.update_ns, sensor.period_ns))
+  return Math.max(...windows) / 1e9
 }
 
 async function totalsOf(reader: RunReader, ctes: string, { startNs, endNs }: Span, sources: EnergyScope['sources']) {

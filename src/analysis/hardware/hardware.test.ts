@@ -212,6 +212,17 @@ describe('idle power', () => {
     expect(found?.stages.decode.above_idle_j?.high).toBeGreaterThan(240 * 9)
   })
 
+  it('is not known where it was quiet for less than the sensor means over', async () => {
+    const idle = async (from: number) => {
+      const counters = sampled(1, () => 100, { from, to: 16, period: 0.1, window: 1 })
+      const tracks = [gpuTrack(1, 'power_draw_w', { window_ns: 1e9 })]
+      const { energy } = await figuresOf({ requests: [request(0, 5, 6, 15)], counters, tracks })
+      return energy[0]?.idle_w ?? null
+    }
+    expect(await idle(4.4)).toBeNull()
+    expect(await idle(2)).not.toBeNull()
+  })
+
   it('is not known where something is always in flight', async () => {
     const counters = sampled(1, () => 100, { from: 5, to: 15, period: 0.01 })
     const {

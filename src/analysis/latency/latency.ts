@@ -1,6 +1,6 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
 import { rowDistributions } from '../intervals/row-distributions.ts'
-import { BEGIN_NS, E2E_NS, MEASURED, TIMED, TPOT_NS, TTFT_NS } from '../populations.ts'
+import { E2E_NS, MEASURED, TIMED, TPOT_NS, TTFT_NS } from '../populations.ts'
 import type { Latency } from '../report.ts'
 import type { TokenEvents } from '../token-events/token-events.ts'
 import { type GapFigures, gapDistribution } from './gap-distributions.ts'
@@ -22,7 +22,7 @@ export async function latencyFigures(
   const sent = await rowDistributions(reader, MEASURED, {
     lag: 'sent_ns - scheduled_ns',
     // What a ceiling held back, and what a full server sent away at first, is not the client's lateness.
-    start_lag: `CASE WHEN coalesce(retries, 0) = 0 THEN ${BEGIN_NS} - scheduled_ns - coalesce(held_ns, 0) END`,
+    start_lag: `CASE WHEN coalesce(retries, 0) = 0 THEN coalesce(connect_start_ns, sent_ns) - scheduled_ns - coalesce(held_ns, 0) END`,
   })
   const due =
     reader.run.loop === 'open'

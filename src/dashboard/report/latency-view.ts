@@ -93,16 +93,19 @@ const BAR = 16
 /** Prefill and decode speed by size, a bar to the fastest of each. */
 export function throughputLines({ throughput }: Report, paint: Paint): string[] {
   if (!throughput.some((row) => row.prefill_n + row.decode_n > 0)) return []
-  const most = (key: 'prefill_median_tokens_per_s' | 'decode_median_tokens_per_s') =>
+  // Without the engine's steps nobody knows how much of TTFT a request waited.
+  const stepped = throughput.some((row) => row.prefill_steps_median_tokens_per_s !== null)
+  const prefillKey = stepped ? 'prefill_steps_median_tokens_per_s' : 'prefill_median_tokens_per_s'
+  const most = (key: typeof prefillKey | 'decode_median_tokens_per_s') =>
     Math.max(...throughput.map((row) => row[key] ?? 0)) || 1
-  const [prefillMost, decodeMost] = [most('prefill_median_tokens_per_s'), most('decode_median_tokens_per_s')]
+  const [prefillMost, decodeMost] = [most(prefillKey), most('decode_median_tokens_per_s')]
   const speed = (value: number | null) => (value === null ? NOTHING : threeDigits(value))
   const painted = (value: number | null, max: number) => ({ text: bar((value ?? 0) / max, BAR), paint: paint.cyan })
   return table(
     [
       { title: 'size', align: 'right' },
       { title: 'n', align: 'right' },
-      { title: 'prefill tok/s', align: 'right' },
+      { title: stepped ? 'prefill tok/s' : 'prefill tok/s, with queue', align: 'right' },
       { title: '(median)' },
       { title: 'decode tok/s', align: 'right' },
       { title: '(median)' },
@@ -114,8 +117,8 @@ export function throughputLines({ throughput }: Report, paint: Paint): string[] 
           ? sizeText(row.size)
           : `${sizeText(row.size)}–${sizeText(row.size_to)}`,
       wholeNumber(row.requests),
-      speed(row.prefill_median_tokens_per_s),
-      painted(row.prefill_median_tokens_per_s, prefillMost),
+      speed(row[prefillKey]),
+      painted(row[prefillKey], prefillMost),
       speed(row.decode_median_tokens_per_s),
       painted(row.decode_median_tokens_per_s, decodeMost),
     ]),

@@ -28,7 +28,6 @@ export function allRequests(profiled: RunJson['profiled'], unended: boolean): st
     shard: 'o.shard',
     prompt_id: 'o.prompt_id',
     scheduled_ns: 'o.scheduled_ns',
-    sent_ns: 'o.sent_ns',
     first_token_ns: 'c.first_token_ns',
     last_token_ns: 'c.last_token_ns',
     end_ns: 'c.last_event_ns',

@@ -37,6 +37,9 @@ const STEPS: Readonly<Record<StepSource, string>> = {
     FROM counted ORDER BY t_ns`,
 }
 
+/** Of a request whose answer a crash cut off nobody recorded when it was sent: it was handed over when it was due. */
+const SENT_NS = 'coalesce(r.sent_ns, CASE WHEN r.first_token_ns IS NOT NULL THEN r.scheduled_ns END)'
+
 /** 0 where the engine's own total says that nothing was found in its cache, NULL where it does not. */
 const NOTHING_CACHED = `(SELECT CASE WHEN count(*) > 0 AND sum(grown) = 0 THEN 0 END FROM (
   SELECT max(c.value) - min(c.value) AS grown FROM counters c JOIN tracks t USING (track_id)
@@ -45,7 +48,7 @@ const NOTHING_CACHED = `(SELECT CASE WHEN count(*) > 0 AND sum(grown) = 0 THEN 0
 /** Events that carry tokens, of requests that were sent. */
 const EVENTS = `
   FROM chunks c JOIN requests r USING (request_id)
-  WHERE r.sent_ns IS NOT NULL AND coalesce(c.tokens, CASE WHEN c.kind IN ('content', 'reasoning', 'tool') THEN 1 ELSE 0 END) > 0`
+  WHERE ${SENT_NS} IS NOT NULL AND coalesce(c.tokens, CASE WHEN c.kind IN ('content', 'reasoning', 'tool') THEN 1 ELSE 0 END) > 0`
 
 /**
  * The join of a run's tokens with its steps, inferred; `query` asks the run's tables. null: it has no such steps, no events,
@@ -63,7 +66,7 @@ export async function readJoin(query: Query, source: StepSource): Promise<Inferr
     track.tokens += step.prefillTokens + step.decodeTokens
     tracks.set(Number(row.track), track)
   }
-  const within = `r.sent_ns <= ${Number(last.t_ns) + Number(last.dur_ns)} AND coalesce(r.end_ns, 'inf'::DOUBLE) >= ${Number(first.t_ns)}`
+  const within = `${SENT_NS} <= ${Number(last.t_ns) + Number(last.dur_ns)} AND coalesce(r.end_ns, 'inf'::DOUBLE) >= ${Number(first.t_ns)}`
   const [count] = await query(`SELECT count(*)::DOUBLE AS n ${EVENTS} AND ${within}`)
   const events = Number(count?.n ?? 0)
   if (events === 0 || events > MOST_EVENTS) return null
@@ -77,11 +80,11 @@ export async function readJoin(query: Query, source: StepSource): Promise<Inferr
 
 async function requestsOf(query: Query, within: string): Promise<ClientRequest[]> {
   const rows = await query(`
-    SELECT request_id::DOUBLE AS id, least(scheduled_ns, sent_ns) AS due_ns, sent_ns, coalesce(end_ns, 'inf'::DOUBLE) AS end_ns,
+    SELECT request_id::DOUBLE AS id, least(scheduled_ns, sent_ns) AS due_ns, ${SENT_NS} AS sent_ns, coalesce(end_ns, 'inf'::DOUBLE) AS end_ns,
       input_tokens::DOUBLE AS input_tokens, coalesce(cached_tokens, ${NOTHING_CACHED})::DOUBLE AS cached_tokens,
       CASE WHEN status = 'ok' THEN output_tokens END::DOUBLE AS output_tokens,
       coalesce(finish_reason <> 'length', output_tokens < requested_tokens, false) AS stopped
-    FROM requests r WHERE sent_ns IS NOT NULL AND ${within} ORDER BY sent_ns`)
+    FROM requests r WHERE ${SENT_NS} IS NOT NULL AND ${within} ORDER BY ${SENT_NS}`)
   const events = new Map<number, TokenEvent[]>()
   const found = await query(`
     SELECT c.request_id::DOUBLE AS id, c."index"::DOUBLE AS i, c.t_ns, c.tokens::DOUBLE AS tokens ${EVENTS} AND ${within}
