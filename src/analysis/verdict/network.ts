@@ -2,8 +2,8 @@ import type { VerdictLine } from '../../trace/run-json.ts'
 import type { Status } from '../../trace/tables.ts'
 import { duration, many, percent } from '../quantity.ts'
 import type { Figures } from '../report.ts'
-import { burstLevel, burstyStreams } from './bursts.ts'
 import type { Assessed } from './assessed.ts'
+import { burstLevel, burstyStreams } from './bursts.ts'
 import { type Limits, levelOf, type Rule, typicalMs } from './rule.ts'
 
 /** Establishing a connection takes one round trip (TLS: two or three); TTFT holds one too. */

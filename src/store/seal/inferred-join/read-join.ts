@@ -38,7 +38,7 @@ const STEPS: Readonly<Record<StepSource, string>> = {
 }
 
 /** Of a request whose answer a crash cut off nobody recorded when it was sent: it was handed over when it was due. */
-const SENT_NS = 'coalesce(r.sent_ns, CASE WHEN r.first_token_ns IS NOT NULL THEN r.scheduled_ns END)'
+const SENT_NS = "coalesce(r.sent_ns, CASE WHEN r.status = 'interrupted' THEN r.scheduled_ns END)"
 
 /** 0 where the engine's own total says that nothing was found in its cache, NULL where it does not. */
 const NOTHING_CACHED = `(SELECT CASE WHEN count(*) > 0 AND sum(grown) = 0 THEN 0 END FROM (
