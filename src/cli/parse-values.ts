@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander'
+import { parseSeconds } from '../base/duration-text.ts'
 import type { OptionSpec } from './options/option-spec.ts'
 
 /** Timers hold 31 bits of milliseconds; one that is asked for more fires at once. */
@@ -22,7 +23,8 @@ function flagOf(name: string, { value, preset }: OptionSpec): string {
 
 /** The text after an option in help and docs. */
 export function describe(spec: OptionSpec): string {
-  return spec.default === undefined ? spec.doc : `${spec.doc} (default: ${spec.default})`
+  const doc = spec.alias === undefined ? spec.doc : `${spec.doc}; also --${spec.alias}`
+  return spec.default === undefined ? doc : `${doc} (default: ${spec.default})`
 }
 
 function parseValue(text: string, spec: OptionSpec): number | string[] {
@@ -31,8 +33,12 @@ function parseValue(text: string, spec: OptionSpec): number | string[] {
     if (parts.some((part) => part === '')) throw new InvalidArgumentError('expected values between commas, like 64,128')
     return parts
   }
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('expected a number')
+  const value = spec.kind === 'seconds' ? parseSeconds(text) : Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) {
+    throw new InvalidArgumentError(
+      spec.kind === 'seconds' ? 'expected a duration, as 5, 5s, 500ms or 10m' : 'expected a number',
+    )
+  }
   if (spec.kind === 'integer' && !Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number')
   if (spec.min !== undefined && value < spec.min) throw new InvalidArgumentError(`expected at least ${spec.min}`)
   const max = spec.max ?? (spec.kind === 'seconds' ? MOST_SECONDS : undefined)

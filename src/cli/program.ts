@@ -3,13 +3,19 @@ import { EXIT, LayerlineError } from '../base/errors.ts'
 import { VERSION } from '../base/version.ts'
 import type { CommandSpec } from './command.ts'
 import { commandsFor } from './commands.ts'
+import { withoutAliases } from './option-aliases.ts'
 import type { OptionSpec } from './options/option-spec.ts'
 import { OPTIONS, type OptionName, type OptionValues } from './options.ts'
 import { toOption } from './parse-values.ts'
+import { unknownOptionHint } from './unknown-option.ts'
 
 /** Parses a command line and runs its command; returns the exit code. */
-export async function runProgram(argv: readonly string[]): Promise<number> {
-  const commands = await commandsFor(argv)
+export async function runProgram(given: readonly string[]): Promise<number> {
+  const commands = await commandsFor(given)
+  const argv = withoutAliases(
+    given,
+    commands.find(({ name }) => name === given[0]),
+  )
   let exit: number = EXIT.done
   const program = new Command('layerline')
     .description('One timeline through every layer of LLM inference.')
@@ -35,18 +41,26 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return EXIT.done
-    throw usageError(error, argv, commands)
+    throw await usageError(error, argv, commands)
   }
   return exit
 }
 
 /** A value after `=` of an option that does not exist may be a key: it is not shown. */
-function usageError(error: CommanderError, argv: readonly string[], commands: readonly CommandSpec[]): LayerlineError {
+async function usageError(
+  error: CommanderError,
+  argv: readonly string[],
+  commands: readonly CommandSpec[],
+): Promise<LayerlineError> {
   const message = error.message.replace(/^error: /, '').replace(/^(unknown option '[^'=]*)=[^\n]*'/, "$1'")
+  const [, unknown] = /^unknown option '--([\w-]+)/.exec(message) ?? []
+  const named = unknown === undefined ? null : await unknownOptionHint(unknown, argv[0])
   const hint = /^unknown option '--(api-)?(key|token)'/.test(message)
     ? 'no key is taken from the command line, where others can read it: --api-key-file, or LAYERLINE_API_KEY in the environment'
-    : helpHint(argv, commands)
-  return new LayerlineError('usage/arguments', message, { hint })
+    : (named ?? helpHint(argv, commands))
+  return new LayerlineError('usage/arguments', unknown === undefined ? message : `unknown option --${unknown}`, {
+    hint,
+  })
 }
 
 function helpHint(argv: readonly string[], commands: readonly CommandSpec[]): string {

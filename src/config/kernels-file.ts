@@ -1,10 +1,14 @@
 import { homedir } from 'node:os'
 import { z } from 'zod'
+import { parseSeconds } from '../base/duration-text.ts'
 import { learnFromVariables } from './learn-secrets.ts'
 import { yamlDocument } from './yaml-document.ts'
 import { readYamlText } from './yaml-file.ts'
 
-const seconds = z.number('expected seconds').positive('expected more than 0')
+const seconds = z.preprocess(
+  (value) => (typeof value === 'string' ? parseSeconds(value) : value),
+  z.number('expected seconds, or a duration as 10m').positive('expected more than 0'),
+)
 const variables = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()], 'expected a value')).nullish()
 const timeoutsSchema = z.strictObject({
   download: seconds.optional(),

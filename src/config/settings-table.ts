@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseSeconds } from '../base/duration-text.ts'
 
 /** One setting and every place it may come from; its key in layerline.yaml is `yamlName`. */
 export interface SettingSpec {
@@ -20,6 +21,14 @@ const numeric = z.preprocess(
   z.number('expected a number'),
 )
 const atLeast = (min: number) => numeric.pipe(z.number().min(min, `expected at least ${min}`))
+/** Seconds; a text may have a unit, `500ms`. */
+const duration = z.preprocess(
+  (value) => (typeof value === 'string' ? parseSeconds(value) : value),
+  z.number('expected a duration, as 5, 5s, 500ms or 10m').min(0, 'expected at least 0'),
+)
+
+/** How long a request may take where nothing is said, s; 0: as long as it likes. */
+export const TIMEOUTS_S = { connect: 10, firstToken: 300, idle: 60, total: 0 } as const
 const wholeFrom = (min: number) => numeric.pipe(z.int('expected a whole number').min(min, `expected at least ${min}`))
 /** Timers hold 31 bits; one that is asked for more fires at once. */
 const MOST_MS = 2 ** 31 - 1
@@ -49,10 +58,10 @@ export const SETTINGS = {
   apiKeyFile: { schema: z.string(), flag: 'api-key-file', path: true },
   ca: { schema: z.string(), flag: 'ca', path: true },
   insecure: { schema: z.boolean(), flag: 'insecure' },
-  connectTimeout: { schema: atLeast(0), flag: 'connect-timeout', default: 10 },
-  firstTokenTimeout: { schema: atLeast(0), flag: 'first-token-timeout', default: 300 },
-  idleTimeout: { schema: atLeast(0), flag: 'idle-timeout', default: 60 },
-  timeout: { schema: atLeast(0), flag: 'timeout', default: 0 },
+  connectTimeout: { schema: duration, flag: 'connect-timeout', default: TIMEOUTS_S.connect },
+  firstTokenTimeout: { schema: duration, flag: 'first-token-timeout', default: TIMEOUTS_S.firstToken },
+  idleTimeout: { schema: duration, flag: 'idle-timeout', default: TIMEOUTS_S.idle },
+  timeout: { schema: duration, flag: 'timeout', default: TIMEOUTS_S.total },
   promptFile: { schema: z.string(), flag: 'prompts', env: ['PROMPT_FILE'] },
   promptDir: { schema: z.string(), env: ['PROMPT_DIR'], path: true },
   traceDir: { schema: z.string(), env: ['TRACE_DIR'], path: true },

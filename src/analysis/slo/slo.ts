@@ -39,6 +39,14 @@ export function parseSlo(text: string): SloLimit[] {
     if (metric === '' || number === '' || !Number.isFinite(value) || perUnit === undefined) {
       throw wrongSlo(part.trim(), 'expected a latency and a limit with its unit, like ttft=500ms or e2e=10s')
     }
+    const [, over, percent] = /^(\w+?)_p(\d+(?:\.\d+)?)$/.exec(metric) ?? []
+    if (over !== undefined && over !== 'itl' && isMetric(over) && Number(percent) > 0 && Number(percent) < 100) {
+      throw wrongSlo(
+        part.trim(),
+        'a limit is of each request; how many of them are to keep it is the attainment',
+        `write --slo ${over}=${number}${unit} --attainment ${percent}%; without --attainment, the report says which share keeps it`,
+      )
+    }
     if (!isMetric(metric)) throw wrongSlo(part.trim(), `no such latency; expected one of ${NAMES}`)
     if (value <= 0) throw wrongSlo(part.trim(), 'expected a limit above 0')
     return { metric, limit_ms: value * perUnit }
@@ -52,10 +60,12 @@ function isMetric(metric: string): boolean {
   return Object.hasOwn(VALUES, metric) || Number(GAP_QUANTILE.exec(metric)?.[1]) > 0
 }
 
-function wrongSlo(part: string, expected: string): LayerlineError {
-  return new LayerlineError('usage/slo', `--slo "${part}": ${expected}`, {
-    hint: 'for example --slo ttft=500ms,itl=50ms; what each means: docs/metrics.md',
-  })
+function wrongSlo(
+  part: string,
+  expected: string,
+  hint = 'for example --slo ttft=500ms,itl=50ms; what each means: docs/metrics.md',
+): LayerlineError {
+  return new LayerlineError('usage/slo', `--slo "${part}": ${expected}`, { hint })
 }
 
 /** `ttft <= 500 ms`, in words that a reader of a report needs. */

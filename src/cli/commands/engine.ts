@@ -128,7 +128,11 @@ function refuseOwnPort(port: number): void {
 }
 
 async function stop(nameOrPort: string | undefined, json: boolean): Promise<0> {
-  const stopped = await stopEngine(/^\d+$/.test(nameOrPort ?? '') ? Number(nameOrPort) : nameOrPort)
+  const port = /^\d+$/.test(nameOrPort ?? '') ? Number(nameOrPort) : undefined
+  if (port === undefined) engineNamed(nameOrPort)
+  // Nothing is running: what was asked for is so.
+  const none = listEngines().every(({ running }) => running.length === 0)
+  const stopped = none ? [] : await stopEngine(port ?? nameOrPort)
   const lines = stopped.map(({ name, url, pid }) => `stopped ${name} at ${url} (pid ${pid})`)
   process.stdout.write(json ? `${JSON.stringify(stopped)}\n` : `${lines.join('\n') || 'no engine was running'}\n`)
   return EXIT.done

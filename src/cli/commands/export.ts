@@ -1,3 +1,4 @@
+import { parseSeconds } from '../../base/duration-text.ts'
 import { EXIT, LayerlineError } from '../../base/errors.ts'
 import type { ExportFormat, ExportOptions } from '../../exports/export-options.ts'
 import { EXPORTS } from '../../exports/registry.ts'
@@ -5,7 +6,7 @@ import { defineCommand } from '../command.ts'
 
 const FLAGS = {
   fromNs: '--from',
-  toNs: '--to SECONDS',
+  toNs: '--until',
   layers: '--layers',
   split: '--split',
   vision: '--vision',
@@ -17,9 +18,11 @@ export const exportCommand = defineCommand({
   summary: "write a run in another tool's format",
   about: `Reads a sealed run and writes it elsewhere. ${Object.entries<ExportFormat>(EXPORTS)
     .map(([name, { about }]) => `\`${name}\`: ${about}.`)
-    .join(' ')} A second --to with a number ends the window that --from begins. Columns and mappings: docs/exports.md.`,
+    .join(
+      ' ',
+    )} --from and --until choose a window (a second --to with a number is an old name of --until). Columns and mappings: docs/exports.md.`,
   arguments: [{ name: 'RUN', doc: 'folder of the run' }],
-  options: ['to', 'from', 'layers', 'split', 'vision', 'tables', 'out', 'json'],
+  options: ['to', 'from', 'until', 'layers', 'split', 'vision', 'tables', 'out', 'json'],
   required: ['to', 'out'],
   examples: [
     {
@@ -28,7 +31,7 @@ export const exportCommand = defineCommand({
     },
     { line: 'layerline export RUN --to perfetto --out run.perfetto', what: 'a file for ui.perfetto.dev' },
     {
-      line: 'layerline export RUN --to chrome --from 10 --to 12.5 --layers request,gpu --out part.json',
+      line: 'layerline export RUN --to chrome --from 10 --until 12.5 --layers request,gpu --out part.json',
       what: 'two layers of two and a half seconds',
     },
     {
@@ -37,7 +40,7 @@ export const exportCommand = defineCommand({
     },
   ],
   async run({ arguments: [folder], options }) {
-    const { format, toSeconds } = readTo(options.to ?? [])
+    const { format, toSeconds } = readTo(options.to ?? [], options.until)
     const { from, layers, split } = options
     const given: ExportOptions = {
       ...(from === undefined ? {} : { fromNs: from * 1e9 }),
@@ -55,7 +58,10 @@ export const exportCommand = defineCommand({
       })
     }
     if (from !== undefined && toSeconds !== undefined && toSeconds <= from)
-      throw new LayerlineError('usage/arguments', `--from ${from} --to ${toSeconds}: expected an end after the start`)
+      throw new LayerlineError(
+        'usage/arguments',
+        `--from ${from} --until ${toSeconds}: expected an end after the start`,
+      )
     const files = await write(folder ?? '', options.out ?? '', given)
     if (options.json) process.stdout.write(`${JSON.stringify(files, null, 2)}\n`)
     else
@@ -64,17 +70,20 @@ export const exportCommand = defineCommand({
   },
 })
 
-/** `--to` is given once with a format, and may be given again with the end of the window in seconds. */
-function readTo(given: readonly string[]): { format: keyof typeof EXPORTS; toSeconds: number | undefined } {
+/** `--to` is given once with a format; given again with a number it is `--until`, as it once was. */
+function readTo(
+  given: readonly string[],
+  until: number | undefined,
+): { format: keyof typeof EXPORTS; toSeconds: number | undefined } {
   const formats = given.filter((text) => Object.hasOwn(EXPORTS, text)) as (keyof typeof EXPORTS)[]
   const others = given.filter((text) => !Object.hasOwn(EXPORTS, text))
   const [format] = formats
-  const seconds = others.map((text) => (text.trim() === '' ? Number.NaN : Number(text)))
+  const seconds = [...others.map(parseSeconds), ...(until === undefined ? [] : [until])]
   const bad = others.find((_, i) => !Number.isFinite(seconds[i]))
-  if (bad !== undefined || format === undefined || formats.length > 1 || others.length > 1) {
+  if (bad !== undefined || format === undefined || formats.length > 1 || seconds.length > 1) {
     throw new LayerlineError(
       'usage/arguments',
-      `--to ${bad ?? given.join(' --to ')}: expected one of ${Object.keys(EXPORTS).join(', ')}, and at most one end in seconds`,
+      `--to ${bad ?? given.join(' --to ')}: expected one of ${Object.keys(EXPORTS).join(', ')}, and at most one --until`,
     )
   }
   return { format, toSeconds: seconds[0] }

@@ -19,7 +19,7 @@ import { batchProgress } from '../views/batch-progress.ts'
 import { engineProgress } from '../views/engine-progress.ts'
 import { hasColor } from '../views/print-report.ts'
 
-const OPTIONS = [...KERNELS_RUN_OPTIONS, 'describe', 'json', 'quiet'] as const
+const OPTIONS = [...KERNELS_RUN_OPTIONS, 'describe', 'list-tracers', 'json', 'quiet'] as const
 type Options = OptionValues<(typeof OPTIONS)[number]>
 
 export const kernelsCommand = defineCommand({
@@ -28,7 +28,12 @@ export const kernelsCommand = defineCommand({
   about:
     "`list` shows the tracers there are. `run` traces every model with every tracer: each in a process of its own, which may crash, hang or run out of memory without harm to the others; models are fetched beside, and what is there already is left. A trace is DIR/<model>/<mode>/<tracer>: the tracer's files, `_TRACE_STATUS.json`, the worker's log, and `run`, the same as a run of Layerline. `inventory` shows which operators, with which inputs, all models traced there need, and which kernels serve them; `run` writes it, too, as inventory.json and inventory.csv. Ctrl-C ends the workers; the same command goes on where it stopped. Exit code 1 where a trace failed or a model could not be had (docs/kernels-run.md).",
   arguments: [
-    { name: 'ACTION', doc: 'what to do', choices: ['list', 'run', 'inventory'] },
+    {
+      name: 'ACTION',
+      doc: 'what to do; without one, `run` where a model is named',
+      choices: ['list', 'run', 'inventory'],
+      optional: true,
+    },
     { name: 'DIR', doc: 'for inventory: the folder of all traces, outputs unless it is named', optional: true },
   ],
   records: true,
@@ -37,9 +42,12 @@ export const kernelsCommand = defineCommand({
     model: {
       kind: 'many',
       value: 'ID|PATH...',
+      alias: 'model-path',
       doc: 'models to trace: ids of a hub, or folders; may be repeated',
       default: undefined,
     },
+    tracers: { alias: 'tracer' },
+    describe: { alias: 'describe-tracer' },
     'input-tokens': { value: 'N', doc: 'tokens of each prompt', default: "the workers' own" },
     'output-tokens': { value: 'N', doc: 'tokens to decode', default: "the workers' own" },
     'cache-dir': { doc: 'where models are fetched to', default: "Hugging Face's own cache" },
@@ -58,10 +66,22 @@ export const kernelsCommand = defineCommand({
     { line: 'layerline kernels inventory outputs', what: 'which operators they need' },
   ],
   async run({ arguments: [action, dir], options }) {
-    if (action === 'list') return list(options)
-    return action === 'run' ? run(options) : inventory(dir, options)
+    if (action === 'list' || options['list-tracers'] || (action === undefined && options.describe !== undefined)) {
+      return list(options)
+    }
+    if (action === 'inventory') return inventory(dir, options)
+    if (action === 'run' || hasModels(options)) return run(options)
+    throw new LayerlineError('usage/arguments', 'no action; expected list, run or inventory', {
+      hint: 'layerline kernels --help',
+    })
   },
 })
+
+function hasModels(options: Options): boolean {
+  return [options.model, options.models, options['model-list'], options['models-file']].some(
+    (each) => each !== undefined,
+  )
+}
 
 async function list(options: Options): Promise<ExitCode> {
   const python = await listingPython(options.python)

@@ -15,6 +15,7 @@ export const replayCommand = defineCommand({
   options: [...TRACE_OPTIONS, 'speedup', 'duration', 'concurrency', ...SCHEDULE_OPTIONS],
   overrides: {
     ...TRACE_OVERRIDES,
+    trace: { alias: 'csv' },
     concurrency: { doc: 'another name of --max-in-flight', default: 'no ceiling' },
     duration: { doc: 'offer nothing that is due later than that after the start' },
     salt: { doc: 'other prompts of the same lengths, so that no cache knows them' },

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { EXIT } from '../../base/errors.ts'
 import { loadSettings } from '../../config/settings.ts'
 import { withoutSecrets } from '../../config/without-secrets.ts'
+import { decodeWarning } from '../../session/decode-warning.ts'
 import { chooseModel } from '../../session/model-choice.ts'
 import { roomFor } from '../../session/model-room.ts'
 import { closedGroups, usersOf } from '../../session/offer.ts'
@@ -59,6 +60,7 @@ export const traceCommand = defineCommand({
     'json',
     'quiet',
   ],
+  overrides: { prompts: { alias: 'csv' } },
   examples: [
     {
       line: 'layerline trace --prompts prompts.csv --url http://127.0.0.1:8000',
@@ -113,7 +115,15 @@ export const traceCommand = defineCommand({
         : null
     const view = traceView({ total, quiet: options.quiet, json: options.json, live })
     try {
-      view.notes(server.notes ?? [], target.insecure)
+      const warning = decodeWarning(prompts, {
+        stage: settings.get('stage'),
+        maxTokens: settings.get('maxTokens'),
+        maxModelLen: server.models.find(({ id }) => id === model)?.max_model_len ?? null,
+        ignoreEos: options['ignore-eos'],
+        concurrency,
+        repeat: settings.get('repeat'),
+      })
+      view.notes([...(server.notes ?? []), ...(warning === null ? [] : [warning])], target.insecure)
       await stop.unlessStopped(rehearse())
       const sources = await stop.unlessStopped(prepareSources(settings), (made) =>
         made.forEach((each) => void each.stop()),

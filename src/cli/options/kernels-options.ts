@@ -17,6 +17,7 @@ export const KERNELS_OPTIONS = {
   'skip-models-file': { kind: 'text', value: 'FILE', doc: 'the same as --skip-model-list' },
   tracers: { kind: 'list', value: 'all|LIST', doc: 'tracers between commas, or all that can', default: 'all' },
   'tracer-path': { kind: 'many', value: 'FILE', doc: 'a Python file with tracers of your own; may be repeated' },
+  'list-tracers': { kind: 'switch', doc: 'the same as the action `list`' },
   describe: { kind: 'text', value: 'NAME', doc: 'all about one tracer, and what it writes' },
   mode: {
     kind: 'text',

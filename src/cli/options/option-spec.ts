@@ -12,5 +12,6 @@ export interface OptionSpec {
   readonly max?: number
   /** Shown in the help; applied by the command, so that a setting from a file can come between. */
   readonly default?: string
+  /** Another name, of a tool that the command replaces; without the dashes. */
   readonly alias?: string
 }

@@ -1,3 +1,4 @@
+import { TIMEOUTS_S } from '../../config/settings-table.ts'
 import type { OptionSpec } from './option-spec.ts'
 
 /** What a request is and how it is sent: server, sampling, time limits. */
@@ -29,16 +30,34 @@ export const REQUEST_OPTIONS = {
   },
   ca: { kind: 'text', value: 'FILE', doc: 'certificate authority to trust, PEM' },
   insecure: { kind: 'switch', doc: 'do not check the server certificate; said in the run' },
-  'connect-timeout': { kind: 'seconds', value: 'S', min: 0, doc: 'longest wait for a connection', default: '10' },
+  'connect-timeout': {
+    kind: 'seconds',
+    value: 'S',
+    min: 0,
+    doc: 'longest wait for a connection',
+    default: String(TIMEOUTS_S.connect),
+  },
   'first-token-timeout': {
     kind: 'seconds',
     value: 'S',
     min: 0,
     doc: 'longest wait for the first token; 0: none',
-    default: '300',
+    default: String(TIMEOUTS_S.firstToken),
   },
-  'idle-timeout': { kind: 'seconds', value: 'S', min: 0, doc: 'longest gap within an answer; 0: none', default: '60' },
-  timeout: { kind: 'seconds', value: 'S', min: 0, doc: 'longest request in all; 0: none', default: '0' },
+  'idle-timeout': {
+    kind: 'seconds',
+    value: 'S',
+    min: 0,
+    doc: 'longest gap within an answer; 0: none',
+    default: String(TIMEOUTS_S.idle),
+  },
+  timeout: {
+    kind: 'seconds',
+    value: 'S',
+    min: 0,
+    doc: 'longest request in all; 0: none',
+    default: String(TIMEOUTS_S.total),
+  },
   concurrency: { kind: 'integer', value: 'N', min: 1, doc: 'requests in flight at once', default: '1' },
   repeat: { kind: 'integer', value: 'N', min: 1, doc: 'passes over the prompts', default: '1' },
   warmup: {

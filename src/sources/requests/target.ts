@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { LayerlineError } from '../../base/errors.ts'
 import { withoutCredentials } from '../../base/secrets/credentials.ts'
+import { TIMEOUTS_S } from '../../config/settings-table.ts'
 
 export type Endpoint = 'chat' | 'completions'
 
@@ -16,7 +17,13 @@ export interface Timeouts {
   totalMs: number
 }
 
-export const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 10_000, firstTokenMs: 600_000, idleMs: 120_000, totalMs: 0 }
+/** Those of the settings. */
+export const DEFAULT_TIMEOUTS: Timeouts = {
+  connectMs: TIMEOUTS_S.connect * 1000,
+  firstTokenMs: TIMEOUTS_S.firstToken * 1000,
+  idleMs: TIMEOUTS_S.idle * 1000,
+  totalMs: TIMEOUTS_S.total * 1000,
+}
 
 /** Where requests go: one server, one endpoint. */
 export interface Target {
