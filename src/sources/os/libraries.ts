@@ -69,10 +69,13 @@ function torchOf(python: string): string[] {
 }
 
 function cudaOf(python: string): string[] {
-  return packageFolders(python).flatMap((folder) => {
-    const lib = join(folder, 'nvidia', 'cuda_runtime', 'lib')
-    return namesOrNone(lib)
+  // `nvidia/cuda_runtime` up to CUDA 12, `nvidia/cu13` since.
+  const folders = packageFolders(python).flatMap((folder) =>
+    namesOrNone(join(folder, 'nvidia')).map((name) => join(folder, 'nvidia', name, 'lib')),
+  )
+  return folders.flatMap((lib) =>
+    namesOrNone(lib)
       .filter((name) => isLibrary(name, 'libcudart.so'))
-      .map((name) => join(lib, name))
-  })
+      .map((name) => join(lib, name)),
+  )
 }
