@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ def sampling_lines(tools: Tools, nvml: Nvml, cuda: bool, periods_ms: list[int]) 
     for period in periods_ms:
         what = f"nvidia-smi every {period} ms: energy as NVML's counter has it"
         try:
+            if shutil.which("nvidia-smi") is None:
+                raise NotPossible("no nvidia-smi on PATH; it comes with the NVIDIA driver")
             sampled = record(tools, nvml, period, cuda)
             first = first or sampled
             lines.append(energy_line(tools, sampled, period, what))
