@@ -90,6 +90,17 @@ describe('settings', () => {
     ])
   })
 
+  it('show no password of a page of metrics', () => {
+    const flags = {
+      gpu: 'dcgm:http://me:s3cret@gpu1:9400/metrics',
+      'engine-metrics': 'http://me:s3cret@gpu1:8000/metrics?token=s3cret',
+    }
+    const shown = withoutSecrets(settings({ flags }))
+    expect(shown.gpu?.value).toBe('dcgm:http://gpu1:9400/metrics')
+    expect(String(shown.engine_metrics?.value)).toMatch(/^http:\/\/gpu1:8000\/metrics\?token=/)
+    expect(JSON.stringify(shown)).not.toContain('s3cret')
+  })
+
   it('say what is wrong with them and where', () => {
     const all = settings({ file: 'SAMPLING_MS=fast\nMODEL_NAME=$WHAT\n', flags: { header: ['X-A secret'] } })
     expect(failure(() => all.get('sampleMs')).message).toBe('.env:1 SAMPLING_MS: expected a number')

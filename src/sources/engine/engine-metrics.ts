@@ -1,5 +1,6 @@
 import { LayerlineError } from '../../base/errors.ts'
-import { fetchMetrics, publicUrl } from '../prometheus/metrics-page.ts'
+import { safeUrl } from '../../config/without-secrets.ts'
+import { fetchMetrics } from '../prometheus/metrics-page.ts'
 import { parseMetrics } from '../prometheus/parse-metrics.ts'
 import { MetricsScraper, type PageTaker } from '../prometheus/scraper.ts'
 import { namesOn, whatPage } from '../prometheus/what-page.ts'
@@ -32,7 +33,7 @@ export async function prepareEngineMetrics(given: string, periodMs: number): Pro
   const names = namesOn(page)
   const period = Math.max(LEAST_PERIOD_MS, periodMs)
   if (!names.some((name) => engineMetric(name) !== null || isEngineName(name))) {
-    throw new LayerlineError('input/metrics', `${publicUrl(url)}: no metric of a known engine: ${whatPage(page)}`, {
+    throw new LayerlineError('input/metrics', `${safeUrl(url)}: no metric of a known engine: ${whatPage(page)}`, {
       hint: `known are ${KNOWN_ENGINES}`,
     })
   }
@@ -51,7 +52,7 @@ class EnginePages implements PageTaker {
   private readonly known = new Map<string, boolean>()
 
   constructor(context: SourceContext, url: string, periodMs: number) {
-    this.series = new EngineSeries(context, { url, source: publicUrl(url), periodMs })
+    this.series = new EngineSeries(context, { url, source: safeUrl(url), periodMs })
   }
 
   page(text: string, tNs: number): number {

@@ -1,5 +1,6 @@
 import { LayerlineError } from '../../base/errors.ts'
-import { fetchMetrics, publicUrl } from '../prometheus/metrics-page.ts'
+import { safeUrl } from '../../config/without-secrets.ts'
+import { fetchMetrics } from '../prometheus/metrics-page.ts'
 import { type MetricSample, parseLabels, parseMetrics } from '../prometheus/parse-metrics.ts'
 import { MetricsScraper, type PageTaker } from '../prometheus/scraper.ts'
 import { whatPage } from '../prometheus/what-page.ts'
@@ -75,17 +76,15 @@ export async function prepareDcgm(url: string, options: SmiSourceOptions): Promi
   const page = await fetchMetrics(source)
   const samples = parseMetrics(page, isDcgm)
   if (samples.length === 0) {
-    throw new LayerlineError(
-      'input/metrics',
-      `${publicUrl(url)}: no DCGM_FI_… metric on that page; ${whatPage(page)}`,
-      { hint: source.hint },
-    )
+    throw new LayerlineError('input/metrics', `${safeUrl(url)}: no DCGM_FI_… metric on that page; ${whatPage(page)}`, {
+      hint: source.hint,
+    })
   }
   const seen = devicesOf(samples)
   const missing = options.gpus.find((each) => !seen.some((labels) => isNamed(labels, each)))
   if (missing !== undefined) {
     const there = seen.map(deviceName).join('; ')
-    throw new LayerlineError('missing/gpu-device', `${publicUrl(url)}: no GPU ${missing}`, {
+    throw new LayerlineError('missing/gpu-device', `${safeUrl(url)}: no GPU ${missing}`, {
       hint: `there are: ${there}`,
     })
   }
@@ -194,7 +193,7 @@ class DcgmPages implements PageTaker {
       name: track,
       unit,
       scale,
-      attrs: { source: `DCGM exporter ${publicUrl(this.url)}`, field: name, kind, window_ns: null, ...driver },
+      attrs: { source: `DCGM exporter ${safeUrl(this.url)}`, field: name, kind, window_ns: null, ...driver },
     })
   }
 
@@ -206,7 +205,7 @@ class DcgmPages implements PageTaker {
       rejected = new RejectedValues(this.context, {
         layer: 'gpu',
         host,
-        source: `DCGM exporter ${publicUrl(this.url)}`,
+        source: `DCGM exporter ${safeUrl(this.url)}`,
         clock: 'run',
       })
       this.rejected.set(host, rejected)

@@ -1,4 +1,5 @@
 import { errorCode, errorText, LayerlineError } from '../../base/errors.ts'
+import { safeUrl } from '../../config/without-secrets.ts'
 import { whatPage } from './what-page.ts'
 
 const TIMEOUT_MS = 5_000
@@ -21,11 +22,12 @@ export interface MetricsSource {
  */
 export async function fetchMetrics(source: MetricsSource, timeoutMs = TIMEOUT_MS): Promise<string> {
   const { what, hint } = source
-  const { url, headers } = addressOf(source.url)
+  const { address, headers } = addressOf(source.url)
+  const url = safeUrl(source.url)
   let response: Response
   let page: string | null
   try {
-    response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), headers })
+    response = await fetch(address, { signal: AbortSignal.timeout(timeoutMs), headers })
     page = await textOf(response)
   } catch (cause) {
     throw new LayerlineError('unreachable/metrics', `${url}: ${what} does not answer: ${whyNot(cause, timeoutMs)}`, {
@@ -58,20 +60,15 @@ const STATUS_HINTS: Readonly<Record<number, string>> = {
   404: 'the page of metrics is usually at /metrics; trtllm-serve has it at /prometheus/metrics',
 }
 
-/** A URL without its user and password, safe to print and to store. */
-export function publicUrl(url: string): string {
-  return addressOf(url).url
-}
-
-function addressOf(given: string): { url: string; headers: Record<string, string> } {
+function addressOf(given: string): { address: string; headers: Record<string, string> } {
   const at = new URL(given)
   const { username, password } = at
   const accept = { accept: 'text/plain' }
-  if (username === '' && password === '') return { url: at.href, headers: accept }
+  if (username === '' && password === '') return { address: at.href, headers: accept }
   at.username = ''
   at.password = ''
   const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
-  return { url: at.href, headers: { ...accept, authorization: `Basic ${Buffer.from(login).toString('base64')}` } }
+  return { address: at.href, headers: { ...accept, authorization: `Basic ${Buffer.from(login).toString('base64')}` } }
 }
 
 /** Null where there is more than any page has. */

@@ -1,8 +1,9 @@
 import { errorText } from '../../base/errors.ts'
+import { safeUrl } from '../../config/without-secrets.ts'
 import { CERTIFY_GAP } from '../../trace/certify.ts'
 import { GapTrack } from '../gap-track.ts'
 import type { PreparedSource, SourceContext, Toggle } from '../source.ts'
-import { fetchMetrics, type MetricsSource, publicUrl } from './metrics-page.ts'
+import { fetchMetrics, type MetricsSource } from './metrics-page.ts'
 import { whatPage } from './what-page.ts'
 
 export interface ScraperOptions extends MetricsSource {
@@ -51,7 +52,7 @@ export class MetricsScraper implements PreparedSource {
     const { layer, url, periodMs } = this.options
     this.context = context
     const longestPauseNs = Math.max(2e9, 10 * periodMs * 1e6)
-    this.gaps = new GapTrack(context, { layer, host: new URL(url).host, source: publicUrl(url), longestPauseNs })
+    this.gaps = new GapTrack(context, { layer, host: new URL(url).host, source: safeUrl(url), longestPauseNs })
     this.taker = this.options.begin(context)
     await this.scrape()
     this.dueMs = performance.now()
