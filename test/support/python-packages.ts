@@ -32,6 +32,11 @@ export async function pythonWithHta(): Promise<string> {
   ])
 }
 
+/** The python of the LiteLLM proxy, of wheels alone: 680 MB. */
+export async function pythonWithLitellm(): Promise<string> {
+  return pythonOf('litellm-1.99.4', [['--only-binary', ':all:', 'litellm[proxy]==1.99.4']])
+}
+
 /** An environment of this name, made by one call of pip for each list of arguments. */
 async function pythonOf(name: string, installs: readonly (readonly string[])[]): Promise<string> {
   const folder = join(cacheFolder(), 'test', name)
