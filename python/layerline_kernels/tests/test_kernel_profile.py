@@ -26,16 +26,18 @@ class KernelProfileTest(FolderTest):
         facts = write_kernel_files(list(traces), self.folder, "kernels")
         return facts, json.loads((self.folder / "kernels.json").read_text())
 
-    def test_every_kernel_is_counted_once_with_the_operator_that_launched_it(self) -> None:
+    def test_every_kernel_is_counted_once_with_the_operator_that_launched_it_and_operators_without_are_listed(self) -> None:
         facts, entries = self.entries(self.events(trace()))
         self.assertEqual(facts, {"kernels": 8, "kernel_time_us": KERNEL_US})
         self.assertEqual(
             [(e["cpu_op_name"], e["cpu_op_cat"], e["total_kernel_time_us"], e["kernel_call_count"]) for e in entries],
             [
+                ("aten::linear", "cpu_op", 0, 0),
                 ("aten::addmm", "cpu_op", 120, 2),
                 ("aten::add", "cpu_op", 9, 2),
                 ("cuGraphLaunch", "cuda_driver", 70, 2),
                 ("aten::copy_", "cpu_op", 3, 1),
+                ("aten::view", "cpu_op", 0, 0),
                 ("<no launch in the trace>", None, 1, 1),
             ],
         )
@@ -43,7 +45,7 @@ class KernelProfileTest(FolderTest):
     def test_an_entry(self) -> None:
         _, entries = self.entries(self.events(trace()))
         self.assertEqual(
-            entries[0],
+            next(e for e in entries if e["cpu_op_name"] == "aten::addmm"),
             {
                 "sequence_number": 9,
                 "cpu_op_name": "aten::addmm",
@@ -75,13 +77,20 @@ class KernelProfileTest(FolderTest):
                 "call_stack": ["nn.Module: Linear_0", "model.py(3): forward"],
             },
         )
-        self.assertEqual(entries[1]["kernel_call_count_by_stream"], {"8": 1, "7": 1})
+        add = next(e for e in entries if e["cpu_op_name"] == "aten::add")
+        self.assertEqual(add["kernel_call_count_by_stream"], {"8": 1, "7": 1})
+        view = next(e for e in entries if e["cpu_op_name"] == "aten::view")
+        self.assertEqual(
+            (view["total_kernel_time_us"], view["kernel_call_count"], view["associated_kernels"]),
+            (0, 0, []),
+        )
+        self.assertEqual((view["kernel_duration_stats_us"], view["kernel_call_count_by_shape"]), ({}, {}))
 
     def test_ranks_whose_correlations_are_the_same_are_kept_apart(self) -> None:
         events = self.events(trace())
         facts, entries = self.entries(events, events)
         self.assertEqual(facts, {"kernels": 16, "kernel_time_us": 2 * KERNEL_US})
-        self.assertEqual(len(entries), 10)
+        self.assertEqual(len(entries), 14)
 
     def test_the_table(self) -> None:
         self.entries(self.events(trace()))

@@ -3,7 +3,13 @@ import { join, resolve } from 'node:path'
 import { LayerlineError } from '../../base/errors.ts'
 import { NO_KERNELS_FILE, readKernelsFile } from '../../config/kernels-file.ts'
 import type { BatchPlan } from '../../session/kernels/batch.ts'
-import { distinctModels, type ModelRef, modelRef, readModelList } from '../../session/kernels/models/models.ts'
+import {
+  distinctModels,
+  listedModel,
+  type ModelRef,
+  modelRef,
+  readModelList,
+} from '../../session/kernels/models/models.ts'
 import { deviceOf, type KernelPython } from '../../session/kernels/workers/kernel-python.ts'
 import { chooseTracers, listTracers, pathArgs } from '../../session/kernels/workers/tracers.ts'
 import type { OptionValues } from '../options.ts'
@@ -70,10 +76,10 @@ export function modelsFrom(options: KernelsRunOptions): ModelRef[] {
   // Of this command, `--model` may be given more than once; the table has it once for all commands.
   const single = (options.model ?? []) as unknown as readonly string[]
   const named = [
-    ...single.map((text) => ({ text, from: '--model' })),
-    ...(options.models ?? []).map((text) => ({ text, from: '--models' })),
+    ...single.map((text) => modelRef(text, '--model')),
+    ...(options.models ?? []).map((text) => modelRef(text, '--models')),
     ...[options['model-list'], options['models-file']].flatMap((path) =>
-      path === undefined ? [] : readModelList(path),
+      path === undefined ? [] : readModelList(path).map(({ text, from }) => listedModel(text, from)),
     ),
   ]
   if (named.length === 0) {
@@ -81,7 +87,7 @@ export function modelsFrom(options: KernelsRunOptions): ModelRef[] {
       hint: 'layerline kernels --help',
     })
   }
-  return distinctModels(named.map(({ text, from }) => modelRef(text, from)))
+  return distinctModels(named)
 }
 
 function skippedFrom(options: KernelsRunOptions): Set<string> {

@@ -155,7 +155,9 @@ class Batch {
   private async supply(model: BatchModel): Promise<void> {
     model.state = 'fetching'
     try {
-      await supplyModel(model, this.state.plan, this.book, { stop: this.stop, changed: () => this.changed() })
+      if (model.wrong === undefined)
+        await supplyModel(model, this.state.plan, this.book, { stop: this.stop, changed: () => this.changed() })
+      else Object.assign(model, { state: 'refused', reason: 'no_such_model', message: model.wrong })
     } catch (error) {
       model.state = 'refused'
       model.reason = 'internal'

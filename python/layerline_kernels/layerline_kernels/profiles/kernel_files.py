@@ -42,7 +42,7 @@ def kernel_csv(operators: Counter[str], kernels: dict[str, Counter[str]]) -> str
     out = csv.writer(text, lineterminator="\n")
     out.writerow(COLUMNS)
     for operator in sorted(operators):
-        rows = kernels[operator].most_common() if operator in kernels else [("", "")]
+        rows = kernels[operator].most_common() or [("", "")]
         for number, (kernel, calls) in enumerate(rows):
             head = (operator, operators[operator]) if number == 0 else ("", "")
             out.writerow((*head, kernel, calls))

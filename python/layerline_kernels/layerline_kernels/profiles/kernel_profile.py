@@ -35,7 +35,7 @@ class Owner:
 
 
 def kernel_owners(events: list[Event]) -> list[Owner]:
-    """Those that launched something on a GPU, in the order of their start."""
+    """Every operator, with or without kernels, and what else launched something on a GPU, in the order of their start."""
     kernels: dict[int | None, list[Event]] = defaultdict(list)
     for event in events:
         if event.category in DEVICE_WORK:
@@ -46,8 +46,10 @@ def kernel_owners(events: list[Event]) -> list[Owner]:
     by_external_id: dict[int, Event] = {}
     host = (e for e in events if e.category in LAUNCHES or e.category in ("cpu_op", "python_function"))
     for event, around in with_parents(host):
-        if event.category == "cpu_op" and "External id" in event.args:
-            by_external_id[event.args["External id"]] = event
+        if event.category == "cpu_op":
+            owners[id(event)] = Owner(event, call_stack(event, around))
+            if "External id" in event.args:
+                by_external_id[event.args["External id"]] = event
         if event.category not in LAUNCHES or event.correlation is None or event.correlation not in kernels:
             continue
         operator = next((e for e in reversed(around) if e.category == "cpu_op"), event)
@@ -85,13 +87,15 @@ def profile_entry(owner: Owner) -> dict[str, Any]:
             }
             for kernel in owner.kernels
         ],
-        "kernel_call_count_by_shape": {} if dims is None else {str(dims): len(durations)},
+        "kernel_call_count_by_shape": {} if dims is None or not durations else {str(dims): len(durations)},
         "kernel_call_count_by_stream": dict(Counter(str(kernel.args.get("stream")) for kernel in owner.kernels)),
         "kernel_duration_stats_us": {
             "min": min(durations),
             "max": max(durations),
             "avg": round(sum(durations) / len(durations), 3),
-        },
+        }
+        if durations
+        else {},
         "input_dims_count": 0 if dims is None else len(dims),
         "call_stack": owner.stack,
     }

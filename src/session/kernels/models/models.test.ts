@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { type ModelRef, modelFolder } from './models.ts'
+import { tempFolder } from '../../../../test/support/temp-folder.ts'
+import { listedModel, type ModelRef, modelFolder, modelRef, readModelList } from './models.ts'
 
 const id = (name: string): ModelRef => ({ name, path: null })
 const folder = (path: string): ModelRef => ({ name: path, path })
@@ -20,4 +23,21 @@ test('two models of one name have two folders, and keep them', () => {
   const other = modelFolder(folder('/b/m'), owner('/a/m'))
   expect(other).toMatch(/^m-[0-9a-f]{8}$/)
   expect(modelFolder(folder('/c/m'), owner('/a/m'))).not.toBe(other)
+})
+
+test('a bad path in a list stops no other, and says why with its place; on the command line it is an error', () => {
+  const list = join(tempFolder(), 'models.txt')
+  writeFileSync(list, '# models\nQwen/Qwen3-4B\n/no/such/model  # gone\n')
+  const models = readModelList(list).map(({ text, from }) => listedModel(text, from))
+  expect(models).toEqual([
+    { name: 'Qwen/Qwen3-4B', path: null },
+    { name: '/no/such/model', path: '/no/such/model', wrong: expect.stringContaining(`${list}:3`) },
+  ])
+  expect(() => modelRef('/no/such/model', '--model')).toThrow(expect.objectContaining({ code: 'input/model' }))
+})
+
+test('a list that is another kind of file is named as that', () => {
+  const list = join(tempFolder(), 'models.txt')
+  writeFileSync(list, '<!DOCTYPE html><html></html>')
+  expect(() => readModelList(list)).toThrow(expect.objectContaining({ code: 'input/model-list' }))
 })

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { errorText, LayerlineError } from '../../../base/errors.ts'
+import { refuseForeign } from '../../../base/foreign-file.ts'
 import { readSmallFile } from '../../../base/small-file.ts'
 
 /** A model to trace: a folder here, or an id of a hub. */
@@ -9,6 +10,8 @@ export interface ModelRef {
   /** As it was named, a folder by its whole path: its name in all that is printed and kept. */
   readonly name: string
   readonly path: string | null
+  /** Why it cannot be traced, where that was found when it was named. */
+  readonly wrong?: string
 }
 
 /** Reads what names a model: a folder with a config.json, else ORGANISATION/NAME. `from` names the place in errors. */
@@ -30,6 +33,16 @@ export function modelRef(text: string, from: string): ModelRef {
 
 const MOST_LIST_BYTES = 16 << 20
 
+/** The same of a line of a list: what is no model does not stop the others, and says why. */
+export function listedModel(text: string, from: string): ModelRef {
+  try {
+    return modelRef(text, from)
+  } catch (error) {
+    if (!(error instanceof LayerlineError)) throw error
+    return { name: resolve(text), path: resolve(text), wrong: error.message }
+  }
+}
+
 /** The lines of a list of models: one a line, `#` begins a comment. */
 export function readModelList(path: string): { text: string; from: string }[] {
   let text: string
@@ -38,6 +51,7 @@ export function readModelList(path: string): { text: string; from: string }[] {
   } catch (cause) {
     throw new LayerlineError('input/model-list', `${path}: ${errorText(cause)}`, { cause })
   }
+  refuseForeign(path, Buffer.from(text.slice(0, 4096)), 'input/model-list', 'a model a line')
   return text.split(/\r?\n/).flatMap((line, i) => {
     const model = line.replace(/(^|\s)#.*$/, '').trim()
     return model === '' ? [] : [{ text: model, from: `${path}:${i + 1}` }]
