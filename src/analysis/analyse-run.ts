@@ -5,6 +5,7 @@ import { certificate } from './certify/certificate.ts'
 import { type DefinitionsName, definedFigures } from './definitions/defined-figures.ts'
 import { engineFigures } from './engine/engine-figures.ts'
 import { hardwareFigures } from './hardware/hardware.ts'
+import { interference } from './interference/interference.ts'
 import { kernelFigures } from './kernels/kernels.ts'
 import { opTotals } from './kernels/op-totals.ts'
 import { lateTokens } from './late-tokens/late-tokens.ts'
@@ -78,6 +79,7 @@ export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}
     time: await timeShares(reader, span, offered.concurrency, gaps),
     steps: await stepFigures(reader),
     step_join: await stepJoin(reader),
+    interference: await interference(reader),
     spans: await spanFigures(reader),
     late_tokens: await lateTokens(reader, gaps.usual, options.lateLines),
     kernel_clock: await kernelClock(reader),

@@ -5,6 +5,7 @@ import type { Certificate } from './certify/certificate.ts'
 import type { DefinedFigures } from './definitions/defined-figures.ts'
 import type { EngineFigures } from './engine/engine-figures.ts'
 import type { Hardware } from './hardware/hardware.ts'
+import type { Interference } from './interference/interference.ts'
 import type { HtaKernels, Kernels } from './kernels/kernels.ts'
 import type { OpSource } from './kernels/op-totals.ts'
 import type { LateTokens } from './late-tokens/model.ts'
@@ -53,6 +54,8 @@ export interface Report {
   steps: StepFigures | null
   /** What of the tokens' steps can be told without that log; null for a run without steps, or with too many tokens. */
   step_join: StepJoin | null
+  /** Who delayed whom; null where it is not known which requests the engine's steps ran. */
+  interference: Interference | null
   /** Null for a run without the server's spans. */
   spans: SpanFigures | null
   /** Tokens that came late and why; null with too few tokens. */

@@ -132,6 +132,7 @@ export const fine: Figures = {
   time: null,
   steps: null,
   step_join: null,
+  interference: null,
   spans: null,
   late_tokens: null,
   kernel_clock: null,

@@ -39,6 +39,18 @@ export interface Simulated {
   /** Step ids of the tokens of each request. */
   readonly truth: ReadonlyMap<number, readonly number[]>
   readonly preemptions: number
+  /** What each step ran, by its id: also of requests that are somebody else's. */
+  readonly ran: ReadonlyMap<number, readonly RanPart[]>
+}
+
+export interface RanPart {
+  readonly request: number
+  readonly ours: boolean
+  readonly tokens: number
+  /** It had given out no token before. */
+  readonly prefill: boolean
+  /** Tokens that came out of it. */
+  readonly emitted: number
 }
 
 interface Job {
@@ -78,6 +90,7 @@ class SimulatedScheduler {
   /** Done, and scheduled before that was known. */
   private zombies: Job[] = []
   private preemptions = 0
+  private readonly ran = new Map<number, RanPart[]>()
   private stepId = 0
   private now = 0
 
@@ -104,6 +117,7 @@ class SimulatedScheduler {
       requests: ours.map((job) => asClient(job, plan)),
       truth: new Map(ours.map((job) => [job.id, job.steps])),
       preemptions: this.preemptions,
+      ran: this.ran,
     }
   }
 
@@ -198,6 +212,7 @@ class SimulatedScheduler {
     this.now = step.tNs + durNs
     const done = this.zombies
     this.zombies = []
+    const emittedBefore = parts.map(({ job }) => job.steps.length)
     for (const { job, tokens } of parts) {
       if (done.includes(job)) continue
       const drafted = job.steps.length > 0 ? (this.plan.drafted ?? 0) : 0
@@ -208,6 +223,13 @@ class SimulatedScheduler {
       for (let k = 0; k <= accepted; k++) this.emit(job)
       if (job.steps.length === job.output) this.end(job)
     }
+    this.ran.set(
+      step.id,
+      parts.map(({ job, tokens, prefill: first }, k) => ({
+        ...{ request: job.id, ours: job.ours, tokens, prefill: first },
+        emitted: job.steps.length - (emittedBefore[k] as number),
+      })),
+    )
   }
 
   private emit(job: Job): void {

@@ -1,6 +1,7 @@
 import { LayerlineError } from '../../base/errors.ts'
 import type { RunReader, SqlRow } from '../../store/read/run-reader.ts'
 import { STEP_KIND, STEP_PATTERN, stepNumbers } from '../../store/views/step-names.ts'
+import { type Victim, victimOf } from '../interference/interference.ts'
 import { IS_TOKEN_EVENT } from '../populations.ts'
 import { countOf, msOf, numberOf, oneRow, textOf } from '../rows.ts'
 import { type RunCosts, runCosts } from './run-costs.ts'
@@ -27,6 +28,8 @@ export interface RequestStory {
   /** From when it was due to its end: in order, and they add up. */
   parts: { part: StoryPart; ms: number }[]
   preemptions: number
+  /** What it lost to whom; null where its steps are not known. */
+  interference: Victim | null
   /** Every step that ran it, in order. */
   steps: StoryStep[]
   /** Every token event, in order; an event of several steps is there once a step. */
@@ -126,6 +129,7 @@ export async function requestStory(reader: RunReader, options: StoryOptions): Pr
     work: source,
     parts: partsOf(request, sentNs, steps, tokens),
     preemptions: countOf(preempted, 'n'),
+    interference: await victimOf(reader, requestId),
     steps,
     tokens,
     server_spans: await serverSpans(reader, requestId, sentNs),

@@ -7,6 +7,7 @@ import { certificateLines } from './certificate-view.ts'
 import { definitionLines } from './definitions-view.ts'
 import { engineLines } from './engine-view.ts'
 import { energyLines, speedPlot, stageLines } from './hardware-view.ts'
+import { interferenceLines } from './interference-view.ts'
 import { kernelLines } from './kernels-view.ts'
 import { lateLines } from './late-view.ts'
 import { kernelClockLines, latencyLines, repeatLines, throughputLines, tokenLines } from './latency-view.ts'
@@ -59,6 +60,7 @@ export function reportText(report: Report, { width: asked, color }: ReportTextOp
     ['what watching costs, with 95 % intervals', certificateLines(report, paint)],
     ['late tokens', lateLines(report, width, paint)],
     ['steps of the engine', stepLines(report, paint)],
+    ['who delayed whom', interferenceLines(report.interference, width, paint)],
     ['as the server says of its requests', spanLines(report, paint)],
     ['as the server reports itself', engineLines(report, width, paint)],
     ['hardware by stage', stageLines(report, width, paint)],

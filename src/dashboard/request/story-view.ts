@@ -1,6 +1,7 @@
 import type { RequestStory, StoryPart, StoryToken, TokenStory } from '../../analysis/attribution/request-story.ts'
 import type { PartCosts } from '../../analysis/attribution/run-costs.ts'
 import { duration, many, percent, threeDigits, wholeNumber } from '../../analysis/quantity.ts'
+import { victimText } from '../report/interference-view.ts'
 import { heading, type ReportTextOptions } from '../report/report-view.ts'
 import { durationOr, NARROW, NOTHING } from '../text/format.ts'
 import { type Paint, paintFor } from '../text/paint.ts'
@@ -31,6 +32,7 @@ export function storyText(story: RequestStory, { width: asked, color }: ReportTe
   const paint = paintFor(color)
   const sections: [string, string[]][] = [
     ['where its time went', partLines(story, width, paint)],
+    ['who delayed it', delayLines(story, width)],
     ['what its server says (OTLP)', spanLines(story.server_spans, paint)],
     [`its tokens, by the steps that made them`, tokenLines(story, width, paint)],
     ...(story.token === null ? [] : [tokenSection(story, story.token, width, paint)]),
@@ -48,6 +50,10 @@ export function storyText(story: RequestStory, { width: asked, color }: ReportTe
       ...lines.map((line) => (line === '' ? '' : `  ${line}`)),
     ])
   return `${[...headLines(story, width, paint), ...body].join('\n')}\n`
+}
+
+function delayLines({ interference: victim }: RequestStory, width: number): string[] {
+  return victim === null || victim.lost_ms === 0 ? [] : wrap(victimText(victim), width - 2)
 }
 
 function headLines(story: RequestStory, width: number, paint: Paint): string[] {

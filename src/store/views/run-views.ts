@@ -1,5 +1,6 @@
 import { DEVICE_WORK, DEVICE_WORK_SQL } from '../../trace/device-work.ts'
 import { htaEvents, temporalBreakdownSql } from './hta-events.ts'
+import { cellsSql, interferenceSql } from './interference-sql.ts'
 import { operatorTimeSql } from './operator-time.ts'
 import { STEP_KIND, STEP_PATTERN, stepNumbers } from './step-names.ts'
 
@@ -147,6 +148,35 @@ const tokenSteps: RunView = {
     WHERE l.kind = 'token of step' AND l.src_kind = 'chunk'`,
 }
 
+const ledger: RunView = {
+  name: 'v_ledger',
+  doc: "an answered request whose steps are in the engine's log: its time from the send to the last token, in parts that add up to it",
+  columns: {
+    request_id: 'requests.request_id',
+    measured_ns: 'last_token_ns - sent_ns',
+    wait_ns: 'until the first step that ran it: the way to the engine and its queue',
+    own_ns: 'its share of the steps that ran it, by tokens',
+    lost_ns: 'the rest of these steps, and steps between them',
+    between_ns: 'between its first and last step: no step ran',
+    delivery_ns: 'from the end of its last step to its last token at the client',
+  },
+  select: `WITH ${interferenceSql('step_log')} SELECT request_id, measured_ns, wait_ns, own_ns, lost_ns, between_ns, delivery_ns FROM spans`,
+}
+
+const interference: RunView = {
+  name: 'v_interference',
+  doc: 'a request, and what another took of its time (v_ledger.lost_ns is their sum)',
+  columns: {
+    victim_id: 'requests.request_id of the one that lost time',
+    culprit_id: 'requests.request_id of the one that ran meanwhile; NULL for all that are not of this run',
+    stage: 'what ran of the culprit: `prefill`, `decode`; `unknown` where it is not of this run',
+    together: 'the victim ran in the same steps; false: it did not, after a preemption or since the step was full',
+    ns: "the culprit's share of these steps, by tokens",
+    tokens: 'that it ran in them',
+  },
+  select: `WITH ${interferenceSql('step_log')}, ${cellsSql()} SELECT victim_id, culprit_id, stage, together, ns, tokens FROM cells`,
+}
+
 const htaKernels: RunView = {
   name: 'v_hta_kernels',
   doc: "an event of a GPU stream by HTA's rules (docs/kernels.md): whole us, the last of several ProfilerSteps left out",
@@ -214,6 +244,8 @@ export const RUN_VIEWS: readonly RunView[] = [
   stepKernels,
   operators,
   tokenSteps,
+  ledger,
+  interference,
   htaKernels,
   htaTemporal,
   totals,
