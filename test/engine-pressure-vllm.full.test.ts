@@ -89,12 +89,24 @@ it(
 
     // Without looking at the log: what cannot be told is not told, and says why; what is told is what the log says.
     const reported = await layerline(folder, ['report', 'run', '--json'])
-    const { step_join: joined } = JSON.parse(reported.stdout) as Report
+    const { step_join: joined, interference } = JSON.parse(reported.stdout) as Report
     expect(joined).toMatchObject({ from: 'profile', refused: null })
     expect(joined?.breaks.preemption).toBeGreaterThan(0)
     // A machine whose cores are all taken hands tokens over so late that nothing may be told: then nothing is told.
     expect((joined?.inferred ?? 0) + (joined?.unresolved ?? 0)).toBeGreaterThan(0)
     expect(joined?.score?.precision ?? 1, JSON.stringify(joined)).toBeGreaterThanOrEqual(0.999)
+
+    // Who delayed whom, with preemptions: a victim's loss names steps that ran without it, and each ledger is closed.
+    expect(interference).toMatchObject({ steps_from: 'step_log', confidence: 'measured', requests: REQUESTS })
+    const preempted = interference?.victims.filter((victim) => victim.preemptions > 0) ?? []
+    expect(preempted.reduce((sum, victim) => sum + victim.preemptions, 0)).toBe(preemptions)
+    for (const { lost_to } of preempted)
+      expect(Math.max(...lost_to.map((each) => each.while_out_ms))).toBeGreaterThan(0)
+    expect(
+      await one(`SELECT count(*) AS n, max(abs(measured_ns - wait_ns - own_ns - lost_ns - between_ns - delivery_ns)) < 1 AS closed,
+        min(least(wait_ns, own_ns, lost_ns, between_ns, delivery_ns)) >= 0 AS none_negative,
+        max(abs(lost_ns - (SELECT sum(ns) FROM v_interference i WHERE i.victim_id = l.request_id))) < 1 AS cells_are_the_loss FROM v_ledger l`),
+    ).toEqual({ n: REQUESTS, closed: true, none_negative: true, cells_are_the_loss: true })
 
     // vLLM's own spans: one a request, the tokens ours, its parts in order and no longer than the whole.
     const spans =

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { RequestStory } from '../src/analysis/attribution/request-story.ts'
+import type { Report } from '../src/analysis/report.ts'
 import { cacheFolder, cacheLayout } from '../src/engines/care/install/cache.ts'
 import { freePort } from '../src/engines/care/process/port.ts'
 import { startVllm } from '../src/engines/vllm/control.ts'
@@ -265,6 +266,42 @@ it(
     await expect(startVllm({ model: '/no/such/folder' })).rejects.toMatchObject({ code: 'input/model' })
   },
   3 * MINUTES,
+)
+
+it(
+  'one long prefill among short decodes is named as what delayed them',
+  async () => {
+    const folder = tempFolder()
+    // Five requests decode; half a second later one comes with a prompt that is most of a step's work.
+    const rows = [...Array.from({ length: 5 }, (_, i) => `${i / 100},16,300`), '0.5,1500,2']
+    writeFileSync(join(folder, 'arrivals.csv'), `ts,in,out\n${rows.join('\n')}\n`)
+    const out = join(folder, 'run')
+    const arrivals = ['--trace', join(folder, 'arrivals.csv'), '--format', 'table', '--time-unit', 's']
+    await layerline('replay', ...arrivals, '--url', vllm.engine.url, '--seed', '7', '--out', out, '--quiet')
+    const { interference } = JSON.parse(await layerline('report', out, '--json')) as Report
+    const reader = await openRun(out)
+    const [long] = await reader.query(
+      'SELECT request_id, input_tokens FROM requests ORDER BY input_tokens DESC LIMIT 1',
+    )
+    // Who decoded while it was prefilled, from the slices themselves.
+    const beside =
+      await reader.query(`SELECT DISTINCT request_id FROM named_slices WHERE category = 'scheduled' AND name = 'decode'
+      AND step_id IN (SELECT step_id FROM named_slices WHERE category = 'scheduled' AND request_id = ${long?.request_id} AND name LIKE '%prefill') ORDER BY 1`)
+    await reader.close()
+    expect(beside.length).toBeGreaterThan(0)
+    const victims =
+      interference?.victims.filter(({ request_id }) => beside.some((row) => row.request_id === request_id)) ?? []
+    expect(victims).toHaveLength(beside.length)
+    for (const { lost_to } of victims) {
+      const [most] = [...lost_to].sort((a, b) => b.prefill_ms - a.prefill_ms)
+      expect(most).toMatchObject({ request_id: long?.request_id, prefill_tokens: long?.input_tokens })
+    }
+    const story = JSON.parse(
+      await layerline('report', out, '--request', String(beside[0]?.request_id), '--json'),
+    ) as RequestStory
+    expect(story.interference).toEqual(victims.find(({ request_id }) => request_id === story.request_id))
+  },
+  2 * MINUTES,
 )
 
 it(
