@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
+import { TEST_MARKER } from './processes.ts'
 import { tempFolder } from './temp-folder.ts'
 
 const SSHD = ['/usr/sbin/sshd', '/usr/bin/sshd'].find((path) => existsSync(path)) ?? null
@@ -33,7 +34,9 @@ export async function startSshd(env: Readonly<Record<string, string>>): Promise<
   const port = await freePort()
   // As root it insists on this folder, which a boot would have made.
   if (userInfo().uid === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
-  const settings = Object.entries(env).map(([name, value]) => `"${name}=${value}"`)
+  // What a session starts is known as this test's, too.
+  const mark = { [TEST_MARKER]: process.env[TEST_MARKER] ?? '' }
+  const settings = Object.entries({ ...env, ...mark }).map(([name, value]) => `"${name}=${value}"`)
   writeFileSync(
     at('sshd_config'),
     `Port ${port}
