@@ -1,5 +1,6 @@
-import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { CHECKOUT, cleanEnv } from './support/cli.ts'
@@ -24,6 +25,19 @@ test('tests that leave a process behind fail, also where it has left its parents
   expect(last).toMatch(/^1 passed, [1-9]\d* failed, 0 skipped$/)
   expect(said).toContain(`${pid} sleep 300`)
   await expect.poll(() => isGone(pid)).toBe(true)
+})
+
+test('an interrupted run leaves neither its workers behind nor what they started', async () => {
+  const file = join(tempFolder(), 'pids')
+  const args = ['scripts/test.mjs', '--config', 'test/fixtures/suite/vitest.config.ts', 'waits']
+  const child = spawn(process.execPath, args, { cwd: CHECKOUT, env: cleanEnv({ LEFT_PID: file }), stdio: 'ignore' })
+  const ended = once(child, 'exit')
+  await expect.poll(() => existsSync(file) && readFileSync(file, 'utf8').endsWith('\n')).toBe(true)
+  const pids = readFileSync(file, 'utf8').trim().split(' ').map(Number)
+  child.kill('SIGINT')
+  expect((await ended)[0]).toBe(130)
+  expect(pids).toHaveLength(2)
+  for (const pid of pids) await expect.poll(() => isGone(pid)).toBe(true)
 })
 
 test('a skip that gives no reason fails, and one that does is told', () => {
