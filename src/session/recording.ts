@@ -12,6 +12,10 @@ import { folderGone, storageError } from '../store/storage-error.ts'
 import { type EngineProvenance, FORMAT, type HostProvenance, type RunJson, type RunPlan } from '../trace/run-json.ts'
 import type { TableName } from '../trace/tables.ts'
 
+/** Distinct names of a run; those past it are one. */
+const MOST_NAMES = 500_000
+const OTHER_NAME = `(a name past the first ${MOST_NAMES})`
+
 /** The wall clock is compared with the run's at least this often. */
 const CLOCK_PROBE_MS = 30_000
 /** Whether the run's folder is still there is looked at so often. */
@@ -132,6 +136,8 @@ export class Recording implements AsyncDisposable {
   readonly nameId = (text: string): number => {
     const known = this.names.get(text)
     if (known !== undefined) return known
+    // What a source makes up anew each time would fill the memory.
+    if (this.names.size >= MOST_NAMES && text !== OTHER_NAME) return this.nameId(OTHER_NAME)
     const id = this.names.size + 1
     this.names.set(text, id)
     this.store.writers.strings.append({ id, text })

@@ -43,7 +43,11 @@ export async function fetchMetrics(source: MetricsSource, timeoutMs = TIMEOUT_MS
     )
   }
   const sort =
-    page === null ? 'the answer is longer than any page of metrics' : isNoMetrics(page) ? whatPage(page) : null
+    page === null
+      ? `more than ${MAX_BYTES >> 20} MiB, which no page of metrics has`
+      : isNoMetrics(page)
+        ? whatPage(page)
+        : null
   if (sort !== null || page === null) {
     throw new LayerlineError(
       'input/metrics',

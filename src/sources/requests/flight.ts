@@ -282,6 +282,17 @@ export class Flight implements ConnectionUser, ResponseSink, InflateSink, Deadli
     else if (this.whole !== null) {
       this.whole.push(bytes, start, end)
       if (this.reading === 'sniff') this.sniff(this.whole)
+      if (this.whole.cut) this.tooLong()
+    }
+  }
+
+  /** What is past the bound is not waited for: it may have no end. */
+  private tooLong(): void {
+    if (this.over || this.events !== null) return
+    if (this.reading === 'error') this.refused(this.lastReadNs)
+    else {
+      const most = this.reading === 'whole' && !this.plan.stream ? MOST_ANSWER_BYTES : MOST_ERROR_BYTES
+      throw new AnswerError('malformed', `an answer of more than ${most} bytes that is no event stream`)
     }
   }
 
