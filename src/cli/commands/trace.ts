@@ -3,6 +3,7 @@ import { EXIT } from '../../base/errors.ts'
 import { loadSettings } from '../../config/settings.ts'
 import { withoutSecrets } from '../../config/without-secrets.ts'
 import { decodeWarning } from '../../session/decode-warning.ts'
+import { checkOpenFiles } from '../../session/file-limit.ts'
 import { chooseModel } from '../../session/model-choice.ts'
 import { roomFor } from '../../session/model-room.ts'
 import { closedGroups, usersOf } from '../../session/offer.ts'
@@ -100,6 +101,8 @@ export const traceCommand = defineCommand({
       room: (prompt) => roomFor(target, server, model, prompt),
     })
     const concurrency = settings.get('concurrency')
+    const planned = schedule.warmup.length + schedule.measured.length
+    checkOpenFiles({ inFlight: concurrency, perSecond: null, requests: planned, workers: 1 })
     const stop = new StopSignal().install()
     const total = schedule.warmup.length + schedule.measured.length
     const live =

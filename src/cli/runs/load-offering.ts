@@ -37,6 +37,7 @@ export function loadOffering(options: OfferedLoadOptions): (context: ScheduleCon
     return {
       schedule,
       loop: closed ? 'closed' : 'open',
+      perSecond: closed ? undefined : options.rate,
       offerer: (common, part) =>
         closed
           ? new ScheduleUsers({

@@ -16,7 +16,7 @@ import {
 import { hasColor } from '../views/print-report.ts'
 import { sweepProgress } from '../views/sweep-progress.ts'
 import { loadOffering } from './load-offering.ts'
-import { checkSchedule, commonOf, endSources, probedContext, requestRunOf } from './schedule-run.ts'
+import { checkSchedule, commonOf, endSources, filesNote, probedContext, requestRunOf } from './schedule-run.ts'
 
 const WIDTH = 100
 
@@ -56,7 +56,8 @@ export async function loadSweep(text: string, options: SweepOptions): Promise<Ex
       const offering = { ...made, config: { ...made.config, sweep: { axis, level: arm.level, step: arm.step } } }
       try {
         const common = await commonOf(step, context)
-        for (const note of [...offering.schedule.notes, ...common.prompts.notes]) progress.note(note)
+        for (const note of [...offering.schedule.notes, ...common.prompts.notes, ...filesNote(offering, step)])
+          progress.note(note)
         const { requests, duration } = step
         const commandLine = stepCommandLine(process.argv.slice(2), {
           [axis]: arm.level,

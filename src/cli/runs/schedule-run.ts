@@ -4,6 +4,7 @@ import { parseSlo } from '../../analysis/slo/slo.ts'
 import { EXIT, type ExitCode, LayerlineError } from '../../base/errors.ts'
 import { loadSettings, type Settings } from '../../config/settings.ts'
 import { safeUrl, withoutSecrets } from '../../config/without-secrets.ts'
+import { checkOpenFiles } from '../../session/file-limit.ts'
 import { chooseModel } from '../../session/model-choice.ts'
 import type { Offerer } from '../../session/offer.ts'
 import type { ArrivalPlanOptions } from '../../session/open-loop/arrival-plan.ts'
@@ -89,6 +90,8 @@ export interface Offering {
   /** The offerer of a part, once it is known what its requests have in common. */
   offerer(common: ArrivalPlanOptions, part: OfferingPart): Offerer
   readonly plan: Partial<RunPlan>
+  /** Requests per second of an open loop, where they are known. */
+  readonly perSecond?: number | undefined
   /** Settings of the command itself, for run.json. */
   readonly config: Record<string, unknown>
   close?(): Promise<void>
@@ -161,6 +164,7 @@ export async function runWhole(
   const offering = await open(context)
   const { schedule } = offering
   if (resumed !== null) checkResumed(resumed.point, schedule)
+  const files = filesNote(offering, options)
   const stop = new StopSignal().install()
   const live = await liveView({
     command,
@@ -174,7 +178,7 @@ export async function runWhole(
   try {
     if (target.insecure) process.stderr.write('layerline: --insecure: the server certificate is not checked\n')
     const common = await stop.unlessStopped(commonOf(options, context))
-    const unread = context.server.notes ?? []
+    const unread = [...(context.server.notes ?? []), ...files]
     for (const note of [...unread, ...schedule.notes, ...common.prompts.notes]) view.say(note)
     if (resumed !== null) view.say(`goes on with ${resumed.point.runId} at request ${resumed.point.from}`)
     const offered = { command, options, context, offering, common, resumed }
@@ -256,6 +260,17 @@ export async function requestRunOf(given: OfferedSchedule): Promise<RequestRunOp
     sources: await prepareSources(settings),
     certify: options.certify ?? null,
   }
+}
+
+/** What is to be known of the open files that a load needs. Throws `missing/open-files` where it cannot have them. */
+export function filesNote({ plan, schedule, perSecond }: Offering, { workers }: ScheduleOptions): string[] {
+  const note = checkOpenFiles({
+    inFlight: plan.max_in_flight ?? null,
+    perSecond: perSecond ?? null,
+    requests: schedule.total,
+    workers: workersOf(workers),
+  })
+  return note === null ? [] : [note]
 }
 
 /** What was made ready for a run that is not to be. */

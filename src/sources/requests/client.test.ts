@@ -412,6 +412,32 @@ describe('TLS', () => {
   })
 })
 
+describe('a body that drips for ever', () => {
+  /** Answers with a head, then a byte every 20 ms: no single wait is long. */
+  const drip = async (head: string) => {
+    const { port } = await serve(({ socket }) => {
+      socket.write(head)
+      const timer = setInterval(() => socket.write('1\r\nx\r\n'), 20)
+      toStop.push(() => clearInterval(timer))
+      return null
+    })
+    return port
+  }
+  const chunked = 'content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n'
+
+  test('of an error: the error with what came of it', async () => {
+    const port = await drip(`HTTP/1.1 500 Oops\r\n${chunked}`)
+    const { send } = open({ url: `http://127.0.0.1:${port}`, timeouts: { idleMs: 300 } })
+    expect(await send()).toMatchObject({ status: 'http_error', error: expect.stringMatching(/^HTTP 500 Oops: "x+"/) })
+  })
+
+  test('of a whole answer: a timeout', async () => {
+    const port = await drip(`HTTP/1.1 200 OK\r\n${chunked}`)
+    const { send } = open({ url: `http://127.0.0.1:${port}`, timeouts: { firstTokenMs: 300 } })
+    expect(await send({ stream: false })).toMatchObject({ status: 'timeout' })
+  })
+})
+
 describe('the probe', () => {
   const probe = async (answer: (asked: Asked) => string | Buffer | null, model?: string, path = '') => {
     const { port, asked } = await serve(answer)

@@ -24,6 +24,8 @@ const MOST_ANSWER_BYTES = 64 * 1024 * 1024
 const MOST_QUEUED_PIECES = 64
 /** After `[DONE]`, or finish reason and usage, the answer is complete, whether or not its framing ends. */
 const AFTER_DONE_NS = 1e9
+/** An error's body is a sentence: longer than this nobody waits for its end. */
+const ERROR_BODY_MS = 10_000
 const MS = 1e6
 
 export interface FlightContext extends StreamContext {
@@ -255,7 +257,15 @@ export class Flight implements ConnectionUser, ResponseSink, InflateSink, Deadli
       if (past(record.connectStartNs, limits.connectMs))
         late(`no connection within ${limits.connectMs} ms (connect timeout)`)
     } else if (nowNs - stream.endedNs > AFTER_DONE_NS || past(stream.finishedNs, limits.idleMs)) this.complete()
-    else if (this.waitsForFirst() && this.reading !== 'error') {
+    else if (
+      this.reading === 'error' &&
+      past(record.headersNs, Math.min(ERROR_BODY_MS, limits.idleMs || ERROR_BODY_MS))
+    ) {
+      // What came of its reason has to do: a body that drips keeps every other limit.
+      this.refused(nowNs)
+    } else if (this.reading === 'whole' && past(record.headersNs, limits.firstTokenMs)) {
+      late(`not whole within ${limits.firstTokenMs} ms of its headers (first-token timeout)`)
+    } else if (this.waitsForFirst() && this.reading !== 'error') {
       const sinceNs = Number.isNaN(record.sentNs) ? this.writtenNs : record.sentNs
       if (past(sinceNs, limits.firstTokenMs)) late(`no token within ${limits.firstTokenMs} ms (first-token timeout)`)
     } else if (past(this.reading === 'events' ? stream.progressNs : this.lastReadNs, limits.idleMs)) {
