@@ -65,3 +65,10 @@ class Interruption {
 }
 
 export const interruption = new Interruption()
+
+/** Has `work` done when a signal interrupts the command; not any more once what is returned is called. */
+export function onInterrupt(work: () => void): () => void {
+  const { signal } = interruption
+  signal.addEventListener('abort', work, { once: true })
+  return () => signal.removeEventListener('abort', work)
+}

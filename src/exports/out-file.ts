@@ -1,5 +1,6 @@
 import { closeSync, existsSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { removeAtExit } from '../base/at-exit.ts'
 import { errorCode, errorText, LayerlineError } from '../base/errors.ts'
 import { createFresh } from '../base/fresh-file.ts'
 import { makeFolder } from '../store/run-folder.ts'
@@ -26,6 +27,7 @@ export function outFolder(path: string): void {
 export class OutFile {
   private readonly path: string
   private readonly fd: number
+  private readonly keep: () => void
 
   constructor(path: string) {
     refuseExisting(path)
@@ -33,6 +35,7 @@ export class OutFile {
     outFolder(dirname(path))
     try {
       this.fd = createFresh(`${path}.tmp`)
+      this.keep = removeAtExit(`${path}.tmp`)
     } catch (error) {
       throw unwritable(path, error)
     }
@@ -49,11 +52,13 @@ export class OutFile {
   done(): void {
     closeSync(this.fd)
     renameSync(`${this.path}.tmp`, this.path)
+    this.keep()
   }
 
   abandon(): void {
     closeSync(this.fd)
     rmSync(`${this.path}.tmp`, { force: true })
+    this.keep()
   }
 }
 

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
 import { LayerlineError } from '../base/errors.ts'
+import { interruption, onInterrupt } from '../base/interruption.ts'
 import { scratchFolder } from '../base/scratch-folder.ts'
 import { streamNumbers } from '../store/read/number-batches.ts'
 import { sealedViews } from '../store/read/open-run.ts'
@@ -42,7 +43,9 @@ export async function openSealedRun(folderAsGiven: string): Promise<SealedRun> {
   const scratch = scratchFolder('export')
   const instance = await DuckDBInstance.create(':memory:', { memory_limit: '1GB', temp_directory: scratch })
   const connection = await instance.connect()
+  const letGo = onInterrupt(() => connection.interrupt())
   const close = () => {
+    letGo()
     connection.closeSync()
     instance.closeSync()
     rmSync(scratch, { recursive: true, force: true })
@@ -69,6 +72,7 @@ export async function openSealedRun(folderAsGiven: string): Promise<SealedRun> {
       const result = await connection.stream(sql)
       for (;;) {
         const chunk = await result.fetchChunk()
+        interruption.signal.throwIfAborted()
         if (chunk === null || chunk.rowCount === 0) return
         const columns = Array.from({ length: chunk.columnCount }, (_, i) => chunk.getColumnValues(i))
         yield { rows: chunk.rowCount, columns }

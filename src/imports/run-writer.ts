@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { removeAtExit } from '../base/at-exit.ts'
 import { errorText, LayerlineError } from '../base/errors.ts'
 import { processStart } from '../base/process-identity.ts'
 import { VERSION } from '../base/version.ts'
@@ -30,6 +31,8 @@ export class RunWriter implements TraceRun {
   private ids = { track: 0, slice: 0, request: 0, name: 0 }
   private lastNs = 0
   private closed = false
+  /** Interrupted, half a run is not left behind. */
+  private readonly keep: () => void
 
   private constructor(
     run: RunJson,
@@ -40,6 +43,7 @@ export class RunWriter implements TraceRun {
   ) {
     this.run = run
     this.folder = folder
+    this.keep = removeAtExit(folder)
     this.instance = instance
     this.connection = connection
     this.loaders = [...loaders.values()]
@@ -182,13 +186,18 @@ export class RunWriter implements TraceRun {
         ? this.run.started
         : new Date(Date.parse(this.run.started) + this.lastNs / 1e6).toISOString()
     writeRunJson(this.folder, this.run)
-    return sealRun(this.folder, (run) => ({ ...run, ended, verdict, layers: this.withCounts(run.layers) }))
+    const sealed = await sealRun(this.folder, (run) => {
+      return { ...run, ended, verdict, layers: this.withCounts(run.layers) }
+    })
+    this.keep()
+    return sealed
   }
 
   /** Ends an import that failed: a run that holds half a file is not left behind. */
   abandon(): void {
     this.close()
     rmSync(this.folder, { recursive: true, force: true })
+    this.keep()
   }
 
   private close(): void {

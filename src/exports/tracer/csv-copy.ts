@@ -1,5 +1,6 @@
 import { closeSync, renameSync, rmSync } from 'node:fs'
 import { basename } from 'node:path'
+import { removeAtExit } from '../../base/at-exit.ts'
 import { errorCode, errorText, LayerlineError } from '../../base/errors.ts'
 import { createFresh } from '../../base/fresh-file.ts'
 import { literal } from '../../store/live-schema.ts'
@@ -10,6 +11,7 @@ import type { SealedRun } from '../sealed-run.ts'
 /** Writes a SELECT as CSV with its header; the file has its name only once it is whole. */
 export async function copyCsv(run: SealedRun, select: string, path: string, what: string): Promise<ExportedFile> {
   refuseExisting(path)
+  const keep = removeAtExit(`${path}.tmp`)
   try {
     // Made here, so that the database follows no symbolic link of that name.
     closeSync(createFresh(`${path}.tmp`))
@@ -28,5 +30,7 @@ export async function copyCsv(run: SealedRun, select: string, path: string, what
         cause: error,
       })
     throw new LayerlineError('internal/export', `${basename(path)}: ${errorText(error)}`, { cause: error })
+  } finally {
+    keep()
   }
 }

@@ -1,6 +1,8 @@
 import { basename } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { endThread, unlessAborted } from '../../base/bounded-wait.ts'
 import { LayerlineError } from '../../base/errors.ts'
+import { interruption } from '../../base/interruption.ts'
 import { builtFile } from '../../base/worker-file.ts'
 import type { Columns } from '../../store/live/row-buffer.ts'
 import { codeOf } from '../../trace/columns.ts'
@@ -76,7 +78,7 @@ export class TraceImport {
     const data: TraceThreadData = { path, options: this.options }
     const thread = new Worker(builtFile(import.meta.url, 'trace-thread'), { workerData: data, execArgv: [] })
     try {
-      const done = await new Promise<Extract<FromTrace, { type: 'done' }>>((resolve, reject) => {
+      const reading = new Promise<Extract<FromTrace, { type: 'done' }>>((resolve, reject) => {
         thread.on('error', reject)
         thread.on('exit', () => reject(new LayerlineError('internal/import', `${path}: the thread that read it ended`)))
         thread.on('message', (message: FromTrace) => {
@@ -104,6 +106,7 @@ export class TraceImport {
           }
         })
       })
+      const done = await unlessAborted(reading, interruption.signal)
       if (done.facts === null) {
         throw new LayerlineError('input/import-format', `${path}: no list of trace events in it`, {
           hint: 'expected JSON with "traceEvents": [ … ], or a list of events, as the PyTorch profiler writes it',
@@ -113,7 +116,7 @@ export class TraceImport {
       const rank = this.rankOf(path, facts)
       this.files.push({ path, facts, counts, damage, rank, rows: this.spool.rows - before })
     } finally {
-      await thread.terminate()
+      await endThread(thread, 0)
     }
   }
 

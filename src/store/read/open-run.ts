@@ -2,6 +2,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { LayerlineError } from '../../base/errors.ts'
+import { onInterrupt } from '../../base/interruption.ts'
 import { isSameProcessAlive } from '../../base/process-identity.ts'
 import { scratchFolder } from '../../base/scratch-folder.ts'
 import type { RunJson } from '../../trace/run-json.ts'
@@ -55,7 +56,9 @@ async function openSealed(folder: string, run: RunJson): Promise<StreamingReader
   const scratch = scratchFolder('sql')
   const instance = await DuckDBInstance.create(':memory:', { memory_limit: '2GB', temp_directory: scratch })
   const connection = await instance.connect()
+  const letGo = onInterrupt(() => connection.interrupt())
   const close = () => {
+    letGo()
     connection.closeSync()
     instance.closeSync()
     rmSync(scratch, { recursive: true, force: true })
