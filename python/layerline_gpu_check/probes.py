@@ -66,7 +66,7 @@ def device_line(tools: Tools, line_id: str, what: str) -> Line:
     if device is None:
         raise NotPossible("no /dev/nvidia* on this machine")
     program = [tools.python, "-c", DEVICE, device, str(OPENS + lie()), str(IOCTLS)]
-    tools.layerline("os", "run", "--probes", "gpu,gpu_access", "--out", "os-devices", "--quiet", "--", *program, most_s=90)
+    tools.layerline("os", "run", "--probes", "gpu,gpu-access", "--out", "os-devices", "--quiet", "--", *program, most_s=90)
     rows = tools.sql(
         "os-devices",
         "SELECT t.name, sum(c.value)::DOUBLE AS n FROM counters c JOIN tracks t USING (track_id) "

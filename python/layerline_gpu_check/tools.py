@@ -13,6 +13,10 @@ from typing import Any
 from layerline_gpu_check.outcome import NotPossible
 
 
+# Layerline's exit code for what this machine lacks.
+MISSING = 4
+
+
 class Tools:
     """`command`: how Layerline is started; `python`: the one with PyTorch."""
 
@@ -52,8 +56,10 @@ class Tools:
         return subprocess.CompletedProcess(args, child.returncode, out, err)
 
     def layerline(self, *args: str, most_s: float = 60) -> str:
-        """Its standard output; throws RuntimeError with its last words where it fails."""
+        """Its standard output; throws RuntimeError with its last words where it fails, NotPossible where something is missing."""
         done = self.run([*self.command, *args], most_s)
+        if done.returncode == MISSING:
+            raise NotPossible(last_words(done))
         if done.returncode != 0:
             raise RuntimeError(f"layerline {args[0]} ended with {done.returncode}: {last_words(done)}")
         return done.stdout
