@@ -34,7 +34,7 @@ test('a skipped model is not asked for, a gated or missing one once, one that is
   const hub = await startHub()
   writeFileSync(
     join(batch.folder, 'models.txt'),
-    'org/good\norg/skipped # not now\norg/gated\n\n# more\norg/missing\norg/good\n',
+    'org/good\norg/skipped # not now\norg/gated\n/no/such/folder\n\n# more\norg/missing\norg/good\n',
   )
   writeFileSync(join(batch.folder, 'skip.txt'), 'org/skipped\n')
   const args = [
@@ -57,6 +57,12 @@ test('a skipped model is not asked for, a gated or missing one once, one that is
     'skipped alpha': 'skip_list',
     'gated alpha': 'no_model',
     'missing alpha': 'no_model',
+    'folder alpha': 'no_model',
+  })
+  expect(first.summary.models.find(({ model }) => model === '/no/such/folder')).toMatchObject({
+    state: 'refused',
+    reason: 'no_such_model',
+    message: expect.stringContaining('models.txt:4'),
   })
   expect(first.summary.models.find(({ model }) => model === 'org/gated')).toMatchObject({
     state: 'refused',
