@@ -1,8 +1,11 @@
-import { execFileSync } from 'node:child_process'
+import { isUtf8 } from 'node:buffer'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { layerline, sqlRows } from '../support/cli.ts'
+import { type HtaKernels, kernelFigures } from '../../src/analysis/kernels/kernels.ts'
+import { EXPORTS } from '../../src/exports/registry.ts'
+import { importRun, PLAIN } from '../../src/imports/import-run.ts'
+import { openRun } from '../../src/store/read/open-run.ts'
 import { sharedCase } from '../support/shared-cases.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import {
@@ -29,32 +32,34 @@ interface Slice {
   args: string | null
 }
 
-/** A file imported: its slices in order, the codes of its warnings and notes, what was lost, its zero. */
-async function importFile(path: string, args: readonly string[] = []) {
-  const folder = tempFolder()
-  const { code, stdout, stderr } = await layerline(folder, ['import', path, '--out', 'run', '--json', ...args])
-  expect([code, stderr]).toEqual([0, ''])
-  const { notes } = JSON.parse(stdout) as { notes: { level: string; what: string; text: string }[] }
-  const sealed = JSON.parse(readFileSync(join(folder, 'run/run.json'), 'utf8')) as {
-    epoch_ns: string
-    layers: Record<string, { lost: number }>
+async function asked<T>(folder: string, ask: (reader: Awaited<ReturnType<typeof openRun>>) => Promise<T>): Promise<T> {
+  const reader = await openRun(folder)
+  try {
+    return await ask(reader)
+  } finally {
+    await reader.close()
   }
-  const slices = (await sqlRows(
-    folder,
-    'run',
-    `SELECT s.name, s.category, s.t_ns, s.dur_ns, s.stream, s.args, t.process, t.name AS track
+}
+
+/** A file imported: its slices in order, the codes of its warnings and notes, what was lost, its zero. */
+async function importFile(path: string, options: { args?: boolean } = {}) {
+  const { folder, run } = await importRun(path, join(tempFolder(), 'run'), { ...PLAIN, ...options })
+  const { slices, links } = await asked(folder, async (reader) => ({
+    slices: (await reader.query(
+      `SELECT s.name, s.category, s.t_ns, s.dur_ns, s.stream, s.args, t.process, t.name AS track
       FROM named_slices s JOIN tracks t USING (track_id) ORDER BY s.t_ns, s.dur_ns DESC`,
-  )) as unknown as Slice[]
-  const codes = (level: string) => notes.filter((note) => note.level === level).map(({ what }) => what)
-  const links = await sqlRows(folder, 'run', "SELECT count(*) AS n FROM links WHERE kind = 'launch'")
+    )) as unknown as Slice[],
+    links: Number((await reader.query("SELECT count(*) AS n FROM links WHERE kind = 'launch'"))[0]?.n),
+  }))
+  const codes = (level: string) => run.verdict.filter((note) => note.level === level).map(({ what }) => what)
   return {
     folder,
     slices,
     warnings: codes('warn'),
     notes: codes('note'),
-    lost: sealed.layers.slices?.lost ?? 0,
-    links: links[0]?.n,
-    epochNs: sealed.epoch_ns,
+    lost: run.layers.slices?.lost ?? 0,
+    links,
+    epochNs: run.epoch_ns,
     times: slices.map(({ name, t_ns, dur_ns }) => [name, t_ns, t_ns + dur_ns]),
   }
 }
@@ -67,8 +72,7 @@ function written(name: string, content: string | Buffer): string {
 
 async function exported(folder: string, to: 'chrome' | 'perfetto'): Promise<string> {
   const path = join(folder, `out.${to}`)
-  const { code, stderr } = await layerline(folder, ['export', 'run', '--to', to, '--out', path])
-  expect([code, stderr]).toEqual([0, ''])
+  await EXPORTS[to].write(folder, path, {})
   return path
 }
 
@@ -155,30 +159,21 @@ describe('durations of what had not ended', () => {
     checkUnfinished(join(sharedCase(context, 'kineto-overflow-duration'), 'trace.json')))
 })
 
-interface Report {
-  kernels: {
-    kernels: number
-    busy_ms: number
-    steps: { kind: string; busy_share: number; gap_share: number }[]
-    temporal_breakdown: { idle_us: number }[]
-  }
-}
-
 async function checkOverlaps(path: string, steps: 1 | 2) {
   const { folder, slices, warnings, notes } = await importFile(path)
   const kernels = slices.filter(({ category }) => category === 'kernel').map(({ name }) => name)
   expect(kernels).toHaveLength(3 * steps)
   expect([warnings, notes.includes('import-overlap')]).toEqual(steps === 1 ? [[], true] : [['import-overlap'], false])
-  const report = async (...args: string[]) =>
-    (JSON.parse((await layerline(folder, ['report', 'run', '--json', ...args])).stdout) as Report).kernels
-  const figures = await report()
-  expect(figures.steps[0]?.busy_share).toBeCloseTo(0.9, 9)
-  expect(figures.steps[0]?.gap_share).toBeCloseTo(0.1, 9)
-  if (steps === 2) expect(figures.steps[1]?.busy_share).toBe(1)
+  const { plain, hta } = await asked(folder, async (reader) => ({
+    plain: await kernelFigures(reader, undefined),
+    hta: (await kernelFigures(reader, 'hta')) as HtaKernels,
+  }))
+  expect(plain?.steps[0]?.busy_share).toBeCloseTo(0.9, 9)
+  expect(plain?.steps[0]?.gap_share).toBeCloseTo(0.1, 9)
+  if (steps === 2) expect(plain?.steps[1]?.busy_share).toBe(1)
   // The union, not the sum, of 27 us and of 1.6 s.
-  expect(figures.busy_ms).toBeCloseTo(steps === 1 ? 0.027 : 1600.027, 9)
-  for (const { idle_us } of (await report('--rules', 'hta')).temporal_breakdown)
-    expect(idle_us).toBeGreaterThanOrEqual(0)
+  expect(plain?.busy_ms).toBeCloseTo(steps === 1 ? 0.027 : 1600.027, 9)
+  for (const { idle_us } of hta.temporal_breakdown) expect(idle_us).toBeGreaterThanOrEqual(0)
   const chrome = JSON.parse(readFileSync(await exported(folder, 'chrome'), 'utf8')) as {
     traceEvents: { name: string }[]
   }
@@ -208,15 +203,15 @@ describe('kernels that overlap on one stream', () => {
 })
 
 async function checkOddBytes(path: string) {
-  const { folder, slices, lost, links } = await importFile(path, ['--args'])
+  const { folder, slices, lost, links } = await importFile(path, { args: true })
   expect({ count: slices.length, lost, links }).toEqual({ count: 6, lost: 0, links: 1 })
   expect(slices.at(-1)).toMatchObject({ name: 'aten::last', t_ns: 99_000, dur_ns: 500 })
   expect(slices.map(({ name }) => name)).toContainEqual(expect.stringMatching(/^bad\uFFFD+\(bytes$/))
   const strict = slices.flatMap(({ args }) => (args === null ? [] : [JSON.parse(args) as Record<string, unknown>]))
   expect(strict).toContainEqual(expect.objectContaining({ stream: 20, correlation: 4_294_967_295 }))
-  execFileSync('python3', ['-m', 'json.tool', await exported(folder, 'chrome')], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
+  const chrome = readFileSync(await exported(folder, 'chrome'))
+  expect(isUtf8(chrome)).toBe(true)
+  JSON.parse(chrome.toString())
   await exported(folder, 'perfetto')
 }
 
@@ -226,7 +221,7 @@ describe('bytes and numbers that a strict reader refuses', () => {
 
   test('args beyond repair are NULL, and counted', async () => {
     const bad = '{"ph":"X","cat":"cpu_op","name":"a","pid":1,"tid":1,"ts":1,"dur":1,"args":{"shape":"a "quoted" word"}}'
-    const { slices, warnings } = await importFile(written('a.json', profile([bad, op('b', 5, 1)])), ['--args'])
+    const { slices, warnings } = await importFile(written('a.json', profile([bad, op('b', 5, 1)])), { args: true })
     expect(slices.map(({ name, args }) => [name, args])).toEqual([
       ['a', null],
       ['b', '{}'],
@@ -288,7 +283,8 @@ describe("other devices' profiles", () => {
       ['fc_kernel', 'mtia_ccp_events', 3],
     ])
     expect(links).toBe(2)
-    expect(await sqlRows(folder, 'run', 'SELECT count(*) AS n FROM v_kernels')).toEqual([{ n: 3 }])
+    const kernels = await asked(folder, (reader) => reader.query('SELECT count(*)::INTEGER AS n FROM v_kernels'))
+    expect(kernels).toEqual([{ n: 3 }])
   })
 })
 
