@@ -84,7 +84,7 @@ function lockHash() {
 /** A fingerprint of every source's path, size and time: any edit rebuilds. */
 function sourceHash() {
   const hash = createHash('sha256')
-  for (const folder of ['src', 'bench', 'test/paced-server', 'test/injection']) {
+  for (const folder of ['src', 'bench', 'test/paced-server', 'test/injection', 'test/kills']) {
     if (!existsSync(join(root, folder))) continue
     for (const name of readdirSync(join(root, folder), { recursive: true }).sort()) {
       if (!/\.(ts|json)$/.test(name) || name.endsWith('.test.ts')) continue
