@@ -2,6 +2,7 @@ import { lstatSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { removeAtExit } from './at-exit.ts'
+import { errorText, LayerlineError } from './errors.ts'
 import { isSameProcessAlive, processStart } from './process-identity.ts'
 
 const NAME = /^layerline-[a-z]+-(\d+)-(\d+)-(\d*)-\w{6}$/
@@ -9,14 +10,25 @@ const NAME = /^layerline-[a-z]+-(\d+)-(\d+)-(\d*)-\w{6}$/
 /**
  * Makes a folder for temporary files that only this user may enter, and whose name nobody can know beforehand. `purpose` is a
  * word in its name. Folders that a killed process of this user has left are removed first. The caller removes the new one; the
- * end of the process does in any case.
+ * end of the process does in any case. Throws `missing/temporary-folder`.
  */
 export function scratchFolder(purpose: string, parent = tmpdir()): string {
   removeStaleScratch(parent)
-  // Mode 0700, whatever the umask.
-  const folder = mkdtempSync(
-    join(parent, `layerline-${purpose}-${pidNamespace()}-${process.pid}-${processStart(process.pid)}-`),
-  )
+  const name = `layerline-${purpose}-${pidNamespace()}-${process.pid}-${processStart(process.pid)}-`
+  let folder: string
+  try {
+    // Mode 0700, whatever the umask.
+    folder = mkdtempSync(join(parent, name))
+  } catch (cause) {
+    throw new LayerlineError(
+      'missing/temporary-folder',
+      `${parent}: no folder can be made there: ${errorText(cause)}`,
+      {
+        hint: 'set TMPDIR to a folder that you may write to',
+        cause,
+      },
+    )
+  }
   removeAtExit(folder)
   return folder
 }

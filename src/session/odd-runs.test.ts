@@ -214,6 +214,42 @@ describe('symbolic links in a run lead nowhere', () => {
   })
 })
 
+test('a run is recorded and read where no temporary folder can be made', async () => {
+  const before = process.env.TMPDIR
+  const folder = tempFolder()
+  process.env.TMPDIR = join(folder, 'nowhere')
+  try {
+    // Too long a path for a socket in it.
+    const out = join(folder, 'x'.repeat(120), 'run')
+    const recording = await record(out, [1])
+    await expect(openRun(out)).rejects.toMatchObject({ code: 'input/still-recording' })
+    await recording.finish()
+    expect(await idsOf(out)).toEqual([1])
+    await expect(openSealedRun(out)).rejects.toMatchObject({ code: 'missing/temporary-folder', exitCode: 4 })
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = before
+  }
+})
+
+test('a run whose path is too long for a socket is read while it is recorded, by one in a private folder that goes', async () => {
+  const before = process.env.TMPDIR
+  const [folder, temporary] = [tempFolder(), tempFolder()]
+  process.env.TMPDIR = temporary
+  try {
+    const out = join(folder, 'x'.repeat(120), 'run')
+    const recording = await record(out, [1])
+    const [name = ''] = readdirSync(temporary)
+    expect(statSync(join(temporary, name)).mode & 0o777).toBe(0o700)
+    expect(await idsOf(out)).toEqual([1])
+    await recording.finish()
+    expect(readdirSync(temporary)).toEqual([])
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = before
+  }
+})
+
 test('what a reader spills lies where nobody else can look or foretell, and goes', async () => {
   const [parent, outside] = [tempFolder(), tempFolder()]
   const before = process.env.TMPDIR

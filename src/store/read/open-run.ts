@@ -52,16 +52,15 @@ function stillRecording(folder: string, pid: number | undefined): LayerlineError
 }
 
 async function openSealed(folder: string, run: RunJson): Promise<StreamingReader> {
-  // What a query spills.
-  const scratch = scratchFolder('sql')
-  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '2GB', temp_directory: scratch })
+  const scratch = spillFolder()
+  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '2GB', temp_directory: scratch ?? '' })
   const connection = await instance.connect()
   const letGo = onInterrupt(() => connection.interrupt())
   const close = () => {
     letGo()
     connection.closeSync()
     instance.closeSync()
-    rmSync(scratch, { recursive: true, force: true })
+    if (scratch !== null) rmSync(scratch, { recursive: true, force: true })
   }
   try {
     const parts = await sealedViews(connection, folder, true)
@@ -79,6 +78,15 @@ async function openSealed(folder: string, run: RunJson): Promise<StreamingReader
     numbers: (sql, atOnce) => streamNumbers(connection, sql, atOnce),
     refresh: async () => {},
     close: async () => close(),
+  }
+}
+
+/** Where queries spill; null where no folder can be made: what fits in memory is answered all the same. */
+function spillFolder(): string | null {
+  try {
+    return scratchFolder('sql')
+  } catch {
+    return null
   }
 }
 
