@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { recoverRun } from '../../src/session/recover-run.ts'
 import { openRun } from '../../src/store/read/open-run.ts'
+import { clockBaseOf } from '../../src/trace/run-json.ts'
 import type { PartialBehaviour } from '../paced-server/behaviour.ts'
 import type { RunningPacedServer } from '../paced-server/start.ts'
 import type { Truth } from '../paced-server/truth.ts'
@@ -49,6 +50,8 @@ export interface KillResult {
   readonly kept: number
   /** From when the server wrote the oldest event that is missing to the kill; 0: none is. */
   readonly lossMs: number
+  /** From when the client read the newest event that is kept to the kill: what of it was read and not committed. The rest of the loss was never read. */
+  readonly uncommittedMs: number
   /** Rows in the run that the server did not write, or not in this order. */
   readonly wrong: number
 }
@@ -79,7 +82,7 @@ export async function killedRecording(
     await gone
     const truth = await server.truth()
     await recoverRun(out)
-    return await compared(out, truth, Number(killedNs - BigInt(truth.base_ns)))
+    return await compared(out, truth, killedNs)
   } finally {
     child.kill('SIGKILL')
     await gone
@@ -87,7 +90,8 @@ export async function killedRecording(
   }
 }
 
-async function compared(out: string, truth: Truth, killedNs: number): Promise<KillResult> {
+async function compared(out: string, truth: Truth, killed: bigint): Promise<KillResult> {
+  const killedNs = Number(killed - BigInt(truth.base_ns))
   const run = await openRun(out)
   try {
     const rows = await run.query(
@@ -107,7 +111,16 @@ async function compared(out: string, truth: Truth, killedNs: number): Promise<Ki
       const missing = stamps[n]
       if (missing !== undefined && missing < oldestNs) oldestNs = missing
     }
-    return { rate: recent, written, kept: found, lossMs: (killedNs - oldestNs) / 1e6, wrong }
+    const [newest] = await run.query('SELECT max(t_ns) AS t_ns FROM chunks')
+    const readNs = Number(newest?.t_ns ?? 0) + Number(clockBaseOf(run.run).monotonicBaseNs - BigInt(truth.base_ns))
+    return {
+      rate: recent,
+      written,
+      kept: found,
+      lossMs: (killedNs - oldestNs) / 1e6,
+      uncommittedMs: (killedNs - readNs) / 1e6,
+      wrong,
+    }
   } finally {
     await run.close()
   }

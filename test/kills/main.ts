@@ -63,6 +63,7 @@ type Note = (what: string, result: object) => void
 async function recordings(name: keyof typeof REGIMES, kills: number, folder: string, note: Note) {
   const server = await startPacedServer()
   const losses: number[] = []
+  const uncommitted: number[] = []
   const rates: number[] = []
   let [written, kept, wrong] = [0, 0, 0]
   try {
@@ -70,6 +71,7 @@ async function recordings(name: keyof typeof REGIMES, kills: number, folder: str
       const result = await killedRecording(server, REGIMES[name], folder, 300 + 2200 * Math.random())
       note(name, result)
       losses.push(result.lossMs)
+      uncommitted.push(result.uncommittedMs)
       rates.push(result.rate)
       written += result.written
       kept += result.kept
@@ -86,6 +88,7 @@ async function recordings(name: keyof typeof REGIMES, kills: number, folder: str
     rate_max: Math.max(...rates),
     loss_max_ms: sorted.at(-1) ?? Number.NaN,
     loss_median_ms: sorted[sorted.length >> 1] ?? Number.NaN,
+    uncommitted_max_ms: Math.max(...uncommitted),
     beyond_250_ms: losses.filter((ms) => ms > 250).length,
   }
 }
