@@ -1,6 +1,7 @@
 import type { RunReader } from '../store/read/run-reader.ts'
 import type { RunJson } from '../trace/run-json.ts'
 import { backlogFigures } from './backlog/backlog.ts'
+import { closedBooks } from './books/books.ts'
 import { certificate } from './certify/certificate.ts'
 import { type DefinitionsName, definedFigures } from './definitions/defined-figures.ts'
 import { engineFigures } from './engine/engine-figures.ts'
@@ -63,6 +64,8 @@ export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}
   const events = await readTokenEvents(reader)
   const { stream, amortized } = await streamFacts(events)
   const { latency, gaps } = await latencyFigures(reader, events, amortized)
+  const engine = await engineFigures(reader, span)
+  const hardware = await hardwareFigures(reader, span, options.requestLines)
   const figures: Figures = {
     run: runSummary(reader.run),
     offered,
@@ -80,13 +83,14 @@ export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}
     steps: await stepFigures(reader),
     step_join: await stepJoin(reader),
     interference: await interference(reader),
+    books: await closedBooks(reader, { engine, hardware }),
     spans: await spanFigures(reader),
     late_tokens: await lateTokens(reader, gaps.usual, options.lateLines),
     kernel_clock: await kernelClock(reader),
     certificate: await certificate(reader),
     machine: await machineFigures(reader, span),
-    hardware: await hardwareFigures(reader, span, options.requestLines),
-    engine_metrics: await engineFigures(reader, span),
+    hardware,
+    engine_metrics: engine,
     rejected_values: await rejectedValues(reader),
     os: await osFigures(reader, span),
     kernels: await kernelFigures(reader, options.rules),

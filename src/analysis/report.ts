@@ -1,4 +1,4 @@
-import type { RunJson, VerdictLine } from '../trace/run-json.ts'
+import type { BookCheck, RunJson, VerdictLine } from '../trace/run-json.ts'
 import type { PHASES, Status, TOKEN_SOURCES } from '../trace/tables.ts'
 import type { Backlog } from './backlog/backlog.ts'
 import type { Certificate } from './certify/certificate.ts'
@@ -56,6 +56,8 @@ export interface Report {
   step_join: StepJoin | null
   /** Who delayed whom; null where it is not known which requests the engine's steps ran. */
   interference: Interference | null
+  /** What has to add up, and whether it does. */
+  books: BookCheck[]
   /** Null for a run without the server's spans. */
   spans: SpanFigures | null
   /** Tokens that came late and why; null with too few tokens. */

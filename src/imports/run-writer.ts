@@ -83,6 +83,7 @@ export class RunWriter implements TraceRun {
       shards: [{ shard: 0, pid: process.pid, pid_start: processStart(process.pid), socket: null }],
       layers: {},
       store: null,
+      books: [],
       verdict: [],
     }
     writeRunJson(folder, run)

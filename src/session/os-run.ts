@@ -65,7 +65,7 @@ export async function recordOs(options: OsRunOptions): Promise<OsRun> {
     const reader = await openRun(recording.folder)
     try {
       const report = await analyseRun(reader)
-      recording.conclude(report.verdict)
+      recording.conclude(report)
       return { folder: recording.folder, report, counts: source.counts(), exitCode }
     } finally {
       await reader.close()

@@ -107,6 +107,7 @@ export class Recording implements AsyncDisposable {
       shards: [{ shard: 0, pid: process.pid, pid_start: processStart(process.pid), socket }],
       layers: {},
       store: { max_uncommitted_bytes: MAX_UNCOMMITTED_BYTES, longest_uncommitted_ms: null },
+      books: [],
       verdict: [],
     }
     writeRunJson(folder, run)
@@ -223,8 +224,8 @@ export class Recording implements AsyncDisposable {
   }
 
   /** Writes what analysis concluded into the sealed run's run.json. */
-  conclude(verdict: RunJson['verdict']): void {
-    this.run = { ...this.run, verdict }
+  conclude({ verdict, books }: Pick<RunJson, 'verdict' | 'books'>): void {
+    this.run = { ...this.run, verdict, books }
     writeRunJson(resolve(this.folder), this.run)
   }
 

@@ -16,8 +16,8 @@ export async function recoverRun(
   if (isJudged || recovered.run.command === 'import') return { ...recovered, judged: false }
   const reader = await openRun(folder)
   try {
-    const { verdict } = await analyseRun(reader)
-    const run = { ...recovered.run, verdict }
+    const { verdict, books } = await analyseRun(reader)
+    const run = { ...recovered.run, verdict, books }
     writeRunJson(reader.folder, run)
     return { run, wasOpen: recovered.wasOpen, judged: true }
   } finally {

@@ -257,7 +257,7 @@ async function conclude(
   const reader = await openRun(recording.folder)
   try {
     const report = await analyseRun(reader, slo === undefined ? {} : { slo })
-    recording.conclude(report.verdict)
+    recording.conclude(report)
     return { folder: recording.folder, report, interrupted: stop.stage !== 'running' }
   } finally {
     await reader.close()

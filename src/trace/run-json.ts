@@ -31,6 +31,24 @@ const engineSchema = z.object({
 })
 export type EngineProvenance = z.infer<typeof engineSchema>
 
+const bookSchema = z.object({
+  /** `tokens_events`, `tokens_engine`, `tokens_steps`, `stages`, `step_shares`, `energy_gpu`, `energy_host`, `clocks`. */
+  check: z.string(),
+  /** What is compared with what. */
+  left: z.string(),
+  right: z.string(),
+  unit: z.string(),
+  left_value: z.number().nullable(),
+  right_value: z.number().nullable(),
+  /** left_value - right_value, and how far it may be from 0. */
+  residual: z.number().nullable(),
+  bound: z.number().nullable(),
+  state: z.enum(['closed', 'open', 'not_checked']),
+  /** Why it was not checked. */
+  why: z.string().nullable(),
+})
+export type BookCheck = z.infer<typeof bookSchema>
+
 const planSchema = z.object({
   /** Where the arrivals are from, and what was chosen of them; as their reader tells it. */
   schedule: z.record(z.string(), z.unknown()).nullable().default(null),
@@ -99,6 +117,8 @@ export const runJsonSchema = z.object({
     })
     .nullable()
     .default(null),
+  /** Figures of one quantity from two places, made at the end of the run; empty in a run of a version before 1.4. */
+  books: z.array(bookSchema).default([]),
   verdict: z.array(z.object({ level: z.enum(['ok', 'note', 'warn', 'bad']), what: z.string(), text: z.string() })),
 })
 export type RunJson = z.infer<typeof runJsonSchema>

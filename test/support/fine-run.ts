@@ -133,6 +133,7 @@ export const fine: Figures = {
   steps: null,
   step_join: null,
   interference: null,
+  books: [],
   spans: null,
   late_tokens: null,
   kernel_clock: null,

@@ -48,7 +48,7 @@ export function loggedTables({ steps, requests, ran, truth }: Simulated): Tables
     requests: requests.map(({ id, sentNs, endNs, inputTokens, outputTokens, events }) => ({
       ...{ request_id: id, scheduled_ns: sentNs, sent_ns: sentNs, end_ns: endNs, status: 'ok' },
       ...{ first_token_ns: events[0]?.tNs ?? null, last_token_ns: events.at(-1)?.tNs ?? null },
-      ...{ input_tokens: inputTokens, output_tokens: outputTokens },
+      ...{ input_tokens: inputTokens, output_tokens: outputTokens, token_source: 'usage' },
     })),
     chunks: requests.flatMap(({ id, events }) =>
       events.map(({ index, tNs, tokens }) => ({ request_id: id, index, t_ns: tNs, tokens, kind: 'content' })),

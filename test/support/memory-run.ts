@@ -32,6 +32,7 @@ export const RUN_JSON: RunJson = {
   shards: [],
   layers: {},
   store: null,
+  books: [],
   verdict: [],
 }
 

@@ -3,6 +3,7 @@ import type { Figures } from '../report.ts'
 import { answerLines } from './answers.ts'
 import { assess } from './assessment.ts'
 import { commitBacklog } from './backlog.ts'
+import { openBooks } from './books.ts'
 import { cachedTokens } from './cache.ts'
 import { clientLines } from './client.ts'
 import { engineRestarts, rejectedLines } from './engine-metrics.ts'
@@ -52,6 +53,7 @@ const THEMES: readonly ((figures: Figures) => VerdictLine | VerdictLine[])[] = [
   watchingLines,
   one(tokenDrift),
   one(countedEvents),
+  one(openBooks),
   one(uncheckedTls),
   one(cutRequests),
   one(profileOffClock),

@@ -3,6 +3,7 @@ import type { Report } from '../../analysis/report.ts'
 import type { VerdictLine } from '../../trace/run-json.ts'
 import { type Paint, paintFor } from '../text/paint.ts'
 import { clip, pad, printable, textWidth, wrap } from '../text/text.ts'
+import { bookLines } from './books-view.ts'
 import { certificateLines } from './certificate-view.ts'
 import { definitionLines } from './definitions-view.ts'
 import { engineLines } from './engine-view.ts'
@@ -70,6 +71,7 @@ export function reportText(report: Report, { width: asked, color }: ReportTextOp
     ['operators, summed: their times are not known', operatorLines(report.operators, width - 2, paint)],
     ['cold start', wrapped(coldStartLines(report.os, width, paint))],
     ['operating system', wrapped(osLines(report.os, width, paint))],
+    ['books: what has to add up', bookLines(report.books, paint)],
     ['machine and engine', machineLines(report, width, paint)],
     [
       report.requests.length < report.offered.requests ? 'the first requests' : 'requests',
