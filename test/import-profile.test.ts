@@ -34,7 +34,7 @@ describe('a generated profile', () => {
     const { rows, notes } = await imported(folder, ['trace.json', '--out', 'run'])
     expect(rows).toMatchObject({ slices: truth.slices, links: truth.kernels })
     expect(notes.map(({ text: note }) => note)).toContainEqual(
-      expect.stringContaining(`${truth.pythonFunctions} Python functions left out`),
+      expect.stringContaining(`${truth.pythonFunctions} Python functions`),
     )
     const sealed = JSON.parse(readFileSync(join(folder, 'run', 'run.json'), 'utf8')) as { epoch_ns: string }
     expect(sealed.epoch_ns).toBe(String(1_790_857_026_000_000_000n + 4_457_717_000_000n * 1000n))
