@@ -58,7 +58,7 @@ async function usageError(
   const hint = /^unknown option '--(api-)?(key|token)'/.test(message)
     ? 'no key is taken from the command line, where others can read it: --api-key-file, or LAYERLINE_API_KEY in the environment'
     : (named ?? helpHint(argv, commands))
-  return new LayerlineError('usage/arguments', unknown === undefined ? message : `unknown option --${unknown}`, {
+  return new LayerlineError('usage/arguments', unknown === undefined ? message : `unknown option '--${unknown}'`, {
     hint,
   })
 }

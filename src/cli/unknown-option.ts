@@ -10,11 +10,11 @@ export async function unknownOptionHint(option: string, command: string | undefi
   const elsewhere = having(option).map(({ name }) => name)
   if (elsewhere.length > 0) return `--${option} is an option of ${elsewhere.join(', ')}`
   const near = own === undefined ? null : nearestName(option, namesOf(own))
-  if (near !== null) return `did you mean --${near}?`
+  if (near !== null) return `Did you mean --${near}?`
   const far = nearestName(option, [...new Set(all.flatMap(namesOf))])
   return far === null
     ? null
-    : `did you mean --${far}, an option of ${having(far)
+    : `Did you mean --${far}, an option of ${having(far)
         .map(({ name }) => name)
         .join(', ')}?`
 }
