@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { listening } from '../base/bounded-wait.ts'
 import { errorCode, errorText, LayerlineError } from '../base/errors.ts'
 
 export interface MetricsServer {
@@ -23,9 +24,8 @@ export async function startMetricsServer(port: number, page: () => string): Prom
       response.end(request.method === 'HEAD' ? '' : page())
     }
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => reject(notListening(port, cause)))
-    server.listen(port, '127.0.0.1', resolve)
+  await listening(server, () => server.listen(port, '127.0.0.1')).catch((cause: unknown) => {
+    throw notListening(port, cause)
   })
   // A scraper that keeps its connection must not keep the run from ending.
   server.unref()

@@ -1,5 +1,5 @@
-import { once } from 'node:events'
 import type { Writable } from 'node:stream'
+import { drained } from '../../base/bounded-wait.ts'
 import { withoutControls } from '../../dashboard/text/text.ts'
 import type { RowStream, SqlValue } from '../../store/read/run-reader.ts'
 
@@ -8,7 +8,7 @@ const SAMPLE_ROWS = 500
 const MAX_CELL = 60
 
 async function put(out: Writable, text: string): Promise<void> {
-  if (!out.write(text)) await once(out, 'drain')
+  if (!out.write(text)) await drained(out)
 }
 
 /** An array of objects, a row a line; the array is closed only after the last row. */

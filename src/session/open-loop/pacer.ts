@@ -1,8 +1,11 @@
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { endThread, LATE, type Late, nextEvent } from '../../base/bounded-wait.ts'
 import type { RunClock } from '../../base/time.ts'
 import { builtFile } from '../../base/worker-file.ts'
 import { OVER, type PacerData, TURN } from './pacer-thread.ts'
+
+const START_MS = 60_000
+const STOP_MS = 5_000
 
 /** A spinning loop takes over this long before the time: longer than a sleep is late, mostly. */
 const SPIN_NS = 1.5e6
@@ -43,7 +46,8 @@ export class Pacer {
 
   static async start(clock: RunClock, options: { precise: boolean }, onDue: () => void): Promise<Pacer> {
     const pacer = new Pacer(clock, options.precise, onDue)
-    await once(pacer.thread, 'online')
+    if ((await nextEvent(pacer.thread, 'online', START_MS)) === LATE)
+      throw new Error('the pacing thread does not start')
     pacer.thread.on('message', () => pacer.woken())
     return pacer
   }
@@ -59,14 +63,18 @@ export class Pacer {
   async stop(): Promise<void> {
     clearImmediate(this.spinning)
     this.thread.removeAllListeners('message')
-    const told = once(this.thread, 'message') as Promise<[{ cpuNs: number | null } | null]>
+    const told = this.nextWord()
     Atomics.store(this.signals, OVER, 1)
     this.sleep(Number.POSITIVE_INFINITY)
-    let [last] = await told
+    let last = await told
     // A wake-up may still have been on its way.
-    while (last === null) [last] = (await once(this.thread, 'message')) as [{ cpuNs: number | null } | null]
-    this.cpuNs = last.cpuNs === null ? null : last.cpuNs + this.spunNs
-    await this.thread.terminate()
+    while (last === null) last = await this.nextWord()
+    if (last !== LATE) this.cpuNs = last.cpuNs === null ? null : last.cpuNs + this.spunNs
+    await endThread(this.thread, 0)
+  }
+
+  private async nextWord(): Promise<{ cpuNs: number | null } | null | Late> {
+    return (await nextEvent(this.thread, 'message', STOP_MS)) as { cpuNs: number | null } | null | Late
   }
 
   private sleep(untilNs: number): void {

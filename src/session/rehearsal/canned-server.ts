@@ -1,5 +1,5 @@
-import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { listening } from '../../base/bounded-wait.ts'
 
 /** Events of an answer that carry a token. */
 export const CANNED_TOKENS = 8
@@ -38,8 +38,7 @@ export async function startCannedServer(): Promise<{ readonly port: number; clos
     // What is asked here is small: it comes in one read.
     socket.on('data', () => answer(socket))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  await listening(server, () => server.listen(0, '127.0.0.1'))
   return {
     port: (server.address() as AddressInfo).port,
     close() {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { endThread, LATE, nextEvent } from '../../base/bounded-wait.ts'
 import { errorText } from '../../base/errors.ts'
 import type { ClockBase } from '../../base/time.ts'
 import { builtFile } from '../../base/worker-file.ts'
@@ -13,6 +14,8 @@ import type { ProcessRoot } from './samples/process-samples.ts'
 
 /** A thread that does not end within this is ended. */
 const STOP_MS = 2000
+/** One that does not answer within this is taken for stuck. */
+const ANSWER_MS = 30_000
 
 export interface CounterSinks {
   tracks: RowWriter<typeof tracks>
@@ -61,29 +64,24 @@ export async function startHostSampler(options: HostSamplerOptions, sinks: Count
   let problem: string | null = null
   let ended = false
   const worker = new Worker(builtFile(import.meta.url, 'sampler-thread'), { workerData: data })
-  const exit = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
-  const first = new Promise<void>((resolve) => {
-    worker.on('message', (batch: SamplerBatch) => {
-      appendBatch(batch, ids, trackIds, sinks)
-      resolve()
-    })
-    worker.on('error', (error) => {
-      problem = `the host layer stopped: ${errorText(error)}`
-      resolve()
-    })
+  worker.on('message', (batch: SamplerBatch) => appendBatch(batch, ids, trackIds, sinks))
+  worker.on('error', (error) => {
+    problem = `the host layer stopped: ${errorText(error)}`
   })
-  void exit.then(() => {
+  worker.on('exit', () => {
     ended = true
   })
+  const answered = (): Promise<unknown> => nextEvent(worker, 'message', ANSWER_MS, ['exit']).catch(() => null)
+  const first = answered()
   worker.unref()
-  await Promise.race([first, exit])
+  if ((await first) === LATE) problem = `the host layer has given no sample in ${ANSWER_MS / 1000} s`
   const ask = (request: SamplerRequest): void => worker.postMessage(request)
   /** It answers either with what it has. */
   const switched = async (request: 'pause' | 'resume'): Promise<void> => {
     if (ended) throw new Error('it has stopped')
-    const answer = new Promise<void>((resolve) => worker.once('message', () => resolve()))
+    const answer = answered()
     ask(request)
-    await Promise.race([answer, exit])
+    if ((await answer) === LATE) throw new Error('it does not answer')
   }
   return {
     toggle: {
@@ -99,9 +97,7 @@ export async function startHostSampler(options: HostSamplerOptions, sinks: Count
       if (ended) return
       worker.ref()
       ask('stop')
-      const late = setTimeout(() => void worker.terminate(), STOP_MS)
-      await exit
-      clearTimeout(late)
+      await endThread(worker, STOP_MS)
     },
   }
 }

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
+import { listening } from '../../../base/bounded-wait.ts'
 import { errorCode, errorText, LayerlineError } from '../../../base/errors.ts'
 import { type OtlpSpan, readTraceRequest } from './trace-request.ts'
 
@@ -42,9 +43,8 @@ export async function startOtlpServer(port: number, onSpans: (spans: OtlpSpan[])
   server.maxConnections = MOST_CONNECTIONS
   server.requestTimeout = BODY_MS
   server.headersTimeout = BODY_MS
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => reject(notListening(port, cause)))
-    server.listen(port, '127.0.0.1', resolve)
+  await listening(server, () => server.listen(port, '127.0.0.1')).catch((cause: unknown) => {
+    throw notListening(port, cause)
   })
   server.unref()
   return {
