@@ -14,6 +14,7 @@ import { kernelClock } from './latency/kernel-clock.ts'
 import { latencyFigures } from './latency/latency.ts'
 import { requestLines } from './latency/request-lines.ts'
 import { sizeThroughput } from './latency/size-throughput.ts'
+import { slowestRequests } from './latency/slowest-requests.ts'
 import { streamFacts } from './latency/stream-facts.ts'
 import { timeShares } from './latency/time-shares.ts'
 import { machineFigures } from './machine.ts'
@@ -66,6 +67,7 @@ export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}
   const { latency, gaps } = await latencyFigures(reader, events, amortized)
   const engine = await engineFigures(reader, span)
   const hardware = await hardwareFigures(reader, span, options.requestLines)
+  const late = await lateTokens(reader, gaps.usual, options.lateLines)
   const figures: Figures = {
     run: runSummary(reader.run),
     offered,
@@ -85,7 +87,8 @@ export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}
     interference: await interference(reader),
     books: await closedBooks(reader, { engine, hardware }),
     spans: await spanFigures(reader),
-    late_tokens: await lateTokens(reader, gaps.usual, options.lateLines),
+    late_tokens: late,
+    slowest: await slowestRequests(reader, late?.longest ?? []),
     kernel_clock: await kernelClock(reader),
     certificate: await certificate(reader),
     machine: await machineFigures(reader, span),

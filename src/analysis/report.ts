@@ -10,6 +10,7 @@ import type { HtaKernels, Kernels } from './kernels/kernels.ts'
 import type { OpSource } from './kernels/op-totals.ts'
 import type { LateTokens } from './late-tokens/model.ts'
 import type { KernelClock } from './latency/kernel-clock.ts'
+import type { SlowRequest } from './latency/slowest-requests.ts'
 import type { OsFigures } from './os/os-figures.ts'
 import type { RejectedValues } from './rejected-values.ts'
 import type { CachedBy } from './requests/cached-share.ts'
@@ -80,6 +81,8 @@ export interface Report {
   operators: OpSource[] | null
   /** Null where no model's config was given, or the run has no steps. */
   roofline: Roofline | null
+  /** The slowest answered requests of the measured phase, slowest first, and why. */
+  slowest: SlowRequest[]
   /** The first requests of the measured phase, in the order they were sent. */
   requests: RequestLine[]
 }
@@ -178,6 +181,8 @@ export interface FailureKind {
   http_status: number | null
   /** The error's text with every number as `N`. */
   error: string | null
+  /** The text of the first of them as it was. */
+  example: string | null
   requests: number
   first_at_s: number | null
   request_id: number

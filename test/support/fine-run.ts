@@ -156,5 +156,6 @@ export const fine: Figures = {
   kernels: null,
   roofline: null,
   operators: null,
+  slowest: [],
   requests: [],
 }

@@ -82,6 +82,10 @@ export interface StoryToken {
   /** Since the token event before. */
   gap_ms: number | null
   step_id: number | null
+  /** The most that its time stamp can be late. */
+  stamp_late_ms: number | null
+  /** It came in one read with the event before. */
+  coalesced: boolean
   /** From the end of the step to the client. */
   delivery_ms: number | null
   confidence: string | null
@@ -215,7 +219,7 @@ function inferredSteps(requestId: number, split: SplitModel): string {
 async function tokensOf(reader: RunReader, requestId: number, sentNs: number): Promise<StoryToken[]> {
   const rows = await reader.query(
     `WITH events AS (
-        SELECT "index" AS i, t_ns, greatest(coalesce(tokens, 1), 0) AS n, t_ns - lag(t_ns) OVER (ORDER BY "index") AS gap_ns,
+        SELECT "index" AS i, t_ns, late_ns, coalesced, greatest(coalesce(tokens, 1), 0) AS n, t_ns - lag(t_ns) OVER (ORDER BY "index") AS gap_ns,
           sum(coalesce(tokens, 1)) OVER (ORDER BY "index") AS upto
         FROM chunks WHERE request_id = ${requestId} AND ${IS_TOKEN_EVENT}
       ), tied AS (
@@ -224,7 +228,7 @@ async function tokensOf(reader: RunReader, requestId: number, sentNs: number): P
         FROM events e LEFT JOIN links l ON l.kind = 'token of step' AND l.src_id = ${requestId} AND l.src_index = e.i
           LEFT JOIN slices s ON s.slice_id = l.dst_id
       )
-    SELECT i, t_ns, gap_ns, upto - n + 1 + round(done * n) AS token, round(n * coalesce(share, 1)) AS tokens, dst_id, confidence, t_ns - end_ns AS delivery
+    SELECT i, t_ns, gap_ns, upto - n + 1 + round(done * n) AS token, round(n * coalesce(share, 1)) AS tokens, dst_id, confidence, late_ns, coalesced, t_ns - end_ns AS delivery
     FROM tied ORDER BY i, token`,
   )
   return rows.map((row) => ({
@@ -234,6 +238,8 @@ async function tokensOf(reader: RunReader, requestId: number, sentNs: number): P
     at_ms: (countOf(row, 't_ns') - sentNs) / 1e6,
     gap_ms: msOf(row, 'gap_ns'),
     step_id: numberOf(row, 'dst_id'),
+    stamp_late_ms: msOf(row, 'late_ns'),
+    coalesced: row.coalesced === true,
     delivery_ms: msOf(row, 'delivery'),
     confidence: textOf(row, 'confidence'),
   }))

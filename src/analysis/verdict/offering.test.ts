@@ -26,7 +26,9 @@ function line(
 const failing = (error: string): Failures => ({
   requests: 3,
   more_kinds: 0,
-  kinds: [{ status: 'connect_error', http_status: null, error, requests: 3, first_at_s: 1, request_id: 5 }],
+  kinds: [
+    { status: 'connect_error', http_status: null, error, example: error, requests: 3, first_at_s: 1, request_id: 5 },
+  ],
 })
 
 it('names the ceiling that held requests back, from one in a hundred on', () => {

@@ -105,8 +105,8 @@ export function throughputLines({ throughput }: Report, paint: Paint): string[] 
     [
       { title: 'size', align: 'right' },
       { title: 'n', align: 'right' },
-      { title: stepped ? 'prefill tok/s' : 'prefill tok/s, with queue', align: 'right' },
-      { title: '(median)' },
+      { title: 'prefill tok/s', align: 'right' },
+      { title: stepped ? '(median)' : '(with queue)' },
       { title: 'decode tok/s', align: 'right' },
       { title: '(median)' },
     ],

@@ -15,7 +15,7 @@ import { kernelClockLines, latencyLines, repeatLines, throughputLines, tokenLine
 import { machineLines, timeLines } from './machine-view.ts'
 import { operatorLines } from './operators-view.ts'
 import { coldStartLines, osLines } from './os-view.ts'
-import { failureLines, offeredLines, requestTable } from './requests-view.ts'
+import { failureLines, offeredLines, requestTable, slowestTable } from './requests-view.ts'
 import { rooflineLines } from './roofline-view.ts'
 import { sloLines } from './slo-view.ts'
 import { steadyLines } from './steady-view.ts'
@@ -59,6 +59,7 @@ export function reportText(report: Report, { width: asked, color }: ReportTextOp
     ],
     ["the client's clock", wrapped(kernelClockLines(report))],
     ['what watching costs, with 95 % intervals', certificateLines(report, paint)],
+    ['the slowest requests', slowestTable(report, width, paint)],
     ['late tokens', lateLines(report, width, paint)],
     ['steps of the engine', stepLines(report, paint)],
     ['who delayed whom', interferenceLines(report.interference, width, paint)],

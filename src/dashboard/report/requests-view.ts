@@ -1,3 +1,4 @@
+import type { SlowReason } from '../../analysis/latency/slowest-requests.ts'
 import { duration, many, percent, threeDigits, wholeNumber } from '../../analysis/quantity.ts'
 import type { Report } from '../../analysis/report.ts'
 import { durationOr, NARROW, NOTHING } from '../text/format.ts'
@@ -44,11 +45,56 @@ export function failureLines({ failures }: Report, width: number, paint: Paint):
       kind.http_status === null ? kind.status : `${kind.status} ${kind.http_status}`,
       kind.first_at_s === null ? NOTHING : `at ${duration(kind.first_at_s * 1e3)}`,
       String(kind.request_id),
-      printable(kind.error ?? ''),
+      printable(kind.example ?? kind.error ?? ''),
     ]),
     paint.dim,
   )
   return failures.more_kinds > 0 ? [...lines, paint.dim(`and ${many('other kind', failures.more_kinds)}`)] : lines
+}
+
+const REASONS: Readonly<Record<SlowReason, string>> = {
+  held: 'held back by the ceiling',
+  sent_late: 'sent late',
+  queued: 'queued at the server',
+  long_prompt: 'prefill of a long prompt',
+  slow_prefill: 'slow prefill',
+  long_answer: 'a long answer',
+  slow_decode: 'slow decode',
+  stall: 'one stall',
+}
+
+/** The slowest requests, one line each, with what they spent their time on beyond the others. */
+export function slowestTable({ slowest }: Pick<Report, 'slowest'>, width: number, paint: Paint): string[] {
+  if (slowest.length === 0) return []
+  const right = (title: string) => ({ title, align: 'right' as const })
+  return table(
+    [
+      right('id'),
+      right('in'),
+      right('out'),
+      right('TTFT'),
+      right('took'),
+      { title: 'why', max: Math.max(20, width - 46) },
+    ],
+    slowest.map((line) => [
+      String(line.request_id),
+      line.input_tokens === null ? NOTHING : wholeNumber(line.input_tokens),
+      line.output_tokens === null ? NOTHING : wholeNumber(line.output_tokens),
+      durationOr(line.ttft_ms),
+      duration(line.took_ms),
+      whyText(line),
+    ]),
+    paint.dim,
+  )
+}
+
+function whyText({ reasons, retries }: Report['slowest'][number]): string {
+  const parts = reasons.map(({ reason, ms, how, cause }) => {
+    const bound = how === 'at_least' ? 'at least ' : ''
+    return `${REASONS[reason]} ${bound}${duration(ms)}${cause === null ? '' : ` (${cause.replaceAll('_', ' ')})`}`
+  })
+  const again = retries === 0 ? [] : [retries === 1 ? '1 retry' : `${wholeNumber(retries)} retries`]
+  return [...again, ...parts].join(', ') || 'nothing stands out'
 }
 
 /** One line a request, its gaps as a sparkline; all of them to one scale, so that stalls can be compared. */

@@ -34,7 +34,7 @@ export function storyText(story: RequestStory, { width: asked, color }: ReportTe
     ['where its time went', partLines(story, width, paint)],
     ['who delayed it', delayLines(story, width)],
     ['what its server says (OTLP)', spanLines(story.server_spans, paint)],
-    [`its tokens, by the steps that made them`, tokenLines(story, width, paint)],
+    [tied(story) ? 'its tokens, by the steps that made them' : 'its tokens', tokenLines(story, width, paint)],
     ...(story.token === null ? [] : [tokenSection(story, story.token, width, paint)]),
     ...(story.costs?.parts ?? []).map((part): [string, string[]] => [
       `the run: what ${part.part} costs per output token`,
@@ -70,7 +70,7 @@ function headLines(story: RequestStory, width: number, paint: Paint): string[] {
   return [
     `${paint.bold(clip(`request ${story.request_id}${prompt}`, width - 12))}  ${status}`,
     paint.dim(clip(`${facts.join(' · ')} · ${printable(story.run_id)}`, width)),
-    ...(story.error === null ? [] : [paint.red(clip(printable(story.error), width))]),
+    ...(story.error === null ? [] : wrap(printable(story.error), width).map(paint.red)),
     ...(story.profiled ? [paint.yellow(clip('slowed: the profiler of its server ran or wrote meanwhile', width))] : []),
   ]
 }
@@ -95,8 +95,15 @@ function partLines({ parts }: RequestStory, width: number, paint: Paint): string
   return stackedBar(stack, total, width - 2, paint)
 }
 
-/** The first tokens, then those that took longest; each with its step. */
-function tokenLines({ tokens, steps, token: asked }: RequestStory, width: number, paint: Paint): string[] {
+/** Whether any of its tokens is tied to a step. */
+function tied({ tokens }: RequestStory): boolean {
+  return tokens.some(({ step_id }) => step_id !== null)
+}
+
+/** The first tokens, then those that took longest; each with its step where any is known. */
+function tokenLines(story: RequestStory, width: number, paint: Paint): string[] {
+  const { tokens, steps, token: asked } = story
+  const stepped = tied(story)
   if (tokens.length === 0) return []
   const slowest = tokens.toSorted((a, b) => (b.gap_ms ?? 0) - (a.gap_ms ?? 0)).slice(0, TOKENS_SHOWN / 2)
   const shown = tokens.filter(
@@ -111,11 +118,15 @@ function tokenLines({ tokens, steps, token: asked }: RequestStory, width: number
       ...(width < 72 ? [] : [right('at')]),
       right('gap'),
       ...(wide ? [{ title: '' }] : []),
-      { title: 'step' },
-      right('took'),
-      ...(wide ? [right('its tokens')] : []),
-      right('share'),
-      ...(wide ? [right('to client')] : []),
+      ...(stepped
+        ? [
+            { title: 'step' },
+            right('took'),
+            ...(wide ? [right('its tokens')] : []),
+            right('share'),
+            ...(wide ? [right('to client')] : []),
+          ]
+        : [right('stamp late by up to'), { title: '' }]),
     ],
     shown.map((token) => {
       const step = steps.find(({ step_id }) => step_id === token.step_id)
@@ -129,11 +140,15 @@ function tokenLines({ tokens, steps, token: asked }: RequestStory, width: number
         ...(width < 72 ? [] : [duration(token.at_ms)]),
         durationOr(token.gap_ms),
         ...(wide ? [{ text: bar((token.gap_ms ?? 0) / (most || 1), 8), paint: slow }] : []),
-        step === undefined ? NOTHING : step.kind === step.stage ? step.kind : `${step.kind} (${step.stage})`,
-        durationOr(step?.ms ?? null),
-        ...(wide ? [step === undefined ? NOTHING : `${step.tokens} of ${step.step_tokens}`] : []),
-        step === undefined ? NOTHING : percent(step.share),
-        ...(wide ? [durationOr(token.delivery_ms)] : []),
+        ...(stepped
+          ? [
+              step === undefined ? NOTHING : step.kind === step.stage ? step.kind : `${step.kind} (${step.stage})`,
+              durationOr(step?.ms ?? null),
+              ...(wide ? [step === undefined ? NOTHING : `${step.tokens} of ${step.step_tokens}`] : []),
+              step === undefined ? NOTHING : percent(step.share),
+              ...(wide ? [durationOr(token.delivery_ms)] : []),
+            ]
+          : [durationOr(token.stamp_late_ms), token.coalesced ? 'in one read with the one before' : '']),
       ]
     }),
     paint.dim,
@@ -165,7 +180,7 @@ function binned(values: readonly number[], bins: number): number[] {
 function tokenSection(story: RequestStory, token: TokenStory, width: number, paint: Paint): [string, string[]] {
   const { step, step_parts: parts, step_work: work } = token
   const name = `token ${numbers(token)}`
-  if (step === null) return [name, ['no step is known that made it: the run has no log of its steps (docs/steps.md)']]
+  if (step === null) return [name, wrap(unsteppedText(story, token), width - 2)]
   const title = `${name}: step ${step.step_id}, ${step.kind}, ${duration(step.ms)}`
   const others =
     step.tokens < step.step_tokens ? `, beside ${many('token', step.step_tokens - step.tokens)} of others` : ', alone'
@@ -212,6 +227,20 @@ function tokenSection(story: RequestStory, token: TokenStory, width: number, pai
       ? []
       : [paint.dim(`and ${many('other', rest.length)}, ${duration(rest.reduce((sum, { ms }) => sum + ms, 0))}`)]
   return [title, [...lines, '', ...stackedBar(stack, step.ms, width - 2, paint), '', ...rows, ...more]]
+}
+
+/** What the client itself knows of a token: its gap among those of the answer, and how far its time stamp can be trusted. */
+function unsteppedText({ tokens }: RequestStory, token: TokenStory): string {
+  const gaps = tokens.flatMap(({ gap_ms: gap }) => (gap === null ? [] : [gap])).sort((a, b) => a - b)
+  const { gap_ms: gap, stamp_late_ms: late } = token
+  const at = `It came ${duration(token.at_ms)} after the request was sent`
+  const rank =
+    gap === null
+      ? ', the first of its answer: the wait for it is in the parts above'
+      : `, ${duration(gap)} after the one before; the median gap of the answer is ${durationOr(gaps[Math.floor((gaps.length - 1) / 2)] ?? null)}, and ${wholeNumber(gaps.filter((each) => each > gap).length)} of ${many('gap', gaps.length)} are longer`
+  const stamp = late === null ? '' : `. Its time stamp may be up to ${duration(late)} late`
+  const read = token.coalesced ? '; it came in one read with the event before' : ''
+  return `${at}${rank}${stamp}${read}. No step is known that made it: record the engine's step log to see it (docs/steps.md)`
 }
 
 function gapParts({ work }: RequestStory, parts: NonNullable<TokenStory['step_parts']>): StackPart[] {
