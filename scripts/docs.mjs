@@ -26,7 +26,7 @@ put(format, between(format, 'views', viewsText()))
 put('docs/os.md', between('docs/os.md', 'probes', probesText()))
 const injection = readResults(join(root, 'docs', 'late-tokens-injection.json'))
 put('docs/late-tokens.md', between('docs/late-tokens.md', 'injection', resultTables(injection)))
-const verdictRuns = readVerdictRuns(join(root, 'docs', 'verdict-runs.json'))
+const verdictRuns = readVerdictRuns(join(root, 'docs', 'verdict-runs.jsonl'))
 put('docs/verdict.md', between('docs/verdict.md', 'runs', verdictTables(verdictRuns)))
 for (const name of readdirSync(join(root, 'docs', 'commands'))) {
   if (name !== 'README.md' && !COMMANDS.some((command) => `${command.name}.md` === name))

@@ -1,12 +1,12 @@
-// `npm run test:verdict [-- FILE.json]`: builds if needed, judges seeded simulated runs of known capacity and writes what the
-// verdict said of each: docs/verdict-runs.json, from which `npm run docs` makes the tables of docs/verdict.md.
+// `npm run test:verdict [-- FILE.jsonl]`: builds if needed, judges seeded simulated runs of known capacity and writes what the
+// verdict said of each: docs/verdict-runs.jsonl, from which `npm run docs` makes the tables of docs/verdict.md.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { root, setup } from './setup.mjs'
 
 setup()
 const main = join(root, 'dist', 'test', 'verdict', 'main.js')
-const file = process.argv[2] ?? join(root, 'docs', 'verdict-runs.json')
+const file = process.argv[2] ?? join(root, 'docs', 'verdict-runs.jsonl')
 const child = spawn(process.execPath, [main, file], { stdio: 'inherit' })
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal))
 child.on('exit', (code) => {

@@ -8,7 +8,7 @@ const REQUESTS = 2000
 
 /** Simulates the runs, judges each as `report` does, and writes the answers; progress on standard error. */
 async function main([file]: string[]): Promise<void> {
-  if (file === undefined) throw new Error('usage: main.js FILE.json')
+  if (file === undefined) throw new Error('usage: main.js FILE.jsonl')
   const cases = openCases({ below: 80, between: 40, above: 80 }, REQUESTS)
   const closed = closedCases({ below: 18, between: 12, above: 18 }, REQUESTS)
   const all: Scored[] = []
@@ -34,10 +34,9 @@ async function main([file]: string[]): Promise<void> {
 }
 
 /** A line for each run, six digits: the same file from every machine. */
-function text({ requests, open, closed }: VerdictRuns): string {
+function text({ open, closed }: VerdictRuns): string {
   const short = (_: string, each: unknown) => (typeof each === 'number' ? Number(each.toPrecision(6)) : each)
-  const lines = (some: readonly Scored[]) => some.map((run) => `  ${JSON.stringify(run, short)}`).join(',\n')
-  return `{"requests": ${requests},\n"open": [\n${lines(open)}\n],\n"closed": [\n${lines(closed)}\n]}\n`
+  return [...open, ...closed].map((run) => `${JSON.stringify(run, short)}\n`).join('')
 }
 
 await main(process.argv.slice(2))

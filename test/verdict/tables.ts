@@ -18,7 +18,12 @@ const HEADS: Readonly<Record<Group, string>> = {
 
 /** What `npm run test:verdict` wrote. */
 export function readVerdictRuns(file: string): VerdictRuns {
-  return JSON.parse(readFileSync(file, 'utf8')) as VerdictRuns
+  const lines = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+  const runs = lines.map((line) => JSON.parse(line) as Scored)
+  const closed = runs.filter((run) => run.case.client === 'users')
+  return { requests: runs[0]?.case.requests ?? 0, open: runs.filter((run) => !closed.includes(run)), closed }
 }
 
 /** The tables of docs/verdict.md, from the runs as they were scored. */

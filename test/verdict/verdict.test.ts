@@ -27,12 +27,12 @@ describe('the verdict about the server', () => {
 
   it('calls a closed loop saturated where users wait, and not where none does', async () => {
     const runs: Scored[] = []
-    for (const each of closedCases({ below: 6, between: 0, above: 6 }, 300)) runs.push(await scored(each))
+    for (const each of closedCases({ below: 6, between: 0, above: 6 }, 800)) runs.push(await scored(each))
     expectRight(runs)
   })
 
   it('keeps its word in the runs of docs/verdict.md', () => {
-    const { open, closed } = readVerdictRuns(join(import.meta.dirname, '..', '..', 'docs', 'verdict-runs.json'))
+    const { open, closed } = readVerdictRuns(join(import.meta.dirname, '..', '..', 'docs', 'verdict-runs.jsonl'))
     expect(open).toHaveLength(200)
     expectRight(open)
     expectRight(closed)
