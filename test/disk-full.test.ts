@@ -69,7 +69,7 @@ test('a disk too small is an error before the first request', async (context) =>
 })
 
 test('a disk that fills up ends the run with its sentence; what was recorded can be sealed', async (context) => {
-  const disk = smallDisk(96)
+  const disk = smallDisk(400)
   if (typeof disk !== 'string') return context.skip(disk.reason)
   const cli = startLayerline(disk, traceArgs(disk, 120_000))
   const recorded = async () =>
@@ -98,7 +98,7 @@ test('a disk that fills up ends the run with its sentence; what was recorded can
 })
 
 test('a disk that is full when the run is sealed: the same', async (context) => {
-  const disk = smallDisk(96)
+  const disk = smallDisk(400)
   if (typeof disk !== 'string') return context.skip(disk.reason)
   // Nothing streams while the disk fills up: the last rows come with the end.
   const paced = JSON.stringify({ paced: { ttft_ms: 60_000 } })
@@ -122,7 +122,7 @@ test('a disk that is full when the run is sealed: the same', async (context) => 
 })
 
 test('a disk that is full when a load ends: its own sentence, an end, and a run that recover seals', async (context) => {
-  const disk = smallDisk(96)
+  const disk = smallDisk(400)
   if (typeof disk !== 'string') return context.skip(disk.reason)
   const given = ['--requests', '2', '--concurrency', '2', '--input-tokens', '8', '--output-tokens', '100000']
   const cli = startLayerline(disk, ['load', ...given, '--url', server.url, '--gpu', 'none', '--out', 'run'])
