@@ -62,9 +62,14 @@ describe('one assessment each', () => {
     const figures = changed({ backlog: BACKLOG })
     expect(assessments(figures).server).toEqual({ state: 'limits', evidence: ['server'] })
     expect(levelOf(figures, 'server')).toBe('bad')
-    const slow = changed({ backlog: BACKLOG }, withTracks({ event_loop_delay_p99_ns: 5e9 }))
+    const slow = changed({ backlog: BACKLOG }, withTracks({ event_loop_delay_p99_ns: 40e9 }))
     expect(assessments(slow)).toMatchObject({ client: { state: 'limits' }, server: { state: 'unknown' } })
     expect(levelOf(slow, 'server')).toBe('note')
+  })
+
+  it('a client that waited for CPUs and stamped in time does not hide an overloaded server', () => {
+    const figures = changed({ backlog: BACKLOG }, withTracks({ run_queue_wait_ns: 0.3e9 }))
+    expect(assessments(figures)).toMatchObject({ client: { state: 'limits' }, server: { state: 'limits' } })
   })
 
   it('a ceiling under which nothing waits at the server leaves open what the server sustains', () => {
@@ -163,8 +168,9 @@ it('no evidence, however it is drawn, yields lines that contradict each other', 
       // No room for both beside a client that waited for a CPU.
       const room = lines.find(({ what }) => what === 'same_host')
       if (e.same === true && against('run_queue').length > 0) expect(room?.level).toBe('warn')
-      // A client that limited the run proves nothing about the server's backlog.
-      if (client.state === 'limits') expect(against('server')).toEqual([])
+      // A client that was nowhere near as late as the queue is long did not make it: an overloaded server is found beside it.
+      const found = e.state === 'overloaded' && e.measured && (e.held === 0 || e.waiting >= 0.15)
+      if (found) expect(against('server').map(({ level }) => level)).toEqual(['bad'])
     }),
     { numRuns: 500, seed: 7 },
   )

@@ -5,6 +5,7 @@ import type { Figures } from '../report.ts'
 import { type Assessed, type AssessedState, assessed } from './assessed.ts'
 import { serverFull } from './offering.ts'
 import { failedRequests } from './outcome.ts'
+import { tracksNamed, worst } from './rule.ts'
 
 /** Behind a ceiling on requests in flight, a server that lets requests wait this share of their time is the slower of the two. */
 const WAITS_AT_SERVER = 0.15
@@ -29,7 +30,7 @@ function backlogLine(figures: Figures, backlog: Backlog, client: AssessedState):
   const note = (text: string): VerdictLine => ({ level: 'note', what: 'server', text })
   const { state } = backlog
   const behind = state === 'overloaded' || state === 'saturated'
-  if (behind && client === 'limits') {
+  if (behind && client === 'limits' && clientExplains(figures, backlog)) {
     return note(
       'Not known whether the server kept up: answers fell behind, but the client that read them was itself late',
     )
@@ -44,6 +45,17 @@ function backlogLine(figures: Figures, backlog: Backlog, client: AssessedState):
       ? `The server was not saturated: ${waited(backlog)}`
       : `The server kept up: offered ${perSecond(backlog.ready_per_s)}, ${many('request', Math.round(backlog.backlog ?? 0))} behind at the end`
   return { level: 'ok', what: 'server', text }
+}
+
+/** A client that is late by this share of what TTFT grew by may have made the backlog itself, by reading late. */
+const LATE_OF_GROWTH = 0.2
+
+/** Whether the client was late enough for it; a client that waited for CPUs and stamped in time anyway was not. */
+function clientExplains(figures: Figures, { ttft_ms: ttft }: Backlog): boolean {
+  const loopNs = worst(tracksNamed(figures, 'client', 'event_loop_delay_p99_ns'), 'max')
+  const lateMs = Math.max((loopNs ?? 0) / 1e6, figures.stream.late_p99_ms ?? figures.stream.late_max_ms ?? 0)
+  if (loopNs === null || ttft.first === null || ttft.last === null) return true
+  return lateMs >= LATE_OF_GROWTH * (ttft.last - ttft.first)
 }
 
 function overloaded({ offered }: Figures, backlog: Backlog): VerdictLine {
