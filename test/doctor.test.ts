@@ -24,7 +24,13 @@ test('doctor says of each layer whether it works here', async () => {
   expect(of('engine')).toMatchObject({ state: 'works', how: 'layerline engine start' })
   expect(of('store')?.what).toContain(folder)
   expect(of('gpu')).toBeDefined()
-  expect(of('kernel')).toMatchObject({ state: 'off', what: expect.stringContaining('not in this version') })
+  // By the same list as the command that traces: what it calls available, doctor counts.
+  const listed = await layerline(folder, ['kernels', 'list', '--json'], { env })
+  const ready = (JSON.parse(listed.stdout || '[]') as { available: boolean }[]).filter(({ available }) => available)
+  expect(of('kernel')).toMatchObject({
+    state: 'works',
+    what: expect.stringMatching(listed.code === 0 ? new RegExp(`; ${ready.length} of \\d+ tracers`) : /no tracers/),
+  })
   expect(of('os')).toMatchObject({
     state: 'works',
     what: expect.stringMatching(/probes in the kernel|from \/proc alone: ./),

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { errorText, LayerlineError } from '../base/errors.ts'
+import { refuseForeign } from '../base/foreign-file.ts'
 import { readSmallFile } from '../base/small-file.ts'
 
 const MOST_BYTES = 1 << 20
@@ -21,13 +22,14 @@ export interface EnvContext {
 
 /** Reads `NAME=value` lines, with or without `export`. Nothing is executed. Errors are `input/env` with file and line. */
 export function readEnvFile(path: string, context: EnvContext = here()): Map<string, EnvEntry> {
-  let text: string
+  let bytes: Buffer
   try {
-    text = readSmallFile(resolve(context.cwd, path), MOST_BYTES).toString('utf8')
+    bytes = readSmallFile(resolve(context.cwd, path), MOST_BYTES)
   } catch (cause) {
     throw new LayerlineError('input/env', `${path}: ${errorText(cause)}`, { cause })
   }
-  return parseEnv(text, path, context)
+  refuseForeign(path, bytes, 'input/env', 'lines of NAME=value')
+  return parseEnv(bytes.toString('utf8'), path, context)
 }
 
 /**

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { errorText, LayerlineError } from '../base/errors.ts'
+import { refuseForeign } from '../base/foreign-file.ts'
 import { readSmallFile } from '../base/small-file.ts'
 import { SETTINGS, type SettingName, snakeCase, yamlName } from './settings-table.ts'
 import { yamlDocument } from './yaml-document.ts'
@@ -38,11 +39,14 @@ const MOST_BYTES = 1 << 20
 
 /** Throws `input/yaml`. */
 export function readYamlText(path: string, cwd: string): string {
+  let bytes: Buffer
   try {
-    return readSmallFile(resolve(cwd, path), MOST_BYTES).toString('utf8')
+    bytes = readSmallFile(resolve(cwd, path), MOST_BYTES)
   } catch (cause) {
     throw new LayerlineError('input/yaml', `${path}: ${errorText(cause)}`, { cause })
   }
+  refuseForeign(path, bytes, 'input/yaml', 'YAML text')
+  return bytes.toString('utf8')
 }
 
 export function parseYaml(text: string, path: string): YamlFile {

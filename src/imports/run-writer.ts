@@ -13,6 +13,9 @@ import { FORMAT, type RunJson, type VerdictLine } from '../trace/run-json.ts'
 import { LIVE_TABLES, type LiveTableName, type TableName } from '../trace/tables.ts'
 import type { TraceRun } from './kineto/trace-run.ts'
 
+/** Threads, streams and counters of one import: more are a file's mistake, and each costs memory in every reader. */
+const MOST_TRACKS = 100_000
+
 type Writers = { readonly [K in LiveTableName]: RowBuffer<(typeof LIVE_TABLES)[K]> }
 
 /**
@@ -123,8 +126,17 @@ export class RunWriter implements TraceRun {
     return (firstUnixNs / 1000n) * 1000n
   }
 
+  /** Throws `input/import-tracks` past 100,000. */
   trackId(): number {
-    return this.nextId('track')
+    const id = this.nextId('track')
+    if (id <= MOST_TRACKS) return id
+    throw new LayerlineError(
+      'input/import-tracks',
+      `more than ${MOST_TRACKS.toLocaleString('en-US')} tracks (threads, streams and counters)`,
+      {
+        hint: 'import a part of it: the events of some processes, or of some time',
+      },
+    )
   }
 
   /** `strings.id` of a text that has none yet; writes its row. */

@@ -368,3 +368,10 @@ test('each reason for which events are skipped has a code of its own; {} is none
   const quiet = await importFile(written('b.json', profile([op('a', 1, 1), '{}'])))
   expect({ warnings: quiet.warnings, lost: quiet.lost }).toEqual({ warnings: [], lost: 0 })
 })
+
+test('more tracks than a timeline can have are refused, with their bound', async () => {
+  const path = join(tempFolder(), 'many.json')
+  const events = Array.from({ length: 100_001 }, (_, i) => `{"ph":"X","name":"a","pid":1,"tid":${i},"ts":${i},"dur":1}`)
+  writeFileSync(path, `{"traceEvents":[${events.join(',')}]}`)
+  await expect(importFile(path)).rejects.toMatchObject({ code: 'input/import-tracks', exitCode: 2 })
+})

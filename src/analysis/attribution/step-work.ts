@@ -1,5 +1,6 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
 import type { KernelSource } from '../../store/views/hta-events.ts'
+import { DEVICE_WORK_SQL } from '../../trace/device-work.ts'
 import { workSql } from '../kernels/steps.ts'
 import { countOf, numberOf, oneRow } from '../rows.ts'
 
@@ -10,8 +11,8 @@ export const PROFILED_STEPS = `(SELECT src_id AS step_id, min(dst_id) AS profile
 export async function workSource(reader: RunReader): Promise<KernelSource | null> {
   const row = await oneRow(
     reader,
-    `SELECT count(*) FILTER (stream IS NOT NULL AND category = 'kernel') AS kernels, count(*) FILTER (category = 'cpu_op') AS ops
-      FROM slices WHERE category IN ('kernel', 'cpu_op')`,
+    `SELECT count(*) FILTER (stream IS NOT NULL AND category IN ${DEVICE_WORK_SQL}) AS kernels, count(*) FILTER (category = 'cpu_op') AS ops
+      FROM slices WHERE stream IS NOT NULL OR category = 'cpu_op'`,
   )
   if (countOf(row, 'kernels') > 0) return 'kernels'
   return countOf(row, 'ops') > 0 ? 'cpu_op' : null

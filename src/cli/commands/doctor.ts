@@ -6,6 +6,8 @@ import { runTool } from '../../base/tool.ts'
 import { paintFor } from '../../dashboard/text/paint.ts'
 import { printable } from '../../dashboard/text/text.ts'
 import { llamacppStatus } from '../../engines/llamacpp/status.ts'
+import { listingPython } from '../../session/kernels/workers/kernel-python.ts'
+import { listTracers } from '../../session/kernels/workers/tracers.ts'
 import { askLocalSmi } from '../../sources/gpu/smi/local-smi.ts'
 import { hostProvenance } from '../../sources/host/provenance.ts'
 import { defineCommand } from '../command.ts'
@@ -32,8 +34,9 @@ export const doctorCommand = defineCommand({
   examples: [{ line: 'layerline doctor', what: 'before a first run, or when a layer is missing from one' }],
   async run({ options }) {
     // Each tool has its own time: together they take as long as the slowest.
-    const [gpus, engines, os] = await Promise.all([gpu(), engine(), osFinding()])
-    const findings = [request(), host(), gpus, engines, folder(), ...later(), os]
+    const [gpus, engines, kernels, os] = await Promise.all([gpu(), engine(), kernel(), osFinding()])
+    interruption.signal.throwIfAborted()
+    const findings = [request(), host(), gpus, engines, folder(), kernels, os]
     if (options.json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`)
     else process.stdout.write(findings.map(line).join(''))
     return EXIT.done
@@ -129,8 +132,29 @@ function folder(): Finding {
   }
 }
 
-/** Layers that this version does not record yet, so that nobody looks for the switch. */
-function later(): Finding[] {
-  const notYet = 'not in this version'
-  return [{ layer: 'kernel', state: 'off', what: `kernels and operators are ${notYet}`, how: null }]
+/** Profiles are read everywhere; models are traced where `kernels run` finds its Python and what its tracers import. */
+async function kernel(): Promise<Finding> {
+  const profiles = 'profiles: import, and --profile of a server'
+  try {
+    const tracers = await listTracers(await listingPython(undefined), undefined, [])
+    const ready = tracers.filter(({ available }) => available)
+    const [lacking] = tracers.filter(({ available }) => !available)
+    return {
+      layer: 'kernel',
+      state: 'works',
+      what: `${profiles}; ${ready.length} of ${tracers.length} tracers of kernels run`,
+      how:
+        lacking === undefined
+          ? null
+          : `${lacking.name}: ${lacking.why_not ?? 'not available'}; layerline engine install vllm, or kernels run --python`,
+    }
+  } catch (error) {
+    if (!(error instanceof LayerlineError)) throw error
+    return {
+      layer: 'kernel',
+      state: 'works',
+      what: `${profiles}; no tracers: ${error.message}`,
+      how: error.hint ?? null,
+    }
+  }
 }
