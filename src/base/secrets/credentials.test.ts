@@ -66,3 +66,12 @@ describe('names', () => {
     expect(isSecretHeader('Accept', 'application/json')).toBe(false)
   })
 })
+
+it('takes no arrival process for a login', () => {
+  for (const text of ['step:5@0s', '--arrival step:5@0s: expected', 'step:5@0s,10@30s', 'sine:2@10m', 'step:1@1.5h']) {
+    expect(withoutCredentials(text)).toBe(text)
+    expect(credentialsIn(text)).toEqual([])
+  }
+  expect(withoutCredentials('user:key@0s.example:80')).toBe('0s.example:80')
+  expect(withoutCredentials('user:key@10.0.0.1:80')).toBe('10.0.0.1:80')
+})

@@ -4,8 +4,9 @@ const HIDDEN = '[hidden]'
 
 /** What stands before the `@` of a URL; a password may hold another `@`. */
 const IN_URL = /([\w+.-]*:)?\/\/([^\s/"'?#\\]+)@/g
-/** The same where the scheme was left out: `user:key@host:8000`. */
-const WITHOUT_SCHEME = /((?:^|[\s"'(=,])(?:dcgm:)?)([\w.~%+-]+:[^\s/@"'(),=?#]+)@(?=[\w.[-])/g
+/** The same where the scheme was left out: `user:key@host:8000`; but for `step:5@0s`, an arrival process: what follows is a time. */
+const WITHOUT_SCHEME =
+  /((?:^|[\s"'(=,])(?:dcgm:)?)([\w.~%+-]+:[^\s/@"'(),=?#]+)@(?!\d[\d.]*(?:ms|s|m|h)(?![\w.-]))(?=[\w.[-])/g
 const PARAMETER = /([?&;])([\w.~%-]+)=([^&#\s"'<>]*)/g
 
 export interface Credentials {
