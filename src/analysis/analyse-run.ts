@@ -49,6 +49,8 @@ export interface AnalyseOptions {
   definitions?: DefinitionsName | undefined
   /** Another tool's rules for kernels, to add its figures. */
   rules?: 'hta' | undefined
+  /** With rules: text in the names of the events whose critical path is shown. */
+  annotation?: string | undefined
   /** The model and the machine to count the work of steps by. */
   roofline?: RooflineOptions | undefined
 }
@@ -96,7 +98,7 @@ export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}
     engine_metrics: engine,
     rejected_values: await rejectedValues(reader),
     os: await osFigures(reader, span),
-    kernels: await kernelFigures(reader, options.rules),
+    kernels: await kernelFigures(reader, options.rules, options.annotation),
     operators: await opTotals(reader, OPERATORS_SHOWN),
     roofline: options.roofline === undefined ? null : await roofline(reader, options.roofline),
     requests: await requestLines(reader, events, options.requestLines ?? 20, options.gapBins ?? 24),

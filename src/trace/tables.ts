@@ -124,6 +124,7 @@ export const slices = defineTable('slices', 'something that lasted', 't_ns', {
   external_id: ['f64?', 'operator to launch'],
   tokens: ['u32?', 'tokens in it'],
   bytes: ['f64?', 'bytes moved'],
+  bandwidth_gbps: ['f64?', 'of a copy or fill, as its profiler reports it; 10^9 bytes/s'],
   args: ['text?', 'JSON, only on request'],
 })
 

@@ -15,7 +15,7 @@ from hta.analyzers.critical_path_analysis import CriticalPathAnalysis  # noqa: E
 from hta.analyzers.straggler import find_stragglers_with_late_start_comm_kernels  # noqa: E402
 from hta.analyzers.straggler_analysis import StragglerAnalysis  # noqa: E402
 from hta.trace_analysis import TraceAnalysis  # noqa: E402
-from hta.trace_diff import TraceDiff  # noqa: E402
+from hta.trace_diff import DeviceType, TraceDiff  # noqa: E402
 
 
 def plain(value):
@@ -48,6 +48,27 @@ def stragglers(folder):
     return {str(rank): plain(count) for rank, count in counts.items()}
 
 
+def paths(analysis, annotation):
+    found = []
+    for rank in analysis.t.get_ranks():
+        frame = analysis.t.get_trace(rank)
+        names = analysis.t.symbol_table.get_sym_table()
+        count = 1 if annotation == "" else sum(annotation in names[name] for name in frame["name"])
+        for instance in range(min(count, 16)):
+            try:
+                graph, known = CriticalPathAnalysis.critical_path_analysis(analysis.t, rank, annotation, instance)
+            except AssertionError:
+                known = False
+            length = sum(graph.edges[u, v]["weight"] for u, v in zip(graph.critical_path_nodes, graph.critical_path_nodes[1:])) if known else None
+            found.append({"rank": rank, "instance": instance, "duration_us": plain(length)})
+    return found
+
+
+def difference(control, test, iterations, device):
+    a, b = [int(each) for each in iterations.split(",")]
+    return TraceDiff.ops_diff(control, test, control_iteration=a, test_iteration=b, device_type=DeviceType[device.upper()])
+
+
 def figures(folder):
     analysis = TraceAnalysis(trace_dir=folder)
     ranks = analysis.t.get_ranks()
@@ -58,15 +79,6 @@ def figures(folder):
     queue.columns = queue.columns.get_level_values(1)
     bandwidth = analysis.get_memory_bw_summary(ranks=ranks)
     bandwidth.columns = bandwidth.columns.get_level_values(1)
-    paths = []
-    for rank in ranks:
-        frame = analysis.t.get_trace(rank)
-        names = analysis.t.symbol_table.get_sym_table()
-        count = sum("ProfilerStep" in names[name] for name in frame["name"])
-        for instance in range(count):
-            graph, _ = CriticalPathAnalysis.critical_path_analysis(analysis.t, rank, "ProfilerStep", instance)
-            length = sum(graph.edges[u, v]["weight"] for u, v in zip(graph.critical_path_nodes, graph.critical_path_nodes[1:]))
-            paths.append({"rank": rank, "instance": instance, "duration_us": plain(length)})
     return {
         "temporal_breakdown": records(analysis.get_temporal_breakdown(visualize=False)),
         "overlap": records(analysis.get_comm_comp_overlap(visualize=False)),
@@ -75,7 +87,7 @@ def figures(folder):
         "idle_breakdown": [row for rows in idle for row in rows],
         "queue_length": records(queue.reset_index()),
         "memory_bandwidth": records(bandwidth.reset_index()),
-        "critical_path": paths,
+        "critical_path": paths(analysis, "ProfilerStep"),
     }
 
 
@@ -83,6 +95,10 @@ if sys.argv[1] == "--sequences":
     print(json.dumps(sequences(sys.argv[2], sys.argv[3])))
 elif sys.argv[1] == "--stragglers":
     print(json.dumps(stragglers(sys.argv[2])))
+elif sys.argv[1] == "--paths":
+    print(json.dumps(paths(TraceAnalysis(trace_dir=sys.argv[2]), sys.argv[3])))
+elif len(sys.argv) == 5:
+    print(json.dumps(difference(*sys.argv[1:])))
 elif len(sys.argv) == 2:
     print(json.dumps(figures(sys.argv[1])))
 else:

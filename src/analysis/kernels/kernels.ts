@@ -17,6 +17,7 @@ import { type LaunchDelays, type Launches, launchStatistics } from './hta/launch
 import { type MemoryBandwidth, memoryBandwidth, type QueueLength, queueLength } from './hta/queue-length.ts'
 import { type Straggler, stragglers } from './hta/stragglers.ts'
 import { type TemporalBreakdown, temporalBreakdown } from './hta/temporal-breakdown.ts'
+import { type HtaWarning, htaWarnings } from './hta/warnings.ts'
 import { kernelTracks, tracksValues } from './kernel-tracks.ts'
 import { type LateRank, lateRanks, type SlowStep, slowSteps } from './late-steps.ts'
 import { type OperatorTime, operatorTimes } from './operators.ts'
@@ -44,6 +45,8 @@ export interface Kernels {
 /** The same by HTA's rules, and the rest that HTA tells. */
 export interface HtaKernels extends Kernels {
   rules: 'hta'
+  /** What makes figures below mean less than their names say. */
+  warnings: HtaWarning[]
   temporal_breakdown: TemporalBreakdown[]
   overlap: Overlap[]
   launches: Launches[]
@@ -60,8 +63,12 @@ export interface HtaKernels extends Kernels {
 
 const SHOWN = 10
 
-/** Null where the run has no operators or kernels. */
-export async function kernelFigures(reader: RunReader, rules: 'hta' | undefined): Promise<Kernels | HtaKernels | null> {
+/** Null where the run has no operators or kernels. `annotation`: text in the names of the events whose critical path is wanted. */
+export async function kernelFigures(
+  reader: RunReader,
+  rules: 'hta' | undefined,
+  annotation?: string,
+): Promise<Kernels | HtaKernels | null> {
   const work = await oneRow(
     reader,
     `SELECT count(*) FILTER (stream IS NOT NULL AND category IN ${DEVICE_WORK_SQL}) AS kernels, count(*) FILTER (category = 'cpu_op') AS ops,
@@ -89,10 +96,13 @@ export async function kernelFigures(reader: RunReader, rules: 'hta' | undefined)
   if (tracks.length === 0) return figures
   const events = htaEvents(tracksValues(tracks), source)
   const { launches, delays } = await launchStatistics(reader, events)
+  const temporal = await temporalBreakdown(reader, events)
+  const paths = await criticalPaths(reader, events, annotation)
   return {
     ...figures,
     rules,
-    temporal_breakdown: await temporalBreakdown(reader, events),
+    warnings: await htaWarnings(reader, events, annotation, { temporal, paths }),
+    temporal_breakdown: temporal,
     overlap: await communicationOverlap(reader, events),
     launches,
     launch_delays: delays,
@@ -101,7 +111,7 @@ export async function kernelFigures(reader: RunReader, rules: 'hta' | undefined)
     idle_breakdown: await idleBreakdown(reader, events),
     queue_length: await queueLength(reader, events),
     memory_bandwidth: await memoryBandwidth(reader, events),
-    critical_path: await criticalPaths(reader, events),
+    critical_path: paths,
     stragglers: source === 'kernels' ? await stragglers(reader, events) : [],
     kernel_sequences: source === 'kernels' ? await kernelSequences(reader, events, SHOWN) : [],
   }

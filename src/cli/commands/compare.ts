@@ -1,4 +1,4 @@
-import { opsDiff } from '../../analysis/kernels/hta/trace-diff.ts'
+import { DIFF_DEVICES, type DiffDevice, opsDiff } from '../../analysis/kernels/hta/trace-diff.ts'
 import { EXIT, LayerlineError } from '../../base/errors.ts'
 import { printable } from '../../dashboard/text/text.ts'
 import { openRun } from '../../store/read/open-run.ts'
@@ -10,25 +10,40 @@ export const compareCommand = defineCommand({
   name: 'compare',
   summary: 'what changed between two runs',
   about:
-    "With --rules hta: which operators, calls and kernels of the first rank came, went, or occur more or less often, in the first ProfilerStep or, where there is none, in the whole profile; as HTA's trace diff tells it.",
+    "With --rules hta: which operators, calls and kernels of the first rank came, went, or occur more or less often, in one ProfilerStep or, where there is none, in the whole profile; as HTA's trace diff tells it.",
   arguments: [
     { name: 'A', doc: 'folder of the run compared with' },
     { name: 'B', doc: 'folder of the other run' },
   ],
-  options: ['rules', 'json'],
-  examples: [{ line: 'layerline compare A B --rules hta --json', what: 'lists of names' }],
+  options: ['rules', 'iteration', 'device', 'json'],
+  overrides: {
+    device: {
+      value: 'all|cpu|gpu',
+      choices: DIFF_DEVICES,
+      doc: 'gpu: what ran on a stream; cpu: operators, calls and all else',
+      default: 'all',
+    },
+  },
+  examples: [
+    { line: 'layerline compare A B --rules hta --json', what: 'lists of names' },
+    {
+      line: 'layerline compare A B --rules hta --iteration 5,12 --device gpu',
+      what: 'kernels of step 5 of A and 12 of B',
+    },
+  ],
   async run({ arguments: [a, b], options }) {
     if (options.rules === undefined) {
       throw new LayerlineError('usage/rules', 'compare needs --rules hta: profiles are all that it compares yet')
     }
+    const iterations = iterationsOf(options.iteration)
     const control = await openRun(a ?? '')
     try {
       const test = await openRun(b ?? '')
       try {
-        const ops = await opsDiff(control, test)
-        if (options.json) process.stdout.write(`${JSON.stringify({ rules: 'hta', ops }, null, 2)}\n`)
+        const compared = await opsDiff(control, test, (options.device ?? 'all') as DiffDevice, iterations)
+        if (options.json) process.stdout.write(`${JSON.stringify({ rules: 'hta', ...compared }, null, 2)}\n`)
         else {
-          for (const [what, names] of Object.entries(ops) as [string, string[]][]) {
+          for (const [what, names] of Object.entries(compared.ops) as [string, string[]][]) {
             process.stdout.write(`${what}: ${names.length}\n`)
             for (const name of what === 'unchanged' ? [] : names.slice(0, SHOWN))
               process.stdout.write(`  ${printable(name)}\n`)
@@ -43,3 +58,15 @@ export const compareCommand = defineCommand({
     return EXIT.done
   },
 })
+
+function iterationsOf(given: readonly string[] | undefined): { a?: number; b?: number } {
+  if (given === undefined) return {}
+  if (given.length > 2 || !given.every((each) => /^\d{1,15}$/.test(each))) {
+    throw new LayerlineError(
+      'usage/iteration',
+      `--iteration ${given.join(',')}: expected a whole number, or two with a comma`,
+    )
+  }
+  const [a, b] = given.map(Number) as [number, number | undefined]
+  return { a, b: b ?? a }
+}

@@ -23,6 +23,7 @@ export const reportCommand = defineCommand({
     'slo',
     'definitions',
     'rules',
+    'annotation',
     'request',
     'token',
     'split',
@@ -62,6 +63,9 @@ export const reportCommand = defineCommand({
   ],
   async run({ arguments: [folder], options }) {
     if (options.request === undefined) refuseAlone(options)
+    if (options.annotation !== undefined && options.rules === undefined) {
+      throw new LayerlineError('usage/rules', '--annotation needs --rules hta, which shows critical paths')
+    }
     if (isSweepFolder(folder ?? '')) return reportSweep(folder ?? '', options)
     const slo = options.slo === undefined ? undefined : parseSlo(options.slo)
     const counted = rooflineOptions(options)
@@ -80,6 +84,7 @@ export const reportCommand = defineCommand({
         slo,
         definitions: options.definitions as DefinitionsName | undefined,
         rules: options.rules as 'hta' | undefined,
+        annotation: options.annotation,
         roofline: counted,
       })
       if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)

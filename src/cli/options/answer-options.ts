@@ -34,6 +34,18 @@ export const ANSWER_OPTIONS = {
     choices: ['hta'],
     doc: "whose rules to count kernels by: HTA's (Holistic Trace Analysis 0.5.0)",
   },
+  annotation: {
+    kind: 'text',
+    value: 'TEXT',
+    doc: 'with --rules hta: events with this text in their name whose critical path is shown',
+    default: 'ProfilerStep, else the engine steps',
+  },
+  iteration: {
+    kind: 'list',
+    value: 'N[,M]',
+    doc: 'the ProfilerStep to compare, by its number; two numbers: that of A, that of B',
+    default: 'the first',
+  },
   'model-config': {
     kind: 'text',
     value: 'PATH',

@@ -107,7 +107,23 @@ function htaLines(kernels: HtaKernels, paint: Paint): string[] {
       ]),
       paint.dim,
     ),
+    ...kernels.warnings.map((each) => paint.yellow(warningLine(each))),
   ]
+}
+
+function warningLine({ code, rank, stream, count, us }: HtaKernels['warnings'][number]): string {
+  const where = `HTA's rules: rank ${rank}`
+  const time = threeDigits(us ?? 0)
+  switch (code) {
+    case 'idle/negative':
+      return `${where}, stream ${stream}: idle time is ${time} us too short, ${count} kernels start before the previous one ends`
+    case 'temporal/negative':
+      return `${where}: ${count} parts of the temporal breakdown are below 0, by ${time} us: starts are rounded up and ends down`
+    case 'annotation/none':
+      return 'no critical path: no event has the text of --annotation in its name'
+    case 'path/cycle':
+      return `${where}: ${count} critical paths are missing, the order of their events contradicts itself`
+  }
 }
 
 function orDash(value: number | null): string {

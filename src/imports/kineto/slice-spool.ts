@@ -26,6 +26,7 @@ export const SPOOLED = defineTable('spooled', 'a slice on its way', 'us', {
   external_id: ['f64?', 'operator to launch'],
   tokens: ['u32?', 'tokens of an engine step'],
   bytes: ['f64?', 'bytes moved'],
+  bandwidth_gbps: ['f64?', "the profiler's own figure"],
 })
 const WITH_ARGS = defineTable('spooled', SPOOLED.doc, 'us', { ...SPOOLED.columns, args: ['text?', 'JSON'] })
 
@@ -241,7 +242,7 @@ export class SliceSpool {
     const time = sinceZero(facts.zeros, true)
     await connection.run(
       `CREATE VIEW slices_in AS SELECT (rowid + ${1 + facts.slicesBefore})::UINTEGER AS slice_id, file, track AS track_id, ${time} AS t_ns, dur_ns,
-        name AS name_id, category AS kind, correlation, stream, external_id, tokens, bytes, ${this.withArgs ? 'args' : 'NULL::VARCHAR AS args'} FROM spooled`,
+        name AS name_id, category AS kind, correlation, stream, external_id, tokens, bytes, bandwidth_gbps, ${this.withArgs ? 'args' : 'NULL::VARCHAR AS args'} FROM spooled`,
     )
     const step = await this.stepJoin(facts)
     await writeSelect(
@@ -251,7 +252,7 @@ export class SliceSpool {
       facts.part,
       `SELECT e.slice_id, e.track_id, e.t_ns, e.dur_ns, e.name_id,
         list_extract(${list(facts.categories.map(literal))}, e.kind::BIGINT + 1) AS category, ${step.column} AS step_id, NULL::UINTEGER AS request_id,
-        e.correlation, e.stream, e.external_id, e.tokens, e.bytes, e.args
+        e.correlation, e.stream, e.external_id, e.tokens, e.bytes, e.bandwidth_gbps, e.args
       FROM slices_in e ${step.joins} ORDER BY e.t_ns`,
       FAST,
     )

@@ -2,7 +2,8 @@
 export type KernelSource = 'kernels' | 'cpu_op'
 
 /** Launches that HTA counts by name. */
-export const LAUNCHES = "('cudaLaunchKernel', 'cudaLaunchKernelExC', 'cudaMemcpyAsync', 'cudaMemsetAsync')"
+export const LAUNCHES =
+  "('cudaLaunchKernel', 'cudaLaunchKernelExC', 'cudaMemcpyAsync', 'cudaMemsetAsync', 'runFunction - job_prep_and_submit_for_execution')"
 export const QUEUEING =
   "('cudaMemsetAsync', 'cudaMemcpyAsync', 'cudaLaunchKernel', 'cudaLaunchKernelExC', 'cuLaunchKernel', 'hipLaunchKernel', 'hipExtModuleLaunchKernel', 'hipMemsetAsync', 'hipMemcpyAsync', 'hipMemcpyWithStream', 'runFunction - job_prep_and_submit_for_execution')"
 
@@ -30,7 +31,7 @@ export function htaEvents(tracks: string, source: KernelSource, filtered = true)
       FROM kept WHERE category = 'cpu_op'
     ) WHERE upto_ns IS NULL OR t_ns >= upto_ns`
   return `WITH events AS (
-    SELECT s.slice_id, s.track_id, rank, category, name, stream, correlation, t_ns, dur_ns, bytes,
+    SELECT s.slice_id, s.track_id, rank, category, name, stream, correlation, t_ns, dur_ns, bytes, bandwidth_gbps,
       ${rounded}
     FROM named_slices s JOIN ${tracks} USING (track_id)
     WHERE category NOT IN ('instant', 'cpu_instant_event', 'Trace', 'gap')

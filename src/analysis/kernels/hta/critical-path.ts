@@ -1,3 +1,4 @@
+import { literal } from '../../../store/live-schema.ts'
 import type { RunReader, SqlRow } from '../../../store/read/run-reader.ts'
 import { QUEUEING } from '../../../store/views/hta-events.ts'
 import { countOf } from '../../rows.ts'
@@ -43,18 +44,13 @@ export interface PathEvent {
 }
 
 /**
- * HTA's critical path of each ProfilerStep, or of each engine step where a run has none of those: the longest path
+ * HTA's critical path of each event with `annotation` in its name; if that is undefined, of each ProfilerStep, or of each
+ * engine step where a run has none of those; if it is empty, of all of each rank: the longest path
  * through operators, calls, launches and kernels that began, or were launched, within the step. Waits on CUDA events are
  * not followed: what they wait for is not kept.
  */
-export async function criticalPaths(reader: RunReader, events: string): Promise<CriticalPath[]> {
-  const steps = await reader.query(`${events}, named AS (
-      SELECT rank, name, ts, te, slice_id, contains(name, 'ProfilerStep') AS profiler FROM cpu
-      WHERE category = 'user_annotation' AND (contains(name, 'ProfilerStep') OR starts_with(name, 'execute_context_'))
-    ) SELECT * FROM (
-      SELECT *, row_number() OVER (PARTITION BY rank ORDER BY slice_id) - 1 AS instance FROM named
-      WHERE profiler OR NOT (SELECT bool_or(profiler) FROM named)
-    ) WHERE instance < ${MAX_INSTANCES} ORDER BY rank, instance`)
+export async function criticalPaths(reader: RunReader, events: string, annotation?: string): Promise<CriticalPath[]> {
+  const steps = await reader.query(annotation === undefined ? stepsSql(events) : annotatedSql(events, annotation))
   const paths: CriticalPath[] = []
   for (const step of steps) {
     const rows = await reader.query(windowSql(events, countOf(step, 'rank'), countOf(step, 'ts'), countOf(step, 'te')))
@@ -66,6 +62,27 @@ export async function criticalPaths(reader: RunReader, events: string): Promise<
     })
   }
   return paths
+}
+
+function stepsSql(events: string): string {
+  return `${events}, named AS (
+      SELECT rank, name, ts, te, slice_id, contains(name, 'ProfilerStep') AS profiler FROM cpu
+      WHERE category = 'user_annotation' AND (contains(name, 'ProfilerStep') OR starts_with(name, 'execute_context_'))
+    ) SELECT * FROM (
+      SELECT *, row_number() OVER (PARTITION BY rank ORDER BY slice_id) - 1 AS instance FROM named
+      WHERE profiler OR NOT (SELECT bool_or(profiler) FROM named)
+    ) WHERE instance < ${MAX_INSTANCES} ORDER BY rank, instance`
+}
+
+/** Where the last step was left out, HTA has what ran on a device first. */
+function annotatedSql(events: string, annotation: string): string {
+  if (annotation === '') {
+    return `${events} SELECT rank, '' AS name, 0 AS instance, min(ts) AS ts, max(te) AS te FROM kept GROUP BY rank ORDER BY rank`
+  }
+  return `${events} SELECT * FROM (
+      SELECT rank, name, ts, te, row_number() OVER (PARTITION BY rank ORDER BY on_gpu AND cut IS NOT NULL DESC, slice_id) - 1 AS instance
+      FROM kept WHERE contains(name, ${literal(annotation)})
+    ) WHERE instance < ${MAX_INSTANCES} ORDER BY rank, instance`
 }
 
 function windowSql(events: string, rank: number, from: number, to: number): string {

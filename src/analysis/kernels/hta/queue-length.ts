@@ -56,12 +56,16 @@ export async function queueLength(reader: RunReader, events: string): Promise<Qu
   return rows.map((row) => ({ rank: countOf(row, 'rank'), stream: countOf(row, 'stream'), ...described(row) }))
 }
 
-/** Copies and fills at work: the sum of their GB/s, by kind, a sample at every change; times of none are left out. */
+/**
+ * Copies and fills at work: the sum of their GB/s, by kind, a sample at every change; times of none are left out. GB/s is
+ * the profiler's own figure where the profile has one, else bytes by the duration.
+ */
 export async function memoryBandwidth(reader: RunReader, events: string): Promise<MemoryBandwidth[]> {
   const rows = await reader.query(`${events}, moves AS (
       SELECT rank, CASE WHEN starts_with(name, 'Memset') THEN 'Memset' WHEN starts_with(name, 'Memcpy') THEN name[:11] ELSE 'Memcpy Unknown' END AS name,
-        ts, ts + CASE WHEN te = ts THEN 1 ELSE te - ts END AS te, bytes / dur_ns AS gbps
-      FROM gpu WHERE kernel_type = 'MEMORY' AND bytes IS NOT NULL AND dur_ns > 0
+        ts, ts + CASE WHEN te = ts THEN 1 ELSE te - ts END AS te,
+        coalesce(bandwidth_gbps, CASE WHEN dur_ns > 0 THEN bytes / dur_ns END) AS gbps
+      FROM gpu WHERE kernel_type = 'MEMORY' AND gbps IS NOT NULL
     ), changes AS (SELECT rank, name, ts AS moment, gbps FROM moves UNION ALL SELECT rank, name, te, -gbps FROM moves),
     series AS (SELECT rank, name, sum(gbps) OVER (PARTITION BY rank, name ORDER BY moment, gbps ROWS UNBOUNDED PRECEDING) AS gbps FROM changes)
     SELECT rank, name, ${DESCRIBED('gbps')} FROM series WHERE gbps > 1e-9 GROUP BY rank, name ORDER BY rank, name`)

@@ -15,6 +15,7 @@ export interface EventColumns {
   readonly external_id: Float64Array<ArrayBuffer>
   readonly tokens: Uint32Array<ArrayBuffer>
   readonly bytes: Float64Array<ArrayBuffer>
+  readonly bandwidth_gbps: Float64Array<ArrayBuffer>
   /** Only where args are kept. */
   readonly args: (string | null)[]
 }
@@ -36,6 +37,7 @@ export function newColumns(withArgs: boolean): EventColumns {
     external_id: f64(),
     tokens: u32(),
     bytes: f64(),
+    bandwidth_gbps: f64(),
     args: withArgs ? new Array<string | null>(BATCH_ROWS).fill(null) : [],
   }
 }

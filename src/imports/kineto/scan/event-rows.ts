@@ -69,6 +69,7 @@ export class EventRows {
   externalId = Number.NaN
   stream = NONE
   bytes = Number.NaN
+  bandwidthGbps = Number.NaN
   // And what tells its asynchronous span from others, where the bytes say so.
   idFrom = 0
   idTo = 0
@@ -115,6 +116,7 @@ export class EventRows {
     this.externalId = Number.NaN
     this.stream = NONE
     this.bytes = Number.NaN
+    this.bandwidthGbps = Number.NaN
     this.idTo = 0
   }
 
@@ -171,6 +173,7 @@ export class EventRows {
     c.external_id[row] = this.externalId
     c.tokens[row] = tokens < 0 ? NONE : tokens
     c.bytes[row] = this.bytes
+    c.bandwidth_gbps[row] = this.bandwidthGbps
     if (this.options.args) c.args[row] = this.argsText(buf, argsFrom, argsTo)
     if (this.rows === BATCH_ROWS) this.ship()
   }
@@ -196,7 +199,7 @@ export class EventRows {
         this.refuse(us, 0)
         return
       }
-      const { correlation, externalId, stream, bytes } = this
+      const { correlation, externalId, stream, bytes, bandwidthGbps } = this
       const id = isAsync ? Buffer.from(buf.subarray(this.idFrom, this.idTo)).toString('latin1') : ''
       // A local id holds within its process; others hold everywhere.
       const scope = !isAsync ? `${pid} ${tid}` : `${category} ${id.includes('"local"') ? pid : ''} ${id}`
@@ -215,6 +218,7 @@ export class EventRows {
         externalId,
         stream,
         bytes,
+        bandwidthGbps,
       })
     } else if (letter === 'i' || letter === 'I') {
       if (this.instantCategory < 0) this.instantCategory = this.categoryNamed('instant')
@@ -289,6 +293,7 @@ export class EventRows {
       externalId: begin.externalId,
       stream: begin.stream,
       bytes: begin.bytes,
+      bandwidthGbps: begin.bandwidthGbps,
     })
     const both = Buffer.concat([name, args])
     const split = name.length

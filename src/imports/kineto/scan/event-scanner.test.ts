@@ -20,6 +20,7 @@ interface Slice {
   external_id: number | null
   tokens: number | null
   bytes: number | null
+  bandwidth_gbps: number | null
   args: string | null
 }
 
@@ -66,6 +67,7 @@ async function scan(text: string | Buffer, piece = 1 << 20, options: Partial<Sca
             external_id: known(c.external_id[i]!),
             tokens: known(c.tokens[i]!),
             bytes: known(c.bytes[i]!),
+            bandwidth_gbps: known(c.bandwidth_gbps[i]!),
             args: c.args[i] ?? null,
           })
         }
@@ -121,6 +123,7 @@ test('an event is read with its ids, and its time to the ns', async () => {
       external_id: 12,
       tokens: null,
       bytes: 4096,
+      bandwidth_gbps: null,
       args: null,
     },
   ])
@@ -178,6 +181,7 @@ test('any order of keys, any white space and any size of pieces gives the same',
             external_id: null,
             tokens: null,
             bytes: null,
+            bandwidth_gbps: null,
             args: null,
           })),
         )
@@ -185,6 +189,15 @@ test('any order of keys, any white space and any size of pieces gives the same',
     ),
     { numRuns: 150 },
   )
+})
+
+test("a copy's bandwidth is read with all of its digits, and only where it is a number", async () => {
+  const copies = ['12.345678901234', '1e-3', '"N/A"', 'Infinity', '7'].map(
+    (value) =>
+      `{"ph":"X","cat":"gpu_memcpy","name":"Memcpy","pid":0,"tid":7,"ts":1,"dur":2,"args":{"stream":7,"bytes":96,"memory bandwidth (GB/s)":${value}}}`,
+  )
+  const { slices } = await scan(`{"traceEvents":[${copies.join(',')}]}`)
+  expect(slices.map(({ bandwidth_gbps }) => bandwidth_gbps)).toEqual([12.345678901234, 0.001, null, null, 7])
 })
 
 test('a file cut anywhere gives the events that ended before', async () => {

@@ -253,15 +253,18 @@ export class EventScanner extends JsonBytes {
         p = this.nested(buf, p, end)
         if (p < 0) return p
       } else {
+        const value = p
         this.number(buf, p)
         p = this.at
         if (p >= end) return MORE
         const first = buf[key]!
-        // `External id` and `external id`, `correlation`, `stream`, `bytes` and `Bytes`: told by length and two letters.
+        // `External id` and `external id`, `correlation`, `stream`, `bytes` and `Bytes`, `memory bandwidth (GB/s)`: told by length and two letters.
         if (length === 11 && buf[key + 1] === 0x78) this.rows.externalId = this.whole
         else if (length === 11 && first === 0x63 && buf[key + 2] === 0x72) this.rows.correlation = this.whole
         else if (length === 6 && first === 0x73 && buf[key + 2] === 0x72) this.rows.stream = streamId(this.whole)
         else if (length === 5 && (first | 0x20) === 0x62 && buf[key + 1] === 0x79) this.rows.bytes = this.whole
+        else if (length === 23 && first === 0x6d && buf[key + 7] === 0x62)
+          this.rows.bandwidthGbps = amount(buf, value, p)
       }
     }
   }
@@ -271,6 +274,12 @@ function isEmpty(buf: Uint8Array, from: number): boolean {
   let p = from
   while (buf[p]! <= 32) p++
   return buf[p] === CLOSE
+}
+
+/** A number with all of its digits; NaN where the bytes are none. */
+function amount(buf: Uint8Array, from: number, to: number): number {
+  const value = Number(String.fromCharCode(...buf.subarray(from, to)).trim() || Number.NaN)
+  return Number.isFinite(value) ? value : Number.NaN
 }
 
 function streamId(value: number): number {

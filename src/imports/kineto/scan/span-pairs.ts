@@ -15,6 +15,7 @@ export interface SpanEvent {
   readonly externalId: number
   readonly stream: number
   readonly bytes: number
+  readonly bandwidthGbps: number
 }
 
 /** Events held to be put in order: lines may come in any, memory must not grow with the file. */
