@@ -80,11 +80,20 @@ const MOST_SIGNALS = 3
 
 /**
  * Runs a command to its end and resolves with its exit code, or 128 and the number of the signal that ended it. Ctrl-C
- * reaches it by the terminal; other signals are passed on. `outputTo`: where its standard output goes.
+ * reaches it by the terminal; other signals are passed on. `outputTo`: where its standard output goes; `onOutput` is told of it too.
  */
-export async function runCommand(argv: readonly string[], outputTo: 'stdout' | 'stderr'): Promise<number> {
+export async function runCommand(
+  argv: readonly string[],
+  outputTo: 'stdout' | 'stderr',
+  onOutput?: (text: string) => void,
+): Promise<number> {
   const [program = '', ...args] = argv
-  const child: ChildProcess = spawn(program, args, { stdio: ['inherit', outputTo === 'stdout' ? 1 : 2, 2] })
+  const output = onOutput === undefined ? (outputTo === 'stdout' ? 1 : 2) : 'pipe'
+  const child: ChildProcess = spawn(program, args, { stdio: ['inherit', output, 2] })
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    process[outputTo].write(text)
+    onOutput?.(text)
+  })
   let signals = 0
   const letGo = interruption.take((signal) => {
     if (++signals >= MOST_SIGNALS) child.kill('SIGKILL')

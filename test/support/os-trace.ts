@@ -9,6 +9,7 @@ const PROMPTS = 'size,prompt\n10,"Tell me a story."\n10,"Count to ten."\n'
 export interface ToldOfOs {
   os: {
     source: string
+    not_seen: string[]
     forwards: number | null
     threads: { thread: string; on_cpu_s: number }[]
     processes: {

@@ -8,6 +8,8 @@ import { type HistogramBins, quantileBin } from './histogram.ts'
 export interface OsFigures {
   /** What looked: probes in the kernel, or /proc alone. */
   source: 'bpftrace' | '/proc'
+  /** What that cannot show, in codes: what `ended_between_looks` of /proc, and more; empty with probes. */
+  not_seen: readonly string[]
   /** Probe files that could not be attached, and why. */
   missing: { file: string; why: string }[]
   cold_starts: ColdStart[]
@@ -84,6 +86,7 @@ export async function osFigures(reader: RunReader, span: Span | null): Promise<O
   const head = await oneRow(
     reader,
     `SELECT count(*) AS tracks, any_value(attrs) FILTER (name = 'probes') AS probes,
+      any_value(attrs) FILTER (name = 'looks') AS looks,
       count(*) FILTER (attrs LIKE '%"source":"bpf/%') AS probed FROM tracks WHERE layer = 'os'`,
   )
   if ((numberOf(head, 'tracks') ?? 0) === 0) return null
@@ -105,6 +108,7 @@ export async function osFigures(reader: RunReader, span: Span | null): Promise<O
   )
   return {
     source: (numberOf(head, 'probed') ?? 0) > 0 || textOf(head, 'probes') !== null ? 'bpftrace' : '/proc',
+    not_seen: (JSON.parse(textOf(head, 'looks') ?? '{}') as { not_seen?: string[] }).not_seen ?? [],
     missing: probes.missing ?? [],
     cold_starts: await coldStarts(reader, new Set(probes.attached)),
     threads,

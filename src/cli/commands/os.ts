@@ -1,7 +1,8 @@
 import { LayerlineError } from '../../base/errors.ts'
 import { defineCommand } from '../command.ts'
 import { listProbes } from '../os/list-probes.ts'
-import { attachOs, noCommand, runOs, simulation } from '../os/run-os.ts'
+import { attachOs, noCommand, runOs } from '../os/run-os.ts'
+import { runSimulation } from '../os/simulation.ts'
 
 export const osCommand = defineCommand({
   name: 'os',
@@ -54,7 +55,11 @@ export const osCommand = defineCommand({
     }
     if (action === 'list') return listProbes(options)
     if (action === 'attach') return attachOs(options)
-    if (command.length === 0 && !options.simulate) throw noCommand()
-    return runOs(options.simulate ? simulation() : command, options)
+    if (options.simulate) {
+      if (command.length > 0) throw new LayerlineError('usage/arguments', 'os run: expected --simulate or a command')
+      return runSimulation(options)
+    }
+    if (command.length === 0) throw noCommand()
+    return runOs(command, options)
   },
 })

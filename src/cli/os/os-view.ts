@@ -110,7 +110,12 @@ function liveLines(
 export function countLines(counts: readonly OsCount[]): string[] {
   const rows = [...counts]
     .sort((a, b) => a.name.localeCompare(b.name) || b.value - a.value)
-    .map(({ name, comm, pid, value }) => [name, printable(comm), String(pid), String(value)])
+    .map(({ name, comm, next_comm, pid, value }) => [
+      name,
+      printable(next_comm === undefined ? comm : `${comm} -> ${next_comm}`),
+      String(pid),
+      String(value),
+    ])
   return table(
     [{ title: '' }, { title: 'comm' }, { title: 'pid', align: 'right' }, { title: 'count', align: 'right' }],
     rows,

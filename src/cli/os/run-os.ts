@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { EXIT, LayerlineError } from '../../base/errors.ts'
 import { reportText } from '../../dashboard/report/report-view.ts'
 import { printable } from '../../dashboard/text/text.ts'
@@ -9,6 +8,7 @@ import { StopSignal } from '../../session/stop-signal.ts'
 import { librariesOfCommand } from '../../sources/os/libraries.ts'
 import { type OsSource, prepareOs } from '../../sources/os/os-source.ts'
 import { hasColor } from '../views/print-report.ts'
+import { type Amounts, amountLines, amountsCode } from './known-amounts.ts'
 import { osTarget, type TargetOptions } from './os-target.ts'
 import { countLines, type OsViewOptions, osView } from './os-view.ts'
 import { parseOsWindow } from './os-window.ts'
@@ -24,20 +24,12 @@ export interface AttachOptions extends OsRunOptions, TargetOptions {
   readonly duration: number | undefined
 }
 
-const SIMULATE = new URL(
-  '../../../python/layerline_os/layerline_os/simulate.py',
-  import.meta.url.replace('/dist/src/', '/src/'),
-)
 /** Whether a target is still there is looked at so often. */
 const ALIVE_MS = 500
+const KEPT_OUTPUT = 65_536
 
-/** The program of known behaviour, as a command. */
-export function simulation(): string[] {
-  return ['python3', fileURLToPath(SIMULATE)]
-}
-
-/** Records a command from its first instruction to its end; resolves with its exit code. */
-export async function runOs(command: readonly string[], options: OsRunOptions): Promise<number> {
+/** Records a command from its first instruction to its end; resolves with its exit code. `amounts`: what is known of it, from what it prints. */
+export async function runOs(command: readonly string[], options: OsRunOptions, amounts?: Amounts): Promise<number> {
   const source = await prepareOs({
     target: { kind: 'processes', pids: [], childrenOf: process.pid },
     probes: options.probes,
@@ -46,7 +38,13 @@ export async function runOs(command: readonly string[], options: OsRunOptions): 
   })
   // Where standard output is ours, the command's goes beside it.
   const output = options.json || options.events ? 'stderr' : 'stdout'
-  return record(source, options, { command }, () => runCommand(command, output))
+  if (amounts === undefined) return record(source, options, { command }, () => runCommand(command, output))
+  let printed = ''
+  const watch = () =>
+    runCommand(command, output, (text) => {
+      printed = (printed + text).slice(-KEPT_OUTPUT)
+    })
+  return record(source, options, { command }, watch, { amounts: () => amounts(printed, source) })
 }
 
 /** Records what runs already until it ends, a time is over, or Ctrl-C. */
@@ -63,7 +61,7 @@ export async function attachOs(options: AttachOptions): Promise<number> {
       }
       return EXIT.done
     }
-    return await record(source, options, { target }, watch, () => stop.advance('cut'))
+    return await record(source, options, { target }, watch, { failed: () => stop.advance('cut') })
   } finally {
     stop.release()
   }
@@ -74,7 +72,7 @@ async function record(
   options: OsRunOptions,
   what: Record<string, unknown>,
   watch: () => Promise<number>,
-  failed?: () => void,
+  more: { readonly failed?: () => void; readonly amounts?: () => ReturnType<Amounts> } = {},
 ): Promise<number> {
   const note = (text: string): void => {
     if (!options.quiet) process.stderr.write(`${printable(text)}\n`)
@@ -91,15 +89,18 @@ async function record(
     source,
     watch: () => watch().finally(() => view.close()),
     note,
-    ...(failed === undefined ? {} : { failed }),
+    ...(more.failed === undefined ? {} : { failed: more.failed }),
   }).finally(() => view.close())
-  const { folder, counts, exitCode, report } = run
+  const { folder, counts, report } = run
+  const amounts = run.exitCode === EXIT.done ? more.amounts?.() : undefined
+  const exitCode = amounts === undefined ? run.exitCode : amountsCode(amounts)
   if (options.json) {
     const { os, verdict } = report
     const result = {
       run: folder,
       exit_code: exitCode,
       counts,
+      ...(amounts === undefined ? {} : { known_amounts: amounts }),
       missing: source.missing,
       without: source.problem,
       os,
@@ -108,7 +109,9 @@ async function record(
     process.stdout.write(`${JSON.stringify(result, null, 2)}\n`)
   } else if (!options.quiet) {
     const text = reportText(report, { width: process.stderr.columns ?? 100, color: hasColor() })
-    process.stderr.write(`\n${text}\n${countLines(counts).join('\n')}\n\nrun: ${folder}\n`)
+    process.stderr.write(
+      `\n${text}\n${[...countLines(counts), ...amountLines(amounts ?? [])].join('\n')}\n\nrun: ${folder}\n`,
+    )
   }
   return exitCode
 }

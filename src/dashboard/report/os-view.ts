@@ -65,7 +65,11 @@ export function osLines(os: OsFigures | null, width: number, paint: Paint): stri
       ? []
       : [paint.dim(`read from block devices by the whole machine: ${bytes(os.block_read_bytes)}`)]),
     ...os.missing.map(({ file, why }) => paint.dim(printable(`no ${file}: ${why}`))),
-    paint.dim(os.source === '/proc' ? 'from /proc: no single calls, no waits one by one' : 'from probes in the kernel'),
+    paint.dim(
+      os.source === '/proc'
+        ? 'from /proc: no single calls, no waits one by one, nothing that began and ended between two looks'
+        : 'from probes in the kernel',
+    ),
   ]
 }
 

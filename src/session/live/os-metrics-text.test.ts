@@ -1,4 +1,7 @@
+import { spawnSync } from 'node:child_process'
 import { expect, it } from 'vitest'
+import { checkMetrics } from '../../../test/support/promtool.ts'
+import { PROBE_ALIASES, PROBE_SETS, probeSet } from '../../sources/os/probe-sets.ts'
 import { osMetricsText } from './os-metrics-text.ts'
 
 const totals = [{ name: 'minor_faults', unit: '1', process: '7 python3', value: 12 }]
@@ -17,3 +20,22 @@ it('from /proc alone says nothing of calls: none was seen, which is not none', (
   expect(text).not.toContain('llm_')
   expect(text).toMatch(/^layerline_os_minor_faults_total\{process="7 python3"\} 12$/m)
 })
+
+it('times are in seconds', () => {
+  const total = { name: 'on_cpu_ns', unit: 'ns', process: '7 python3', value: 2_500_000_000 }
+  const text = osMetricsText({ probed: true, counts: () => counts, totals: () => [total] })
+  expect(text).toMatch(/^layerline_os_on_cpu_seconds_total\{process="7 python3"\} 2.5$/m)
+})
+
+it.skipIf(spawnSync('promtool', ['--version']).status !== 0)(
+  "of every probe is clean for Prometheus's own checker",
+  () => {
+    const maps = [...PROBE_SETS, ...PROBE_ALIASES].flatMap((name) => probeSet(name).files.flatMap((file) => file.maps))
+    const all = maps
+      .filter(({ kind }) => kind === 'total')
+      .map(({ name, unit }) => ({ name, unit, process: '7 python3', value: 1 }))
+    const { problems } = checkMetrics(osMetricsText({ probed: true, counts: () => counts, totals: () => all }))
+    // The name is older than the rule.
+    expect(problems.trim()).toBe('llm_syscall_by_process counter metrics should have "_total" suffix')
+  },
+)

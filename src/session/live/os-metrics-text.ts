@@ -40,7 +40,7 @@ function callsText(counts: readonly OsCount[]): string {
 function tracksText(totals: readonly OsTotal[]): string {
   const ours = new Map<string, OsTotal[]>()
   for (const total of totals) {
-    const name = `layerline_os_${total.name}_total`
+    const name = metricName(total)
     ours.set(name, [...(ours.get(name) ?? []), total])
   }
   return [...ours]
@@ -49,8 +49,16 @@ function tracksText(totals: readonly OsTotal[]): string {
         name,
         'counter',
         `What the track ${each[0]?.name} adds up to`,
-        each.map(({ value, process }): Sample => (process === null ? [value] : [value, { process }])),
+        each.map(({ unit, value, process }): Sample => {
+          const shown = unit === 'ns' ? value / 1e9 : value
+          return process === null ? [shown] : [shown, { process }]
+        }),
       ),
     )
     .join('')
+}
+
+/** Prometheus names units in full, and times are seconds: `on_cpu_ns` is `on_cpu_seconds`. */
+function metricName({ name, unit }: OsTotal): string {
+  return `layerline_os_${unit === 'ns' ? name.replace(/_ns$/, '_seconds') : name}_total`
 }

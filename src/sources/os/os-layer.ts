@@ -6,7 +6,9 @@ import { CERTIFY_GAP } from '../../trace/certify.ts'
 import { BootClock, monotonicNs } from './clock/boot-clock.ts'
 import { isLibrary, librariesFor } from './libraries.ts'
 import type { OsCount, OsOptions, OsSink, OsTrack } from './os-messages.ts'
+import { splitComm } from './output/ndjson.ts'
 import { Program } from './program.ts'
+import { countKey } from './rows/count-rows.ts'
 import { LoadStory } from './rows/load-story.ts'
 import { gpuDescriptors, mappedFiles, Processes, processStartNs, threadsOf, withDescendants } from './rows/processes.ts'
 import { SILENT } from './runner/bpftrace-errors.ts'
@@ -24,6 +26,8 @@ const YOUNG_LOOKS = 200
 const OLD_EVERY = 20
 /** The file whose probes tell of openings. */
 const OPENINGS = 'load'
+/** Events whose line has another text after the name of the thread. */
+const WITH_TEXT = ['open', 'exec', 'gpu_open']
 
 /**
  * The kernel's view of a target, by bpftrace: one process of it for the kernel's own probes, and one for each library of
@@ -94,8 +98,9 @@ export class OsLayer {
     const works = (file: ProbeFile) => !this.missing.some((each) => each.file === file.name)
     const kernel = [readProbeFile('follow'), ...this.files.filter((file) => file.libraries.length === 0 && works(file))]
     const found = [...this.options.libraries, ...pids.flatMap(mappedFiles)]
-    await Promise.all([this.attachKernel(kernel, pids), this.attachLibraries([...new Set(found)], pids)])
-    this.clock.look()
+    // The clock waits for no library: those of an engine take seconds.
+    const led = this.attachKernel(kernel, pids).then(() => this.clock.look())
+    await Promise.all([led, this.attachLibraries([...new Set(found)], pids)])
     this.clockTimer = setInterval(() => this.clock.look(), CLOCK_LOOK_MS)
     this.libraryTimer = everyAligned(LIBRARY_LOOK_MS, () => this.lookForLibraries())
   }
@@ -332,8 +337,10 @@ export class OsLayer {
   event(name: string, fields: Readonly<Record<string, number>>, text: string): void {
     const { t: bootNs = 0, pid = 0, tid = pid, fd = -1, dur_ns: durNs = 0, bytes = 0 } = fields
     const tNs = this.clock.toMonotonic(bootNs)
+    // By the probe itself: a thread may be gone before its name could be read.
+    const { comm, rest } = WITH_TEXT.includes(name) ? splitComm(text) : { comm: text, rest: '' }
     const tell = (syscall: string, more: Record<string, string | number> = {}): void =>
-      this.sink.event({ pid, tid, comm: this.processes.comm(pid, tid), syscall, tNs, ...more })
+      this.sink.event({ pid, tid, comm: comm === '' ? this.processes.comm(pid, tid) : comm, syscall, tNs, ...more })
     if (name === 'forward') {
       this.load.forward(pid, tNs, 'dur_ns' in fields ? durNs : null)
       tell('forward')
@@ -345,16 +352,19 @@ export class OsLayer {
     } else if (name === 'exec') {
       this.meet(pid)
       this.looks = 0
-      this.processes.ran(pid, text)
-      this.load.ran(pid, tNs, text)
-      tell('execve', { path: text })
+      this.processes.ran(pid, rest)
+      this.load.ran(pid, tNs, rest)
+      tell('execve', { path: rest })
     } else if (name === 'open') {
-      if (text.includes('.so') && this.isProbed(text)) this.looksAsked = 2
-      const path = this.load.opened(pid, fd, tNs, durNs, text)
+      if (rest.includes('.so') && this.isProbed(rest)) this.looksAsked = 2
+      const path = this.load.opened(pid, fd, tNs, durNs, rest)
       tell('openat', { path, fd, duration_ns: durNs })
     } else if (name === 'map') {
       const path = this.load.mapped(pid, fd, tNs, durNs, bytes)
       tell('mmap', { path, fd, bytes, duration_ns: durNs })
+    } else if (name === 'gpu_open') {
+      // Where openings are told, it is one of them.
+      if (!this.attachedFiles.has(OPENINGS)) tell('openat', { path: rest })
     } else if (name === 'segment') this.segment(fields.port ?? 0, tNs, bytes)
     else if (name === 'mlock') tell('mlock', { bytes })
     else if (name === 'exit' && pid === tid) {
@@ -366,7 +376,7 @@ export class OsLayer {
 
 function addCounts(all: Map<string, OsCount>, counts: readonly OsCount[]): void {
   for (const each of counts) {
-    const key = `${each.name} ${each.pid} ${each.comm}`
+    const key = countKey(each)
     all.set(key, { ...each, value: each.value + (all.get(key)?.value ?? 0) })
   }
 }

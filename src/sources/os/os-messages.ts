@@ -39,6 +39,8 @@ export interface OsCount {
   readonly name: string
   readonly pid: number
   readonly comm: string
+  /** Of a switch: the name of the thread that got the CPU; `comm` is the one that had it. */
+  readonly next_comm?: string
   readonly value: number
 }
 

@@ -18,7 +18,7 @@ import {
   type OsThreadMessage,
   type OsThreadRequest,
 } from './os-messages.ts'
-import { DEFAULT_PROBES, probeSet } from './probe-sets.ts'
+import { defaultFiles, probeSet } from './probe-sets.ts'
 
 /** A thread that does not end within this is ended: bpftrace's last counts are waited for in it. */
 const STOP_MS = 15_000
@@ -54,6 +54,8 @@ export interface OsSource extends PreparedSource {
   readonly missing: readonly string[]
   /** Whether probes count; else /proc is read, which shows no calls. */
   readonly probed: boolean
+  /** The probe files that are attached. */
+  readonly files: readonly string[]
   /** Counts by process and name, as last told. */
   counts(): readonly OsCount[]
   /** What was added under each name of a track, by process. */
@@ -67,8 +69,7 @@ export interface OsSource extends PreparedSource {
  * the run begins. Throws what to do where nothing can be attached.
  */
 export async function prepareOs(options: OsSourceOptions): Promise<OsSource> {
-  const names = options.probes ?? DEFAULT_PROBES
-  const sets = names.flatMap((name) => probeSet(name).files.map((file) => file.name))
+  const sets = options.probes?.flatMap((name) => probeSet(name).files.map((file) => file.name)) ?? defaultFiles()
   const files = [...new Set([...sets, ...(options.window === undefined ? [] : [WINDOW_FILE])])]
   const data: OsOptions = {
     ...OS_DEFAULTS,
@@ -102,6 +103,7 @@ class ThreadSource implements OsSource {
   problem: string | null = null
   probed = true
   missing: readonly string[] = []
+  files: readonly string[] = []
   onEvent: ((event: OsEvent) => void) | null = null
   readonly ready: Promise<void>
   private onSwitched: (problem: { message: string; hint: string | null } | null) => void = () => undefined
@@ -133,6 +135,7 @@ class ThreadSource implements OsSource {
           const { without, missing } = message
           this.missing = missing.map((each) => `os: ${each.file}: ${problemText(each)}`)
           this.probed = without === null
+          this.files = this.probed ? data.files.filter((name) => !missing.some(({ file }) => file === name)) : []
           if (without !== null) this.problem = `os: from /proc alone: ${problemText(without)}`
           resolve()
         } else if (message.kind === 'switched') this.onSwitched(message.problem)

@@ -7,7 +7,7 @@ const SETS = {
   load: ['load', 'mmap'],
   token: ['token', 'decode'],
   memory: ['faults', 'mlock'],
-  sched: ['sched'],
+  sched: ['sched', 'switches'],
   io: ['io', 'block'],
   futex: ['futex'],
   gpu: ['gpu_access', 'gpu'],
@@ -40,8 +40,15 @@ export const PROBE_ALIASES = Object.keys(ALIASES) as (keyof typeof ALIASES)[]
 /** Sets that cost much, or that print a line for each of many events. */
 const ASKED_FOR: readonly string[] = ['cpu', 'syscalls', 'arrivals'] satisfies (keyof typeof SETS)[]
 
-/** What is on where nothing is said. */
-export const DEFAULT_PROBES = PROBE_SETS.filter((name) => !ASKED_FOR.includes(name))
+/** Of a set that is on by itself, what is for its name alone: a key for each pair of names costs at every switch. */
+const FILES_ASKED_FOR: readonly string[] = ['switches']
+
+/** Files of what is on where nothing is said. */
+export function defaultFiles(): string[] {
+  return PROBE_SETS.filter((name) => !ASKED_FOR.includes(name))
+    .flatMap((name) => [...SETS[name]])
+    .filter((file) => !FILES_ASKED_FOR.includes(file))
+}
 
 /** The set of a name; throws `usage/probes` for one that there is not. */
 export function probeSet(name: string): ProbeSet {

@@ -39,6 +39,12 @@ export interface ProgramOptions {
   readonly isOurs: (pid: number) => boolean
 }
 
+/** A message, and when it came, on the monotonic clock. */
+interface Arrived {
+  readonly atNs: number
+  readonly message: BpftraceMessage
+}
+
 /** One bpftrace and what it prints, until it ends. */
 export class Program {
   private readonly layer: ProgramHost
@@ -49,10 +55,10 @@ export class Program {
   private readonly printed = new Map<string, number>()
   private readonly arrived = new Map<string, number>()
   private readonly capped = new Map<string, number>()
-  /** What came before the clocks were aligned; null since then. */
-  private waiting: BpftraceMessage[] | null = []
+  /** What came before the clocks were aligned, and when; null since then. */
+  private waiting: Arrived[] | null = []
   /** Of one that does not lead: what came, and when, until the one that leads has told as much. A pass is of a process that it must have told of. */
-  private held: { readonly atNs: number; readonly message: BpftraceMessage }[] = []
+  private held: Arrived[] = []
   private lastTickBootNs = 0
   private flushed = false
   /** Since when counts come too late to tell when they were counted. */
@@ -121,20 +127,21 @@ export class Program {
 
   private take(message: BpftraceMessage): void {
     const { layer } = this
+    const arrived = { atNs: monotonicNs(), message }
     if (!this.options.leads) {
       if (layer.isLed() || layer.clock.offsetNs === null) {
-        this.held.push({ atNs: monotonicNs(), message })
+        this.held.push(arrived)
         return
       }
       this.release(Number.POSITIVE_INFINITY)
-      this.apply(message)
+      this.apply(arrived)
       return
     }
     this.feedClock(message)
     // What comes before the clocks are aligned has no time yet.
-    this.waiting?.push(message)
+    this.waiting?.push(arrived)
     if (layer.clock.offsetNs === null) return
-    const waiting = this.waiting ?? [message]
+    const waiting = this.waiting ?? [arrived]
     this.waiting = null
     for (const each of waiting) this.apply(each)
   }
@@ -142,7 +149,7 @@ export class Program {
   /** Tells what came before, of what was held. */
   release(beforeNs: number): void {
     const kept = this.held.findIndex(({ atNs }) => atNs >= beforeNs)
-    for (const { message } of this.held.splice(0, kept === -1 ? this.held.length : kept)) this.apply(message)
+    for (const each of this.held.splice(0, kept === -1 ? this.held.length : kept)) this.apply(each)
   }
 
   private feedClock(message: BpftraceMessage): void {
@@ -152,8 +159,8 @@ export class Program {
     if (message.name === 'tick') clock.tick(message.fields.t ?? 0)
   }
 
-  private apply(message: BpftraceMessage): void {
-    if (message.kind === 'event') this.applyEvent(message.name, message.fields, message.text)
+  private apply({ atNs, message }: Arrived): void {
+    if (message.kind === 'event') this.applyEvent(message.name, message.fields, message.text, atNs)
     else if (message.kind === 'hist') this.rows.histogram(message.name, message.values)
     else if (message.kind === 'map') {
       if (message.name === 'stacks') this.stacks.take(monotonicNs(), message.values)
@@ -163,10 +170,10 @@ export class Program {
     }
   }
 
-  private applyEvent(name: string, fields: Readonly<Record<string, number>>, text: string): void {
+  private applyEvent(name: string, fields: Readonly<Record<string, number>>, text: string, atNs: number): void {
     const bootNs = fields.t ?? 0
     if (name === 'tick') this.lastTickBootNs = bootNs
-    else if (name === 'tock') this.tick()
+    else if (name === 'tock') this.tick(atNs)
     else if (name === 'end') {
       this.flushed = true
       this.lastTickBootNs = bootNs
@@ -177,10 +184,9 @@ export class Program {
     }
   }
 
-  /** Maps are read when a tick is worked off: where that is late, the counts are of then. */
-  private tick(): void {
+  /** Maps are read when a tick is worked off: where it arrived late, the counts are of then. What waited here for the clock or for another program was not late. */
+  private tick(nowNs: number): void {
     const { clock, options } = this.layer
-    const nowNs = monotonicNs()
     const tickNs = clock.toMonotonic(this.lastTickBootNs)
     const lateNs = nowNs - tickNs
     if (lateNs > LATE_TICKS * options.tickMs * 1e6) {

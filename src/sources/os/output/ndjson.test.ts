@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type BpftraceMessage, readBpftraceLine } from './ndjson.ts'
+import { type BpftraceMessage, readBpftraceLine, splitComm } from './ndjson.ts'
 
 /** Printed by bpftrace 0.17 while a program opened files of these names. */
 const RECORDED = new URL('../../../../test/fixtures/bpftrace-hostile-paths.ndjson', import.meta.url)
@@ -108,5 +108,25 @@ describe('a line', () => {
 
   it.each(['', '  '])('that is empty: nothing', (line) => {
     expect(readBpftraceLine(line)).toBeNull()
+  })
+})
+
+describe('the name of a thread before another text', () => {
+  it('comes back whatever the two hold', () => {
+    const comm = fc.string({ unit: 'binary' }).map((text) => {
+      let cut = ''
+      for (const each of text) if (Buffer.byteLength(cut + each) <= 15) cut += each
+      return cut.trimEnd()
+    })
+    fc.assert(
+      fc.property(comm, fc.string(), (name, path) => {
+        const padded = name + ' '.repeat(16 - Buffer.byteLength(name))
+        expect(splitComm(`${padded}|${path}`)).toEqual({ comm: name, rest: path })
+      }),
+    )
+  })
+
+  it('is found behind bytes that are no text', () => {
+    expect(splitComm('named caf\ufffd      |/tmp/a |b')).toEqual({ comm: 'named caf\ufffd', rest: '/tmp/a |b' })
   })
 })

@@ -91,6 +91,23 @@ function readEvent(data: string): BpftraceMessage {
   return { kind: 'event', name: head.e, fields, text: data.slice(end + 2).replace(/\n$/, '') }
 }
 
+/** Bytes that a thread's name takes in a line where another text follows it: at most 15, filled up with blanks. */
+const COMM_BYTES = 16
+
+/** The name of a thread and what follows it, of a line's text. */
+export function splitComm(text: string): { comm: string; rest: string } {
+  let bytes = 0
+  let end = 0
+  for (const character of text) {
+    if (bytes >= COMM_BYTES) break
+    bytes += Buffer.byteLength(character)
+    end += character.length
+  }
+  // A name that is cut within a character holds marks, which are longer than what they stand for.
+  if (bytes !== COMM_BYTES || text[end] !== '|') end = text.indexOf(' |') + 1
+  return end <= 0 ? { comm: '', rest: text } : { comm: text.slice(0, end).trimEnd(), rest: text.slice(end + 1) }
+}
+
 function readBins(bins: unknown): HistogramBin[] {
   if (!Array.isArray(bins)) return []
   return bins.filter(isObject).map((bin) => ({

@@ -18,6 +18,8 @@ import { ThreadTimes } from './thread-times.ts'
 
 /** Looking for children and mappings reads much: so often, at most. */
 const LOOK_NS = 250e6
+/** What looks at /proc cannot show: what began and ended between two, what was done after the last, single calls, waits one by one. */
+const NOT_SEEN = ['ended_between_looks', 'after_the_last_look', 'single_calls', 'single_waits'] as const
 
 export interface ProcViewOptions {
   readonly target: OsTarget
@@ -58,8 +60,24 @@ export class ProcView {
     if (target.kind === 'processes' && target.childrenOf !== undefined) {
       this.others = new Set(withDescendants([target.childrenOf]))
     }
+    if (this.options.alone) this.tellBlind()
     this.tick()
     this.resume()
+  }
+
+  /** A track without rows that says how often it looks, and what that cannot show. */
+  private tellBlind(): void {
+    const none = { process: null, processStartNs: null, thread: null, device: null }
+    const attrs = {
+      source: '/proc/PID',
+      kind: 'gauge',
+      looks_every_ms: this.options.tickMs,
+      not_seen: NOT_SEEN,
+    } as const
+    this.sink.track({ name: 'looks', unit: '1', ...none, attrs })
+    this.sink.note(
+      `os: /proc is looked at every ${this.options.tickMs} ms: a process or thread that begins and ends between two looks is not seen, nor what one did after the last look before its end`,
+    )
   }
 
   /** Looks at nothing until `resume`; the first look after it speaks for all of the pause. */

@@ -27,6 +27,8 @@ interface KeyParts {
   readonly pid: number
   readonly tid: number | null
   readonly comm: string | null
+  /** Of a pair of names, the second. */
+  readonly next?: string
   readonly label: string | null
 }
 
@@ -46,7 +48,7 @@ export interface CountRowsOptions {
 interface Entry {
   readonly line: Line
   /** What the one-liners print of it; null without a name of a thread. */
-  readonly count: { readonly name: string; readonly pid: number; readonly comm: string } | null
+  readonly count: Omit<OsCount, 'value'> | null
   value: number
 }
 
@@ -128,11 +130,12 @@ export class CountRows {
     const parts = keyParts(known.spec, key)
     // What is not ours now may be later.
     if (parts === null || !this.options.isOurs(parts.pid)) return null
-    const { pid, tid, comm } = parts
+    const { pid, tid, comm, next } = parts
     if (comm !== null && tid !== null) this.options.processes.named(tid, comm)
     const { name } = known.spec
     const line = this.lineOf(lineKey(name, parts), parts, known)
-    const made = { line, count: comm === null ? null : { name, pid, comm }, value: 0 }
+    const pair = next === undefined ? {} : { next_comm: next }
+    const made = { line, count: comm === null ? null : { name, pid, comm, ...pair }, value: 0 }
     known.entries.set(key, made)
     return made
   }
@@ -176,7 +179,7 @@ export class CountRows {
     for (const { entries } of this.maps.values()) {
       for (const { count, value } of entries.values()) {
         if (count === null) continue
-        const key = `${count.name} ${count.pid} ${count.comm}`
+        const key = countKey(count)
         sums.set(key, { ...count, value: value + (sums.get(key)?.value ?? 0) })
       }
     }
@@ -222,6 +225,11 @@ function begunNs(value: number, states: readonly number[] | null): number {
   return states.includes(state) ? value - (value % SINCE_STEP) : 0
 }
 
+/** What a count is of, as one text. */
+export function countKey({ name, pid, comm, next_comm }: Omit<OsCount, 'value'>): string {
+  return JSON.stringify([name, pid, comm, next_comm])
+}
+
 /** A key as printed, by what its parts mean; the last part may hold commas. */
 function keyParts({ keys }: MapSpec, text: string): KeyParts | null {
   const parts = text.split(',')
@@ -230,6 +238,11 @@ function keyParts({ keys }: MapSpec, text: string): KeyParts | null {
   if (keys[1] === 'tid') {
     const comm = keys.length > 2 ? parts.slice(2).join(',') : null
     return { pid, tid: Number(parts[1]), comm, label: null }
+  }
+  if (keys[1] === 'prev_comm') {
+    // A name may hold commas; that only the first of two does is the best that can be told of both.
+    const [next = '', comm] = [parts.at(-1), parts.slice(1, -1).join(',')]
+    return { pid, tid: null, comm, next, label: `${comm} -> ${next}` }
   }
   return { pid, tid: null, comm: null, label: keys.length > 1 ? parts.slice(1).join(',') : null }
 }

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { tempFolder } from '../../../../test/support/temp-folder.ts'
-import { bpftraceError, kernelLockdown, silentBpftrace } from './bpftrace-errors.ts'
+import { bpftraceError, kernelLockdown, noTracefs, silentBpftrace, tracefs } from './bpftrace-errors.ts'
 
 /** As bpftrace 0.20 words it under lockdown, a paragraph. */
 const PARAGRAPH = `ERROR: Kernel lockdown is enabled and set to 'confidentiality'. Lockdown mode blocks
@@ -42,4 +42,14 @@ it('reads the mode of a lockdown', () => {
   writeFileSync(file, '[none] integrity confidentiality\n')
   expect(kernelLockdown(file)).toBeNull()
   expect(kernelLockdown(join(folder, 'absent'))).toBeNull()
+})
+
+it('tracefs that this user may not read is not one that is not mounted', () => {
+  const saying = (code: string) => () => {
+    throw Object.assign(new Error(code), { code })
+  }
+  expect(tracefs(saying('EACCES'))).toBe('closed')
+  expect(tracefs(saying('ENOENT'))).toBe('absent')
+  expect(tracefs(() => undefined)).toBe('readable')
+  expect([noTracefs('closed').code, noTracefs('absent').code]).toEqual(['missing/tracefs-rights', 'missing/tracefs'])
 })

@@ -1,5 +1,5 @@
 import { accessSync, constants, readFileSync } from 'node:fs'
-import { LayerlineError } from '../../../base/errors.ts'
+import { errorCode, LayerlineError } from '../../../base/errors.ts'
 import { firstLine } from '../../../base/tool.ts'
 
 const TRACEFS = ['/sys/kernel/tracing/events', '/sys/kernel/debug/tracing/events']
@@ -8,14 +8,25 @@ const CONTAINER =
 
 /** Whether the kernel's trace points can be read here. */
 export function hasTracefs(): boolean {
-  return TRACEFS.some((folder) => {
+  return tracefs() === 'readable'
+}
+
+function readable(folder: string): void {
+  accessSync(folder, constants.R_OK)
+}
+
+/** Whether they are there: `closed` where this user may not look. */
+export function tracefs(look: (folder: string) => void = readable): 'readable' | 'closed' | 'absent' {
+  let state: 'closed' | 'absent' = 'absent'
+  for (const folder of TRACEFS) {
     try {
-      accessSync(folder, constants.R_OK)
-      return true
-    } catch {
-      return false
+      look(folder)
+      return 'readable'
+    } catch (error) {
+      if (errorCode(error) === 'EACCES' || errorCode(error) === 'EPERM') state = 'closed'
     }
-  })
+  }
+  return state
 }
 
 /** Why nothing could be attached: nothing came, so the same is to be expected of any other script. */
@@ -74,7 +85,15 @@ export function bpftraceError(
   )
 }
 
-export function noTracefs(): LayerlineError {
+export function noTracefs(state = tracefs()): LayerlineError {
+  if (state === 'closed')
+    return new LayerlineError(
+      'missing/tracefs-rights',
+      "the kernel's trace points cannot be read by this user: EACCES",
+      {
+        hint: CONTAINER,
+      },
+    )
   return new LayerlineError('missing/tracefs', "the kernel's trace points cannot be read: tracefs is not mounted", {
     hint: 'as root: mount -t tracefs nodev /sys/kernel/tracing (in a container: -v /sys/kernel/tracing:/sys/kernel/tracing)',
   })

@@ -42,7 +42,7 @@ const HISTOGRAM_S = 5
  * One bpftrace script of several probe files. Counts stay in the kernel and are printed, never cleared, at every tick:
  * nothing is lost between a print and a clearing, nor with a tick that is missed; one that did not move is not printed. Of a map that is printed no key may be deleted:
  * bpftrace 0.17 ends where one goes while it reads. Macros: TARGET (is this process ours),
- * EMIT(name, field=value, … | text), LIBRARY and SYMBOL, PARENT, READER.
+ * EMIT(name, field=value, … | comm | text), LIBRARY and SYMBOL, PARENT, READER.
  */
 export function composeScript(files: readonly ProbeFile[], options: ScriptOptions): string {
   const { target } = options
@@ -148,15 +148,15 @@ export function expandEmits(body: string, eventsPerSecond: number): string {
     const at = rest.indexOf('EMIT(')
     if (at === -1) return out + rest
     const end = closing(rest, at + 'EMIT'.length)
-    const [call = '', text] = splitTop(rest.slice(at + 'EMIT('.length, end), '|').map((part) => part.trim())
+    const [call = '', ...texts] = splitTop(rest.slice(at + 'EMIT('.length, end), '|').map((part) => part.trim())
     const [name = '', ...fields] = splitTop(call, ',').map((part) => part.trim())
     const pairs = fields.map(
       (field) => [field.slice(0, field.indexOf('=')), field.slice(field.indexOf('=') + 1)] as const,
     )
     if (!pairs.some(([key]) => key === 't')) pairs.unshift(['t', 'nsecs'])
     const format = [`\\"e\\":\\"${name}\\"`, ...pairs.map(([key]) => `\\"${key}\\":%lld`)].join(',')
-    const values = [...pairs.map(([, value]) => value), ...(text === undefined ? [] : [text])].join(', ')
-    const line = `printf("{${format}}|${text === undefined ? '' : '%s'}\\n", ${values})`
+    const values = [...pairs.map(([, value]) => value), ...texts].join(', ')
+    const line = `printf("{${format}}|${['', '%s', '%-16s|%s'][texts.length]}\\n", ${values})`
     out += rest.slice(0, at)
     out += `@room++; if (@room <= ${eventsPerSecond}) { @emit["${name}"] = count(); ${line}; } else { @capped["${name}"] = count(); }`
     rest = rest.slice(rest[end + 1] === ';' ? end + 2 : end + 1)

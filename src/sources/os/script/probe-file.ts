@@ -20,7 +20,7 @@ export interface MapSpec {
   readonly doc: string
 }
 
-/** One line that a probe prints: whole numbers by name, and a text that may hold anything. */
+/** One line that a probe prints: whole numbers by name, and a text that may hold anything; `comm|path`: the name of the thread in its own 16 bytes, then another. */
 export interface EventSpec {
   readonly name: string
   readonly fields: readonly string[]
@@ -64,7 +64,7 @@ export function parseProbeFile(name: string, text: string): ProbeFile {
     const cost = /^\/\/ cost: (\w+)$/.exec(line)
     const library = /^\/\/ library (\S+): (.+)$/.exec(line)
     const map = /^\/\/ @(\w+)\[([^\]]+)\] (\S+)(?: since @(\w+)((?: \d)*))?(?: (hist|stack))?: (.+)$/.exec(line)
-    const event = /^\/\/ event (\w+) \{([^}]*)\}(?:\|(\w+))?: (.+)$/.exec(line)
+    const event = /^\/\/ event (\w+) \{([^}]*)\}(?:\|([\w|]+))?: (.+)$/.exec(line)
     if (cost !== null) file.cost = COSTS.find((each) => each === cost[1]) ?? unread(name, line)
     else if (library !== null) file.libraries.push({ name: library[1] ?? '', symbols: (library[2] ?? '').split(' ') })
     else if (map !== null) {
