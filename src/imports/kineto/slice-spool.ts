@@ -251,7 +251,7 @@ export class SliceSpool {
       'slices',
       facts.part,
       `SELECT e.slice_id, e.track_id, e.t_ns, e.dur_ns, e.name_id,
-        list_extract(${list(facts.categories.map(literal))}, e.kind::BIGINT + 1) AS category, ${step.column} AS step_id, NULL::UINTEGER AS request_id,
+        list_extract(${list(facts.categories.map(literal))}::VARCHAR[], e.kind::BIGINT + 1) AS category, ${step.column} AS step_id, NULL::UINTEGER AS request_id,
         e.correlation, e.stream, e.external_id, e.tokens, e.bytes, e.bandwidth_gbps, e.args
       FROM slices_in e ${step.joins} ORDER BY e.t_ns`,
       FAST,
