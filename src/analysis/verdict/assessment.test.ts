@@ -48,6 +48,36 @@ const withTracks = (values: Readonly<Record<string, number>>): Change => ({
   },
 })
 
+/** A server whose thread was without a CPU for this share of its time, as the kernel's layer saw it. */
+const withThread = (waiting: number): Change => ({
+  os: {
+    source: 'bpftrace',
+    not_seen: [],
+    missing: [],
+    cold_starts: [],
+    threads: [
+      {
+        process: '7 python3',
+        thread: '8 python3',
+        on_cpu_s: 2,
+        on_cpu_share: 1 - waiting,
+        blocked_share: 0,
+        waiting_share: waiting,
+        preempted_s: null,
+        context_switches: null,
+        migrations: null,
+      },
+    ],
+    more_threads: 0,
+    processes: [],
+    forwards: null,
+    cuda: [],
+    syscalls: [],
+    block_read_bytes: null,
+    gaps: [],
+  },
+})
+
 const levelOf = (figures: Figures, what: string) => judge(figures).find((line) => line.what === what)?.level
 
 describe('one assessment each', () => {
@@ -56,6 +86,17 @@ describe('one assessment each', () => {
     expect(assessments(figures).client).toEqual({ state: 'limits', evidence: ['stamps', 'run_queue', 'same_host'] })
     expect(levelOf(figures, 'client')).toBe('bad')
     expect(levelOf(figures, 'same_host')).toBe('warn')
+  })
+
+  it('threads that the kernel saw waiting for a CPU never stand beside a client that did not limit the run', () => {
+    const figures = changed(withThread(0.3))
+    expect(assessments(figures).client).toEqual({ state: 'may_limit', evidence: ['os_run_queue'] })
+    expect(levelOf(figures, 'client')).toBe('warn')
+    expect(levelOf(figures, 'os_run_queue')).toBe('warn')
+    expect(levelOf(changed(withThread(0.1)), 'client')).toBe('ok')
+    // Of a program that was looked at alone there is no client to speak of.
+    const alone = changed(withThread(0.3), { run: { command: 'os' }, offered: { requests: 0 } })
+    expect(judge(alone).map(({ what, level }) => [what, level])).toContainEqual(['os_run_queue', 'note'])
   })
 
   it('an overloaded server is the worst there is, unless the client itself was late', () => {
@@ -96,7 +137,17 @@ describe('one assessment each', () => {
 })
 
 /** What speaks against the client or its machine, whatever level it has. */
-const AGAINST_CLIENT = ['stamps', 'run_queue', 'schedule', 'steal', 'throttled', 'cpu', 'ports', 'workers']
+const AGAINST_CLIENT = [
+  'stamps',
+  'run_queue',
+  'schedule',
+  'steal',
+  'throttled',
+  'cpu',
+  'ports',
+  'workers',
+  'os_run_queue',
+]
 
 it('no evidence, however it is drawn, yields lines that contradict each other', () => {
   const ns = fc.double({ min: 0, max: 1e9, noNaN: true })
@@ -126,12 +177,14 @@ it('no evidence, however it is drawn, yields lines that contradict each other', 
     ok: fc.constantFrom(100, 98, 50),
     broken: fc.constantFrom(0, 10),
     measured: fc.boolean(),
+    thread: fc.option(ratio),
   })
   fc.assert(
     fc.property(evidence, (e) => {
       const figures = changed(
         e.measured ? withTracks(e.tracks as Record<string, number>) : { machine: { tracks: [] } },
         { run: { same_host: e.same } },
+        e.thread === null ? {} : withThread(e.thread),
         { stream: { late_p99_ms: e.late, late_max_ms: e.late } },
         { latency: { start_lag_ms: about(e.lag) } },
         { offered: { held: { requests: e.held, max_ms: e.held === 0 ? null : 9 }, refused_busy: e.refused, ok: e.ok } },

@@ -4,6 +4,7 @@ import type { Figures } from '../report.ts'
 import type { Assessed } from './assessed.ts'
 import { busyMachine, runQueue, stolenTime, throttledTime } from './machine-rules.ts'
 import { lostWorkers, portsGone } from './offering.ts'
+import { waitingThread } from './os.ts'
 import { type Limits, levelOf, milder, type Rule, shareOfSpan, tracksNamed, typicalMs, worst } from './rule.ts'
 import { machineBusy, sameHost } from './same-host.ts'
 import { startLag, unsentRequests } from './schedule.ts'
@@ -97,7 +98,7 @@ export function clientEvidence(figures: Figures): VerdictLine[] {
       (rule) => rule(figures) ?? [],
     ),
     ...(lag === null || figures.run.loop === 'closed' ? [] : [lag]),
-    ...[stolenTime, throttledTime, busyMachine].flatMap((rule) => rule(figures) ?? []),
+    ...[stolenTime, throttledTime, busyMachine, waitingThread].flatMap((rule) => rule(figures) ?? []),
     // That nobody measured the CPUs says nothing against the client.
     ...(room !== null && machineBusy(figures) !== null ? [room] : []),
   ].filter(({ level }) => level === 'bad' || level === 'warn')
@@ -117,6 +118,7 @@ const MEANS: Readonly<Record<string, string>> = {
   steal: "the hypervisor took its machine's CPU time",
   throttled: "its cgroup's CPU limit applied",
   cpu: 'its machine was busy',
+  os_run_queue: 'threads that it shares CPUs with waited for one',
   same_host: 'it was short of CPU beside the server',
 }
 /** Lines that name the client themselves. */
