@@ -142,12 +142,19 @@ test(
 )
 
 test(
-  'a wrong key ends it before a run is made',
+  'a wrong key: every request fails by the words of the proxy, and the key is nowhere',
   async () => {
     const folder = tempFolder()
-    const { code, stderr } = await load(folder, 'vendor/small', { LAYERLINE_API_KEY: `${KEY}x` })
-    expect(code).toBe(2)
-    expect(stderr).not.toContain(KEY)
+    // The list of models is an optional fact where a model is named: what the proxy refuses are the requests.
+    const { code, stdout, stderr } = await load(folder, 'vendor/small', { LAYERLINE_API_KEY: `${KEY}x` })
+    expect(code).toBe(1)
+    expect(stdout + stderr).not.toContain(KEY)
+    const rows = await sqlRows(folder, 'run', 'SELECT DISTINCT status, http_status, error FROM requests')
+    expect(rows.map(({ status }) => status)).toEqual(['http_error'])
+    // Without a database of its own this proxy says `400 No connected db.` of a key that it does not know.
+    expect([400, 401, 403]).toContain(rows[0]?.http_status)
+    expect(String(rows[0]?.error)).toMatch(/HTTP \d+ .+: .+/)
+    expect(JSON.stringify(rows)).not.toContain(KEY)
   },
   2 * MINUTES,
 )
