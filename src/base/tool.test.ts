@@ -1,4 +1,7 @@
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { tempFolder } from '../../test/support/temp-folder.ts'
 import { firstLine, runTool } from './tool.ts'
 
 it('gives what a tool said and how it ended', async () => {
@@ -22,4 +25,13 @@ it('ends one that is called off', async () => {
 it('names the first line that says something', () => {
   expect(firstLine('\n  \n first\nsecond')).toBe('first')
   expect(firstLine('\n')).toBeNull()
+})
+
+it('a name that PATH has for no user like this one is absent', async () => {
+  const folder = tempFolder()
+  writeFileSync(join(folder, 'closed-tool'), '')
+  chmodSync(join(folder, 'closed-tool'), 0o600)
+  const env = { ...process.env, PATH: folder }
+  expect(await runTool('closed-tool', [], { limit: 10_000, env })).toMatchObject({ how: 'absent', code: null })
+  await expect(runTool(join(folder, 'closed-tool'), [], { limit: 10_000 })).rejects.toMatchObject({ code: 'EACCES' })
 })

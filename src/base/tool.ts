@@ -64,13 +64,19 @@ export async function runTool(command: string, args: readonly string[], options:
       return { how: 'late', code: null, signal: null, ...text }
     }
     if (end.error !== null) {
-      if (errorCode(end.error) !== 'ENOENT') throw end.error
+      if (!isAbsent(command, end.error)) throw end.error
       return { how: 'absent', code: null, signal: null, ...text }
     }
     return { how: aborted ? 'aborted' : 'ended', code: end.code, signal: end.signal, ...text }
   } finally {
     signal?.removeEventListener('abort', onAbort)
   }
+}
+
+/** A name that no folder of PATH has for this user: one that it may not search, or a file that is no program, says EACCES. */
+function isAbsent(command: string, error: Error): boolean {
+  const code = errorCode(error)
+  return code === 'ENOENT' || (code === 'EACCES' && !command.includes('/'))
 }
 
 /** The first line of what a tool said that is not empty; null where it said nothing. */
