@@ -328,14 +328,10 @@ describe('the command line', () => {
 
   test('--body that is no JSON object', async () => {
     for (const body of ['{min: 3}', '[1]', '"x"', 'null']) {
-      expectSentence(
-        await trace(folderWith(), ['--body', body]),
-        2,
-        '--body',
-        body,
-        'expected a JSON object',
-        "--body '{",
-      )
+      const result = await trace(folderWith(), ['--body', body])
+      expectSentence(result, 2, '--body', 'expected a JSON object', "--body '{")
+      // It may hold a key.
+      expect(result.stderr).not.toContain(body)
     }
   })
 
