@@ -94,6 +94,6 @@ test('Ctrl-C before the engine runs ends it at once, without a run', async () =>
   const cli = startLayerline(folder, ['demo', '--out', 'run'], { env: { LAYERLINE_CACHE: empty } })
   await cli.prints('stderr', /layerline: .*\n/)
   process.kill(cli.pid, 'SIGINT')
-  expect((await cli.ended).signal).toBe('SIGINT')
+  expect(await cli.ended).toMatchObject({ code: 130, signal: null })
   expect(existsSync(join(folder, 'run'))).toBe(false)
 })

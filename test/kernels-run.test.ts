@@ -142,7 +142,6 @@ test('what is wrong with the command line is said before anything starts', async
     return join(batch.folder, name)
   }
   const config = file('c.yaml', 'timeouts:\n  download: 5\n  hf_trase: 3\n')
-  const list = file('list.txt', '# none\n\nno such model\n')
   const outputs = join(batch.folder, 'outputs')
   const said = async (...args: string[]) => {
     const error = await runProgram(batch.arguments(['--output-dir', outputs, ...args])).catch(
@@ -155,7 +154,6 @@ test('what is wrong with the command line is said before anything starts', async
     '2\ngamma does not trace huggingface, mode train, on cpu',
   )
   expect(await said()).toContain('2\nno model to trace; expected --model, --models or --model-list')
-  expect(await said('--model-list', list)).toContain(`2\n${list}:3: no such model: no such folder`)
   expect(await said('--model', model, '--config', config)).toBe(
     `2\n${config}:3:3: unknown key \`hf_trase\`\ndid you mean \`hf_trace\`?`,
   )

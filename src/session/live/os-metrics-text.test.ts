@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { missingProgram, needs } from '../../../test/support/needs.ts'
 import { checkMetrics } from '../../../test/support/promtool.ts'
 import { PROBE_ALIASES, PROBE_SETS, probeSet } from '../../sources/os/probe-sets.ts'
 import { osMetricsText } from './os-metrics-text.ts'
@@ -27,9 +27,10 @@ it('times are in seconds', () => {
   expect(text).toMatch(/^layerline_os_on_cpu_seconds_total\{process="7 python3"\} 2.5$/m)
 })
 
-it.skipIf(spawnSync('promtool', ['--version']).status !== 0)(
-  "of every probe is clean for Prometheus's own checker",
-  () => {
+describe('the text', () => {
+  needs(missingProgram('promtool'))
+
+  it("of every probe is clean for Prometheus's own checker", () => {
     const maps = [...PROBE_SETS, ...PROBE_ALIASES].flatMap((name) => probeSet(name).files.flatMap((file) => file.maps))
     const all = maps
       .filter(({ kind }) => kind === 'total')
@@ -37,5 +38,5 @@ it.skipIf(spawnSync('promtool', ['--version']).status !== 0)(
     const { problems } = checkMetrics(osMetricsText({ probed: true, counts: () => counts, totals: () => all }))
     // The name is older than the rule.
     expect(problems.trim()).toBe('llm_syscall_by_process counter metrics should have "_total" suffix')
-  },
-)
+  })
+})
