@@ -57,7 +57,7 @@ const MAX_SERIES = 200
 const PAGE_NS = 0.5e9
 
 const ENGINE = `(SELECT track_id, name, process, device, unit, attrs->>'kind' AS kind, coalesce(attrs->>'replica', attrs->>'labels', track_id::VARCHAR) AS replica
-  FROM (SELECT *, CASE WHEN json_valid(attrs) THEN attrs::JSON END AS attrs FROM tracks WHERE layer = 'engine')
+  FROM (SELECT * REPLACE (CASE WHEN json_valid(attrs) THEN attrs::JSON END AS attrs) FROM tracks WHERE layer = 'engine')
   WHERE attrs->>'kind' IN ('gauge', 'total') AND name <> 'values_rejected')`
 
 /** What the server reported of itself; null for a run without its page of metrics. */

@@ -23,8 +23,8 @@ export function interferenceLines(found: Interference | null, width: number, pai
       .filter(({ lost_ms }) => lost_ms > 0)
       .slice(0, VICTIMS_SHOWN)
       .flatMap((victim) => wrap(victimText(victim), width - 2)),
-    ...matrices.flatMap((matrix) => matrixLines(matrix, paint)),
-    paint.dim(`${source}; a step's time is divided by tokens: modelled`),
+    ...matrices.flatMap((matrix) => matrixLines(matrix, width, paint)),
+    ...wrap(`${source}; a step's time is divided by tokens: modelled`, width - 2).map((line) => paint.dim(line)),
   ]
 }
 
@@ -67,16 +67,16 @@ function partsText(total: LedgerParts): string {
 }
 
 /** A row for each class of victims, a column for each of culprits; nothing where there is one class only. */
-function matrixLines({ by, cells }: ClassMatrix, paint: Paint): string[] {
+function matrixLines({ by, cells }: ClassMatrix, width: number, paint: Paint): string[] {
   const victims = [...new Set(cells.map(({ victim }) => victim))]
-  const culprits = [...new Set(cells.map(({ culprit }) => culprit))]
+  const culprits = [...new Set(cells.map(({ culprit }) => culprit))].slice(0, Math.floor((width - 26) / 14))
   if (victims.length < 2 && culprits.length < 2) return []
   const ms = (victim: string, culprit: string) =>
     cells.find((cell) => cell.victim === victim && cell.culprit === culprit)?.ms
   return table(
     [
-      { title: `lost by ${by === 'prompt' ? 'prompts of' : 'session'}, to`, max: 28 },
-      ...culprits.map((title) => ({ title, align: 'right' as const, max: 20 })),
+      { title: `lost by ${by === 'prompt' ? 'prompts of' : 'session'}, to`, max: 22 },
+      ...culprits.map((title) => ({ title, align: 'right' as const, max: 12 })),
     ],
     victims.map((victim) => [
       victim,

@@ -72,7 +72,7 @@ export function reportText(report: Report, { width: asked, color }: ReportTextOp
     ['operators, summed: their times are not known', operatorLines(report.operators, width - 2, paint)],
     ['cold start', wrapped(coldStartLines(report.os, width, paint))],
     ['operating system', wrapped(osLines(report.os, width, paint))],
-    ['books: what has to add up', bookLines(report.books, paint)],
+    ['books: what has to add up', bookLines(report.books, width - 2, paint)],
     ['machine and engine', machineLines(report, width, paint)],
     [
       report.requests.length < report.offered.requests ? 'the first requests' : 'requests',

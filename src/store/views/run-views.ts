@@ -224,7 +224,7 @@ const totals: RunView = {
   },
   select: `
     WITH told AS (SELECT track_id, layer, name, process, device, unit, attrs->>'source' AS source, attrs->>'kind' AS kind
-        FROM (SELECT *, CASE WHEN json_valid(attrs) THEN attrs::JSON END AS attrs FROM tracks WHERE layer IN ('engine', 'gpu', 'host', 'client')) WHERE attrs IS NOT NULL),
+        FROM (SELECT * REPLACE (CASE WHEN json_valid(attrs) THEN attrs::JSON END AS attrs) FROM tracks WHERE layer IN ('engine', 'gpu', 'host', 'client')) WHERE attrs IS NOT NULL),
       begun AS (SELECT t.track_id, min(c.t_ns) AS t_ns FROM told t JOIN counters c USING (track_id) WHERE t.layer = 'engine' GROUP BY t.track_id),
       late AS (SELECT b.track_id FROM begun b JOIN told t USING (track_id) JOIN (SELECT source, min(t_ns) AS t_ns FROM begun JOIN told USING (track_id) GROUP BY source) s
         ON s.source = t.source WHERE b.t_ns > s.t_ns),
