@@ -175,6 +175,7 @@ describe.each([
           status: 'http_error',
           http_status: 503,
           error: 'busy: slot N of N',
+          example: failed[0]?.error,
           requests: failed.length,
           first_at_s: expect.closeTo(n(failed[0] as Row, 'sent_ns') / 1e9, 9),
           request_id: failed[0]?.request_id,

@@ -169,6 +169,7 @@ export class Recording implements AsyncDisposable {
   }
 
   private lookForFolder(): void {
+    if (this.store.isClosing) return
     if (statSync(runJsonFile(this.folder), { throwIfNoEntry: false }) === undefined) this.fail(folderGone(this.folder))
   }
 

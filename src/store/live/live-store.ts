@@ -141,6 +141,11 @@ export class LiveStore {
     })
   }
 
+  /** It takes no more rows: whoever recorded is done with the run's folder. */
+  get isClosing(): boolean {
+    return this.closed !== null
+  }
+
   /** Commits the rest and closes the file; the run can then be sealed. A second call gives what the first one did. */
   close(): Promise<LiveTotals> {
     this.closed ??= this.closeOnce()
