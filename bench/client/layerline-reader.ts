@@ -8,6 +8,8 @@ import { probeServer } from '../../src/sources/requests/probe.ts'
 import { resolveTarget } from '../../src/sources/requests/target.ts'
 import { LiveStore } from '../../src/store/live/live-store.ts'
 import { liveFile } from '../../src/store/run-folder.ts'
+import { codeOf } from '../../src/trace/columns.ts'
+import { CHUNK_KINDS } from '../../src/trace/tables.ts'
 import type { Job, Reader, Seen } from './job.ts'
 
 const RUN_ID = 'bench'
@@ -65,14 +67,16 @@ export async function layerlineReader(job: Job, runningUsage: boolean): Promise<
   }
 }
 
+const TOKEN_KINDS = (['content', 'reasoning', 'tool'] as const).map((kind) => codeOf(CHUNK_KINDS, kind)).join(', ')
+
 /** Reads the rows back from the file that the store wrote. */
 async function recorded(file: string, from: number): Promise<Seen[]> {
   const instance = await DuckDBInstance.create(file, { access_mode: 'READ_ONLY' })
   const connection = await instance.connect()
   const reader = await connection.runAndReadAll(`
     SELECT r.request_id, r.sent_ns, list(c.t_ns ORDER BY c.index) AS stamps
-    FROM requests r JOIN chunks c USING (request_id)
-    WHERE r.request_id >= ${from} AND c.kind IN ('content', 'reasoning', 'tool')
+    FROM live_requests r JOIN live_chunks c USING (request_id)
+    WHERE r.request_id >= ${from} AND c.kind IN (${TOKEN_KINDS})
     GROUP BY ALL`)
   const rows = reader.getRowsJS() as [number, number, number[]][]
   connection.closeSync()
