@@ -6,7 +6,7 @@ import { type Limits, levelOf, type Rule } from './rule.ts'
 export const BURST_SHARE: Limits = { warn: 0.25, bad: 0.5 }
 /** Fewer events a read come of a fast server and a busy kernel. */
 export const BURST_EVENTS = 3
-/** Reads closer together than this are one arrival to any clock of ours. */
+/** Reads closer together than this are one arrival to any clock. */
 export const BURST_EVERY_MS = 2
 
 /**
