@@ -226,6 +226,8 @@ export interface StreamFacts {
   burst_share: number | null
   burst_events: number | null
   burst_every_ms: number | null
+  /** How late half of the events within one read can be at least, if the latest events are those. */
+  burst_late_ms: number | null
 }
 
 /** What answers lacked or held beside tokens; of measured requests. */

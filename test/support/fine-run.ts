@@ -105,6 +105,7 @@ export const fine: Figures = {
     burst_share: 0,
     burst_events: 1,
     burst_every_ms: 10,
+    burst_late_ms: 0.1,
   },
   answers: {
     empty: 0,

@@ -41,19 +41,20 @@ export async function streamFacts(events: TokenEvents): Promise<{ stream: Stream
     if (!known && count !== output && requests.timed[at] === 1) plan.leftOut++
     if (known && (sums.bundled[at] as number) > 0) plan.bundled++
   }
-  const p99Ns = await lateP99Ns(events)
   const bursts = burstsOf(events)
+  const late = await lateNs(events, bursts.burst_share)
   return {
     stream: {
       events: all.events,
       coalesced_share: all.events === 0 ? null : all.coalesced / all.events,
-      late_p99_ms: p99Ns === null ? null : p99Ns / 1e6,
+      late_p99_ms: msOf(late.p99Ns),
       late_max_ms: all.events === 0 ? null : events.latestNs / 1e6,
       counted_twice: all.countedTwice,
       counts_differ: all.differ,
       drift_ratio: all.usage === 0 ? null : all.tokens / all.usage - 1,
       buffered_share: all.streamed === 0 ? null : all.buffered / all.streamed,
       ...bursts,
+      burst_late_ms: msOf(late.burstNs),
     },
     amortized: { leftOut: plan.leftOut, sameAsRaw: plan.leftOut === 0 && plan.bundled === 0 },
   }
@@ -90,12 +91,18 @@ function medianOf(values: readonly number[]): number | null {
   return sorted[sorted.length >> 1] ?? null
 }
 
-/** The p99 of how late stamps can be, in as many more passes as it takes. */
-async function lateP99Ns({ requests, late, pass }: TokenEvents): Promise<number | null> {
-  if (late.n < rowsNeeded(0.99)) return null
-  const rank = quantileRank(late.n, 0.99)
+/**
+ * How late stamps can be: the p99, and what half of the events that came together exceed, taking them for the latest ones.
+ * A client that read late makes bursts of its own only where that many of its stamps are late.
+ */
+async function lateNs(
+  { requests, late, pass }: TokenEvents,
+  burstShare: number | null,
+): Promise<{ p99Ns: number | null; burstNs: number | null }> {
+  const p99 = late.n < rowsNeeded(0.99) ? null : quantileRank(late.n, 0.99)
+  const burst = late.n === 0 || !burstShare ? null : quantileRank(late.n, 1 - burstShare / 2)
   let values = new Float64Array(0)
-  let more = late.want([rank])
+  let more = late.want([p99, burst].filter((rank) => rank !== null))
   while (more) {
     await pass((batch) => {
       if (values.length < batch.rows) values = new Float64Array(batch.rows)
@@ -103,5 +110,9 @@ async function lateP99Ns({ requests, late, pass }: TokenEvents): Promise<number 
     })
     more = late.look()
   }
-  return late.at(rank)
+  return { p99Ns: p99 === null ? null : late.at(p99), burstNs: burst === null ? null : late.at(burst) }
+}
+
+function msOf(ns: number | null): number | null {
+  return ns === null ? null : ns / 1e6
 }

@@ -22,11 +22,11 @@ export const burstyStreams: Rule = ({ stream }) => {
   return { level: found, what: 'bursts', text }
 }
 
-/** Null where events come one by one, and where the client read so late that it made the bursts itself. */
+/** Null where events come one by one, and where the client read so many of them so late that it made the bursts itself. */
 export function burstLevel(stream: StreamFacts): 'warn' | 'bad' | null {
   const { burst_share: share, burst_events: events, burst_every_ms: everyMs } = stream
   if (share === null || events === null || everyMs === null) return null
-  const lateMs = stream.late_p99_ms ?? stream.late_max_ms ?? 0
+  const lateMs = stream.burst_late_ms ?? 0
   if (events < BURST_EVENTS || everyMs < BURST_EVERY_MS || lateMs > everyMs / 2) return null
   return levelOf(share, BURST_SHARE)
 }
