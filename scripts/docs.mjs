@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { root, setup } from './setup.mjs'
 
 setup()
-const { allCommands } = await import('../dist/src/cli/commands.js')
+const { COMMANDS } = await import('../dist/src/cli/commands.js')
 const { optionOf } = await import('../dist/src/cli/program.js')
 const { describe } = await import('../dist/src/cli/parse-values.js')
 const { LIVE_TABLES } = await import('../dist/src/trace/tables.js')
@@ -14,7 +14,6 @@ const { PROBE_SETS, probeSet } = await import('../dist/src/sources/os/probe-sets
 const { readResults } = await import('../dist/test/injection/results.js')
 const { resultTables } = await import('../dist/test/injection/tables.js')
 const { readVerdictRuns, verdictTables } = await import('../dist/test/verdict/tables.js')
-const COMMANDS = await allCommands()
 const check = process.argv.includes('--check')
 const problems = []
 

@@ -106,7 +106,7 @@ describe('results of vllm bench serve', () => {
     const file = jsonOf(VLLM)
     const { folder } = await imported(VLLM)
     const out = join(tempFolder(), 'again.json')
-    await EXPORTS['vllm-bench'].write(folder, out, {})
+    await EXPORTS['vllm-bench'].write(folder, out)
     const again = jsonOf(out)
     expect(Object.keys(again).filter((key) => !key.endsWith('_e2el_ms'))).toEqual(Object.keys(file))
     // What the run does not hold: the absolute clock, the texts, a traceback but for its last line, the tool's own watch.
@@ -358,7 +358,7 @@ describe('any result', () => {
         const folder = tempFolder()
         writeFileSync(join(folder, 'a.json'), JSON.stringify(file))
         const { folder: run } = await importRun(join(folder, 'a.json'), join(folder, 'run'))
-        await EXPORTS['vllm-bench'].write(run, join(folder, 'b.json'), {})
+        await EXPORTS['vllm-bench'].write(run, join(folder, 'b.json'))
         const again = jsonOf(join(folder, 'b.json'))
         const start = sorted[0]?.start ?? 0
         for (const key of ['completed', 'failed', 'input_lens', 'output_lens', 'errors'])

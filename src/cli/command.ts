@@ -10,7 +10,7 @@ export interface ArgumentSpec {
   readonly choices?: readonly string[]
 }
 
-/** A command: its words for the help and docs, and what it does. One file each in commands/. */
+/** A command: its words for the help and docs, which load nothing of what it does. One file each in commands/. */
 export interface CommandSpec {
   readonly name: string
   /** One line, for the list of commands. */
@@ -25,8 +25,6 @@ export interface CommandSpec {
   /** It records a run, which is sealed even when nobody reads its output any more. */
   readonly records?: true
   readonly examples: readonly { readonly line: string; readonly what: string }[]
-  /** Resolves with the exit code: one of EXIT, or that of a command it ran. */
-  readonly run: (invocation: Invocation) => Promise<number>
 }
 
 export interface Invocation {
@@ -34,15 +32,15 @@ export interface Invocation {
   readonly options: OptionValues
 }
 
-/** Ties a command's options to what its `run` may read. */
+/** What a command does, in actions/: resolves with the exit code, one of EXIT, or that of a command it ran. */
+export type Run<S extends CommandSpec = CommandSpec> = (invocation: {
+  arguments: readonly (string | undefined)[]
+  options: OptionValues<S['options'][number]>
+}) => Promise<number>
+
+/** Keeps which options a command has: its `run` may read no others. */
 export function defineCommand<const N extends readonly OptionName[]>(
-  spec: Omit<CommandSpec, 'options' | 'run'> & {
-    readonly options: N
-    readonly run: (invocation: {
-      arguments: readonly (string | undefined)[]
-      options: OptionValues<N[number]>
-    }) => Promise<number>
-  },
-): CommandSpec {
-  return spec as unknown as CommandSpec
+  spec: CommandSpec & { readonly options: N },
+): CommandSpec & { readonly options: N } {
+  return spec
 }

@@ -1,32 +1,50 @@
-import type { CommandSpec } from './command.ts'
+import type { CommandSpec, Run } from './command.ts'
+import { compareCommand } from './commands/compare.ts'
+import { demoCommand } from './commands/demo.ts'
+import { doctorCommand } from './commands/doctor.ts'
+import { engineCommand } from './commands/engine.ts'
+import { exportCommand } from './commands/export.ts'
+import { importCommand } from './commands/import.ts'
+import { kernelsCommand } from './commands/kernels.ts'
+import { loadCommand } from './commands/load.ts'
+import { osCommand } from './commands/os.ts'
+import { promptsCommand } from './commands/prompts.ts'
+import { recoverCommand } from './commands/recover.ts'
+import { replayCommand } from './commands/replay.ts'
+import { reportCommand } from './commands/report.ts'
+import { sqlCommand } from './commands/sql.ts'
+import { studyCommand } from './commands/study.ts'
+import { traceCommand } from './commands/trace.ts'
 
-/** Every command, in the order of the help. Loaded one by one: a start costs what its command needs. */
-const LOADERS: Record<string, () => Promise<CommandSpec>> = {
-  demo: async () => (await import('./commands/demo.ts')).demoCommand,
-  trace: async () => (await import('./commands/trace.ts')).traceCommand,
-  replay: async () => (await import('./commands/replay.ts')).replayCommand,
-  load: async () => (await import('./commands/load.ts')).loadCommand,
-  report: async () => (await import('./commands/report.ts')).reportCommand,
-  compare: async () => (await import('./commands/compare.ts')).compareCommand,
-  sql: async () => (await import('./commands/sql.ts')).sqlCommand,
-  export: async () => (await import('./commands/export.ts')).exportCommand,
-  import: async () => (await import('./commands/import.ts')).importCommand,
-  prompts: async () => (await import('./commands/prompts.ts')).promptsCommand,
-  study: async () => (await import('./commands/study.ts')).studyCommand,
-  kernels: async () => (await import('./commands/kernels.ts')).kernelsCommand,
-  os: async () => (await import('./commands/os.ts')).osCommand,
-  engine: async () => (await import('./commands/engine.ts')).engineCommand,
-  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
-  recover: async () => (await import('./commands/recover.ts')).recoverCommand,
+/** A command's words, and how to load what it does. */
+export interface CommandEntry {
+  readonly spec: CommandSpec
+  readonly load: () => Promise<Run>
 }
 
-export function allCommands(): Promise<CommandSpec[]> {
-  return Promise.all(Object.values(LOADERS).map((load) => load()))
-}
+/** Every command, in the order of the help. A start costs what its command needs: the words of all, the work of one. */
+const ENTRIES = {
+  demo: { spec: demoCommand, load: async () => (await import('./actions/demo.ts')).runDemo },
+  trace: { spec: traceCommand, load: async () => (await import('./actions/trace.ts')).runTrace },
+  replay: { spec: replayCommand, load: async () => (await import('./actions/replay.ts')).runReplay },
+  load: { spec: loadCommand, load: async () => (await import('./actions/load.ts')).runLoad },
+  report: { spec: reportCommand, load: async () => (await import('./actions/report.ts')).runReport },
+  compare: { spec: compareCommand, load: async () => (await import('./actions/compare.ts')).runCompare },
+  sql: { spec: sqlCommand, load: async () => (await import('./actions/sql.ts')).runSql },
+  export: { spec: exportCommand, load: async () => (await import('./actions/export.ts')).runExport },
+  import: { spec: importCommand, load: async () => (await import('./actions/import.ts')).runImport },
+  prompts: { spec: promptsCommand, load: async () => (await import('./actions/prompts.ts')).runPrompts },
+  study: { spec: studyCommand, load: async () => (await import('./actions/study.ts')).runStudy },
+  kernels: { spec: kernelsCommand, load: async () => (await import('./actions/kernels.ts')).runKernels },
+  os: { spec: osCommand, load: async () => (await import('./actions/os.ts')).runOsCommand },
+  engine: { spec: engineCommand, load: async () => (await import('./actions/engine.ts')).runEngine },
+  doctor: { spec: doctorCommand, load: async () => (await import('./actions/doctor.ts')).runDoctor },
+  recover: { spec: recoverCommand, load: async () => (await import('./actions/recover.ts')).runRecover },
+} as const satisfies Record<string, CommandEntry>
 
-/** The command that a command line begins with; all of them where it begins with none. */
-export async function commandsFor(argv: readonly string[]): Promise<CommandSpec[]> {
-  const [name = ''] = argv
-  const load = Object.hasOwn(LOADERS, name) ? LOADERS[name] : undefined
-  return load === undefined ? allCommands() : [await load()]
+export const COMMANDS: readonly CommandSpec[] = Object.values(ENTRIES).map(({ spec }) => spec)
+
+/** The command of this name; undefined where there is none. */
+export function commandNamed(name: string | undefined): CommandEntry | undefined {
+  return name !== undefined && Object.hasOwn(ENTRIES, name) ? ENTRIES[name as keyof typeof ENTRIES] : undefined
 }

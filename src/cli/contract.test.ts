@@ -1,10 +1,8 @@
 import { expect, test } from 'vitest'
 import { EXIT } from '../base/errors.ts'
-import { allCommands } from './commands.ts'
+import { COMMANDS } from './commands.ts'
 import { OPTIONS } from './options.ts'
 import { optionOf, runProgram } from './program.ts'
-
-const COMMANDS = await allCommands()
 
 /** Names that scripts rely on; once here, they stay. */
 const CONTRACT: Record<string, { arguments: string[]; options: string[] }> = {

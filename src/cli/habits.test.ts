@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest'
-import { allCommands } from './commands.ts'
+import { COMMANDS } from './commands.ts'
 import { withoutAliases } from './option-aliases.ts'
 import { runProgram } from './program.ts'
 
-const COMMANDS = await allCommands()
 const aliased = (...argv: string[]) =>
   withoutAliases(
     argv,

@@ -2,13 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT, errorCode, LayerlineError } from '../base/errors.ts'
 import { interruption } from '../base/interruption.ts'
 import { withoutCredentials } from '../base/secrets/credentials.ts'
+import { VERSION } from '../base/version.ts'
 import { learnFromVariables } from '../config/learn-secrets.ts'
 import { withoutControls } from '../dashboard/text/text.ts'
 import { workerCommandLine } from '../session/workers/worker-messages.ts'
 import { learnFromArguments } from './argv-secrets.ts'
 import { cleanOutput } from './clean-output.ts'
-import { commandsFor } from './commands.ts'
-import { runProgram } from './program.ts'
 
 /** After a signal a command that records nothing has this long to remove what it has begun to write. */
 const TIDY_MS = 2_000
@@ -30,9 +29,15 @@ export async function main(given: readonly string[]): Promise<void> {
   learnFromArguments(argv)
   cleanOutput(process.stdout)
   cleanOutput(process.stderr)
-  const records = (await commandsFor(argv)).find(({ name }) => name === argv[0])?.records ?? false
+  let records = false
   process.stdout.on('error', (error) => onClosedPipe(error, records))
   process.stderr.on('error', () => {})
+  if (argv.length === 1 && /^(--version|-V)$/.test(argv[0] ?? '')) {
+    process.stdout.write(`${VERSION}\n`)
+    return
+  }
+  const { commandNamed, runProgram } = await import('./program.ts')
+  records = commandNamed(argv[0])?.spec.records ?? false
   const running = runProgram(argv).catch(report)
   process.exitCode = await Promise.race([running, interrupted(running)])
   const lingerMs = process.exitCode === EXIT.interrupted ? LINGER_INTERRUPTED_MS : LINGER_MS

@@ -2,20 +2,19 @@ import { Argument, Command, CommanderError } from 'commander'
 import { EXIT, LayerlineError } from '../base/errors.ts'
 import { VERSION } from '../base/version.ts'
 import type { CommandSpec } from './command.ts'
-import { commandsFor } from './commands.ts'
+import { COMMANDS, commandNamed } from './commands.ts'
 import { withoutAliases } from './option-aliases.ts'
 import type { OptionSpec } from './options/option-spec.ts'
 import { OPTIONS, type OptionName, type OptionValues } from './options.ts'
 import { toOption } from './parse-values.ts'
 import { unknownOptionHint } from './unknown-option.ts'
 
+export { commandNamed }
+
 /** Parses a command line and runs its command; returns the exit code. */
 export async function runProgram(given: readonly string[]): Promise<number> {
-  const commands = await commandsFor(given)
-  const argv = withoutAliases(
-    given,
-    commands.find(({ name }) => name === given[0]),
-  )
+  const named = commandNamed(given[0])
+  const argv = withoutAliases(given, named?.spec)
   let exit: number = EXIT.done
   const program = new Command('layerline')
     .description('One timeline through every layer of LLM inference.')
@@ -24,10 +23,11 @@ export async function runProgram(given: readonly string[]): Promise<number> {
     .configureOutput({ outputError: () => {} })
     .exitOverride()
     .addHelpText('after', '\nStart with: layerline demo')
-  for (const spec of commands) {
+  for (const spec of named === undefined ? COMMANDS : [named.spec]) {
     program.addCommand(
       buildCommand(spec, async (positional, options) => {
-        exit = await spec.run({ arguments: positional, options })
+        const run = await commandNamed(spec.name)?.load()
+        exit = (await run?.({ arguments: positional, options })) ?? EXIT.internal
       }),
     )
   }
@@ -41,31 +41,26 @@ export async function runProgram(given: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return EXIT.done
-    throw await usageError(error, argv, commands)
+    throw usageError(error, argv)
   }
   return exit
 }
 
 /** A value after `=` of an option that does not exist may be a key: it is not shown. */
-async function usageError(
-  error: CommanderError,
-  argv: readonly string[],
-  commands: readonly CommandSpec[],
-): Promise<LayerlineError> {
+function usageError(error: CommanderError, argv: readonly string[]): LayerlineError {
   const message = error.message.replace(/^error: /, '').replace(/^(unknown option '[^'=]*)=[^\n]*'/, "$1'")
   const [, unknown] = /^unknown option '--([\w-]+)/.exec(message) ?? []
-  const named = unknown === undefined ? null : await unknownOptionHint(unknown, argv[0])
+  const named = unknown === undefined ? null : unknownOptionHint(unknown, argv[0])
   const hint = /^unknown option '--(api-)?(key|token)'/.test(message)
     ? 'no key is taken from the command line, where others can read it: --api-key-file, or LAYERLINE_API_KEY in the environment'
-    : (named ?? helpHint(argv, commands))
+    : (named ?? helpHint(argv))
   return new LayerlineError('usage/arguments', unknown === undefined ? message : `unknown option '--${unknown}'`, {
     hint,
   })
 }
 
-function helpHint(argv: readonly string[], commands: readonly CommandSpec[]): string {
-  const named = commands.find((spec) => spec.name === argv[0])
-  return `layerline ${named === undefined ? '' : `${named.name} `}--help`
+function helpHint([name]: readonly string[]): string {
+  return `layerline ${commandNamed(name) === undefined ? '' : `${name} `}--help`
 }
 
 function buildCommand(

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parseSeconds } from '../base/duration-text.ts'
+import { TIMEOUTS_S } from './timeouts.ts'
 
 /** One setting and every place it may come from; its key in layerline.yaml is `yamlName`. */
 export interface SettingSpec {
@@ -27,8 +28,6 @@ const duration = z.preprocess(
   z.number('expected a duration, as 5, 5s, 500ms or 10m').min(0, 'expected at least 0'),
 )
 
-/** How long a request may take where nothing is said, s; 0: as long as it likes. */
-export const TIMEOUTS_S = { connect: 10, firstToken: 300, idle: 60, total: 0 } as const
 const wholeFrom = (min: number) => numeric.pipe(z.int('expected a whole number').min(min, `expected at least ${min}`))
 /** Timers hold 31 bits; one that is asked for more fires at once. */
 const MOST_MS = 2 ** 31 - 1

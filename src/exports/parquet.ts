@@ -3,11 +3,12 @@ import { join, resolve } from 'node:path'
 import { LayerlineError } from '../base/errors.ts'
 import { ident, literal } from '../store/live-schema.ts'
 import { TABLES, type TableName } from '../trace/tables.ts'
-import type { ExportedFile, ExportFormat } from './export-options.ts'
+import type { ExportedFile } from './export-options.ts'
 import { outFolder } from './out-file.ts'
 import { openSealedRun } from './sealed-run.ts'
 
-async function write(folder: string, out: string): Promise<ExportedFile[]> {
+/** One `OUT/<table>.parquet` a table, every table, with the strings joined in: for tools that read one file. */
+export async function writeTables(folder: string, out: string): Promise<ExportedFile[]> {
   const run = await openSealedRun(folder)
   try {
     if (existsSync(out))
@@ -25,11 +26,4 @@ async function write(folder: string, out: string): Promise<ExportedFile[]> {
   } finally {
     run.close()
   }
-}
-
-/** One `OUT/<table>.parquet` a table, every table, with the strings joined in: for tools that read one file. */
-export const parquet: ExportFormat = {
-  about: 'a folder with one file a table, every table, the strings joined in',
-  options: [],
-  write,
 }

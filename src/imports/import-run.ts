@@ -4,6 +4,7 @@ import { errorCode, errorText, LayerlineError } from '../base/errors.ts'
 import { firstBytes, refuseForeign } from '../base/foreign-file.ts'
 import type { RunJson } from '../trace/run-json.ts'
 import { CsvFile } from './csv-file.ts'
+import { FORMAT_ABOUTS } from './format-abouts.ts'
 import type { ImportFormat } from './import-format.ts'
 import { importTracerFolders } from './kernel-tracer/import-folders.ts'
 import { tracerPlaces } from './kernel-tracer/tracer-folder.ts'
@@ -65,7 +66,7 @@ export async function importRun(
       'input/import-format',
       `${csv[0]}: no list of trace events in it, and no load tool's results`,
       {
-        hint: `expected JSON with "traceEvents": [ … ], or a list of events, as the PyTorch profiler writes it; or ${RESULTS.map(({ about }) => about).join(', ')}`,
+        hint: `expected JSON with "traceEvents": [ … ], or a list of events, as the PyTorch profiler writes it; or ${RESULTS.map(({ id }) => FORMAT_ABOUTS[id]).join(', ')}`,
       },
     )
   }
@@ -168,7 +169,7 @@ function formatOf(path: string, files: readonly CsvFile[]): ImportFormat {
       throw new LayerlineError(
         'input/import-format',
         `${file.path}:1: no format that we read has this header: ${file.columns.join(',').slice(0, 120)}`,
-        { hint: `expected ${IMPORTS.map(({ about }) => about).join('; ')}` },
+        { hint: `expected ${IMPORTS.map(({ id }) => FORMAT_ABOUTS[id]).join('; ')}` },
       )
     }
     if (found !== null && found.format !== format) {

@@ -1,8 +1,5 @@
 import { defineCommand } from '../command.ts'
-import { refuseSweepOptions } from '../from-options/sweep-options.ts'
-import { loadOffering, OFFERED_LOAD_OPTIONS } from '../runs/load-offering.ts'
-import { loadSweep } from '../runs/load-sweep.ts'
-import { runSchedule } from '../runs/schedule-run.ts'
+import { OFFERED_LOAD_OPTIONS } from '../options/option-groups.ts'
 
 export const loadCommand = defineCommand({
   name: 'load',
@@ -39,9 +36,4 @@ export const loadCommand = defineCommand({
       what: 'the highest rate at which 99 % of the requests have their first token within 500 ms',
     },
   ],
-  async run({ options }) {
-    if (options.sweep !== undefined) return loadSweep(options.sweep, options)
-    refuseSweepOptions(options)
-    return runSchedule('load', options, loadOffering(options))
-  },
 })

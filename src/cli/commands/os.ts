@@ -1,8 +1,4 @@
-import { LayerlineError } from '../../base/errors.ts'
 import { defineCommand } from '../command.ts'
-import { listProbes } from '../os/list-probes.ts'
-import { attachOs, noCommand, runOs } from '../os/run-os.ts'
-import { runSimulation } from '../os/simulation.ts'
 
 export const osCommand = defineCommand({
   name: 'os',
@@ -48,18 +44,4 @@ export const osCommand = defineCommand({
     { line: 'layerline os attach --pid 1234 --duration 30 --live', what: 'half a minute of a live server' },
     { line: 'layerline os run --simulate', what: 'a small program of known behaviour' },
   ],
-  async run({ arguments: [action, ...rest], options }) {
-    const command = rest.filter((word) => word !== undefined)
-    if (action !== 'run' && command.length > 0) {
-      throw new LayerlineError('usage/arguments', `os ${action}: takes no command, found ${command[0]}`)
-    }
-    if (action === 'list') return listProbes(options)
-    if (action === 'attach') return attachOs(options)
-    if (options.simulate) {
-      if (command.length > 0) throw new LayerlineError('usage/arguments', 'os run: expected --simulate or a command')
-      return runSimulation(options)
-    }
-    if (command.length === 0) throw noCommand()
-    return runOs(command, options)
-  },
 })

@@ -1,17 +1,5 @@
-import { analyseRun } from '../../analysis/analyse-run.ts'
-import { requestStory } from '../../analysis/attribution/request-story.ts'
-import { SPLIT_MODELS, type SplitModel } from '../../analysis/attribution/step-shares.ts'
-import type { DefinitionsName } from '../../analysis/definitions/defined-figures.ts'
-import { parseSlo } from '../../analysis/slo/slo.ts'
-import { EXIT, type ExitCode, LayerlineError } from '../../base/errors.ts'
-import { storyText } from '../../dashboard/request/story-view.ts'
-import { sweepText } from '../../dashboard/sweep-view.ts'
-import { paintFor } from '../../dashboard/text/paint.ts'
-import { isSweepFolder, readSweep } from '../../session/sweep/read-sweep.ts'
-import { openRun } from '../../store/read/open-run.ts'
+import { SPLIT_MODELS } from '../../analysis/attribution/step-shares.ts'
 import { defineCommand } from '../command.ts'
-import { rooflineOptions } from '../from-options/roofline-options.ts'
-import { printReport, textOptions } from '../views/print-report.ts'
 
 export const reportCommand = defineCommand({
   name: 'report',
@@ -61,69 +49,4 @@ export const reportCommand = defineCommand({
     },
     { line: 'layerline report RUN --json', what: 'every figure with its unit in its name' },
   ],
-  async run({ arguments: [folder], options }) {
-    if (options.request === undefined) refuseAlone(options)
-    if (options.annotation !== undefined && options.rules === undefined) {
-      throw new LayerlineError('usage/rules', '--annotation needs --rules hta, which shows critical paths')
-    }
-    if (isSweepFolder(folder ?? '')) return reportSweep(folder ?? '', options)
-    const slo = options.slo === undefined ? undefined : parseSlo(options.slo)
-    const counted = rooflineOptions(options)
-    const run = await openRun(folder ?? '')
-    try {
-      if (options.request !== undefined) {
-        const story = await requestStory(run, {
-          requestId: options.request,
-          token: options.token,
-          split: (options.split ?? 'tokens') as SplitModel,
-        })
-        process.stdout.write(options.json ? `${JSON.stringify(story, null, 2)}\n` : storyText(story, textOptions()))
-        return EXIT.done
-      }
-      const report = await analyseRun(run, {
-        slo,
-        definitions: options.definitions as DefinitionsName | undefined,
-        rules: options.rules as 'hta' | undefined,
-        annotation: options.annotation,
-        roofline: counted,
-      })
-      if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
-      else printReport(report)
-    } finally {
-      await run.close()
-    }
-    return EXIT.done
-  },
 })
-
-const SWEEP_OPTIONS = ['json']
-
-/** The table and the answer of a sweep once more, as `load --sweep` printed them. */
-function reportSweep(folder: string, options: Readonly<Record<string, unknown>>): ExitCode {
-  const other = Object.entries(options).find(
-    ([name, value]) => value !== undefined && value !== false && !SWEEP_OPTIONS.includes(name),
-  )
-  if (other !== undefined) {
-    throw new LayerlineError(
-      'usage/arguments',
-      `${folder} is the folder of a sweep: --${other[0]} is for one of its runs`,
-      {
-        hint: `for example layerline report ${folder}/01-… --${other[0]} …`,
-      },
-    )
-  }
-  const record = readSweep(folder)
-  if (options.json === true) process.stdout.write(`${JSON.stringify(record, null, 2)}\n`)
-  else {
-    const { width, color } = textOptions()
-    process.stdout.write(sweepText(record, { width, paint: paintFor(color) }))
-  }
-  return EXIT.done
-}
-
-/** What only says how a request is told. */
-function refuseAlone({ token, split }: { token: number | undefined; split: string | undefined }): void {
-  const given = token !== undefined ? 'token' : split !== undefined ? 'split' : null
-  if (given === null) return
-  throw new LayerlineError('usage/arguments', `--${given}: of which request?`, { hint: 'name it: --request ID' })
-}

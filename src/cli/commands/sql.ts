@@ -1,8 +1,5 @@
-import { EXIT, LayerlineError } from '../../base/errors.ts'
-import { openRun } from '../../store/read/open-run.ts'
 import { RUN_VIEWS } from '../../store/views/run-views.ts'
 import { defineCommand } from '../command.ts'
-import { writeCsv, writeJson, writeTable } from '../views/row-output.ts'
 
 export const sqlCommand = defineCommand({
   name: 'sql',
@@ -20,18 +17,4 @@ export const sqlCommand = defineCommand({
     },
     { line: 'layerline sql RUN "FROM chunks LIMIT 5" --json', what: 'five streamed events as an array of objects' },
   ],
-  async run({ arguments: [folder, query], options }) {
-    if (options.json && options.csv)
-      throw new LayerlineError('usage/arguments', '--json and --csv: expected one of them')
-    const run = await openRun(folder ?? '')
-    try {
-      const rows = await run.stream(query ?? '')
-      if (options.json) await writeJson(rows, process.stdout)
-      else if (options.csv) await writeCsv(rows, process.stdout)
-      else await writeTable(rows, process.stdout)
-    } finally {
-      await run.close()
-    }
-    return EXIT.done
-  },
 })

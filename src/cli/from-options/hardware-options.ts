@@ -16,20 +16,6 @@ import { osFrom } from './os-options.ts'
 import { ownEngine } from './own-engine.ts'
 import { targetFrom } from './target-options.ts'
 
-/** The options that `prepareSources` reads, for the commands that sample. */
-export const HARDWARE_OPTIONS = [
-  'gpu',
-  'gpu-list',
-  'ssh-key',
-  'ssh-config',
-  'engine-metrics',
-  'step-log',
-  'sample-ms',
-] as const
-
-/** What the engine itself tells of a run, for the commands that record one. */
-export const PROFILE_OPTIONS = ['profile', 'profile-window', 'profile-dir', 'otlp-listen'] as const
-
 /**
  * What samples beside the requests, found to work before a run begins: GPU and engine metrics. What was asked for by
  * name and does not work throws; what was not is off and says so in its `problem`.

@@ -12,44 +12,9 @@ import {
 } from '../../session/kernels/models/models.ts'
 import { deviceOf, type KernelPython } from '../../session/kernels/workers/kernel-python.ts'
 import { chooseTracers, listTracers, pathArgs } from '../../session/kernels/workers/tracers.ts'
+import type { KERNELS_RUN_OPTIONS } from '../options/option-groups.ts'
 import type { OptionValues } from '../options.ts'
 
-export const KERNELS_RUN_OPTIONS = [
-  'framework',
-  'model',
-  'models',
-  'model-list',
-  'models-file',
-  'skip-models',
-  'skip-model-list',
-  'skip-models-file',
-  'tracers',
-  'tracer-path',
-  'mode',
-  'device',
-  'dtype',
-  'batch',
-  'input-tokens',
-  'output-tokens',
-  'tensor-parallel-size',
-  'compile',
-  'seed',
-  'trust-remote-code',
-  'allow-pickle',
-  'offline',
-  'output-dir',
-  'cache-dir',
-  'python',
-  'config',
-  'force',
-  'force-download',
-  'download-workers',
-  'download-timeout',
-  'trace-timeout',
-  'hang-timeout',
-  'jobs',
-  'gpus',
-] as const
 export type KernelsRunOptions = OptionValues<(typeof KERNELS_RUN_OPTIONS)[number]>
 
 /** KernelTracer's own, seconds. */

@@ -6,21 +6,9 @@ import { parseDraw } from '../../workload/distributions/bounded-draw.ts'
 import { type LengthSpec, type OpenLengths, parseLengths, resolveLengths } from '../../workload/lengths/length-spec.ts'
 import type { SyntheticLoad } from '../../workload/synthetic-load/synthetic-load.ts'
 import { syntheticSchedule } from '../../workload/synthetic-load/synthetic-schedule.ts'
-import type { OptionName, OptionValues } from '../options.ts'
+import type { LOAD_OPTIONS } from '../options/option-groups.ts'
+import type { OptionValues } from '../options.ts'
 
-/** Options that say what load is made; a command that makes load names them all. */
-export const LOAD_OPTIONS = [
-  'arrival',
-  'rate',
-  'requests',
-  'duration',
-  'input-tokens',
-  'output-tokens',
-  'shared-prefix-tokens',
-  'shared-prefix-count',
-  'turns',
-  'think-time',
-] as const satisfies readonly OptionName[]
 export type LoadOptions = Partial<OptionValues<(typeof LOAD_OPTIONS)[number]>>
 
 const DEFAULT_INPUT = 512

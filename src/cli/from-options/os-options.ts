@@ -6,9 +6,6 @@ import { prepareOs } from '../../sources/os/os-source.ts'
 import { type PreparedSource, sourceOff } from '../../sources/source.ts'
 import { ownEngine } from './own-engine.ts'
 
-/** The options that `osFrom` reads, for the commands that record requests. */
-export const OS_OPTIONS = ['os', 'probes'] as const
-
 /** The kernel's view of the server, where it was asked for; what was asked for by name and does not work throws. */
 export async function osFrom(settings: Settings): Promise<PreparedSource | null> {
   const given = settings.get('os')

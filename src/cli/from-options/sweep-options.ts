@@ -1,9 +1,9 @@
 import { shareInterval } from '../../analysis/slo/share-interval.ts'
 import { LayerlineError } from '../../base/errors.ts'
 import type { SweepAxis, SweepPlan } from '../../session/sweep/run-sweep.ts'
+import { LIVE_OPTIONS } from '../options/option-groups.ts'
 import type { OptionValues } from '../options.ts'
 import type { OfferedLoadOptions } from '../runs/load-offering.ts'
-import { LIVE_OPTIONS } from '../views/live-view.ts'
 
 export const TARGET = 0.99
 const PRECISION = 0.05

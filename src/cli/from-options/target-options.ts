@@ -3,18 +3,6 @@ import { readSmallFile } from '../../base/small-file.ts'
 import type { Settings } from '../../config/settings.ts'
 import { resolveTarget, type Target } from '../../sources/requests/target.ts'
 
-/** Whom a server is told we are, and whether it is trusted. */
-export const ACCESS_OPTIONS = ['header', 'api-key-file', 'ca', 'insecure'] as const
-
-/** The same, and how long it may take: what `targetFrom` reads besides `url` and `endpoint`. */
-export const TARGET_OPTIONS = [
-  ...ACCESS_OPTIONS,
-  'connect-timeout',
-  'first-token-timeout',
-  'idle-timeout',
-  'timeout',
-] as const
-
 /** The server to ask, from the settings: URL, key, headers, certificates, timeouts. */
 export function targetFrom(settings: Settings, promptsAreTokenIds: boolean): Target {
   const url = settings.need('url')

@@ -4,36 +4,6 @@ import { OVERLONG, type OverlongPolicy } from '../../workload/arrivals/trace-sel
 import { parseColumnMap } from '../../workload/trace-formats/column-map.ts'
 import type { TraceFormatId } from '../../workload/trace-formats/formats.ts'
 import type { TimeUnit } from '../../workload/trace-rows/bytes/time-unit.ts'
-import type { OptionSpec } from '../options/option-spec.ts'
-import type { OptionName } from '../options.ts'
-
-/** The options that `traceOptionsFrom` reads, for the commands that take a trace. */
-export const TRACE_OPTIONS = [
-  'trace',
-  'format',
-  'map',
-  'time-unit',
-  'from',
-  'to',
-  'limit',
-  'sample',
-  'jitter',
-  'skip-bad',
-  'overlong',
-  'cache-dir',
-  'no-cache',
-] as const satisfies readonly OptionName[]
-
-/** `--from` and `--to` of a trace, which of a run's window mean something else: a command's `overrides`. */
-export const TRACE_OVERRIDES: Partial<Record<OptionName, Partial<OptionSpec>>> = {
-  from: {
-    kind: 'text',
-    value: 'T',
-    doc: "leave out what comes before: seconds or a duration (10m, 1h30m) after the trace's first row, or an instant (2023-11-16T18:20:00Z)",
-    default: "the trace's begin",
-  },
-  to: { kind: 'text', value: 'T', doc: 'leave out that time and what comes after it', default: "the trace's end" },
-}
 
 /** Values of those options as a command gets them; `from` and `to` by the overrides are texts. */
 export interface TraceOptionValues {

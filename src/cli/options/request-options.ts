@@ -1,4 +1,4 @@
-import { TIMEOUTS_S } from '../../config/settings-table.ts'
+import { TIMEOUTS_S } from '../../config/timeouts.ts'
 import type { OptionSpec } from './option-spec.ts'
 
 /** What a request is and how it is sent: server, sampling, time limits. */

@@ -2,17 +2,10 @@ import { LayerlineError } from '../../base/errors.ts'
 import { ScheduleUsers } from '../../session/closed-loop/schedule-users.ts'
 import { OpenLoop } from '../../session/open-loop/open-loop.ts'
 import { openTrace } from '../../workload/arrivals/open-trace.ts'
-import { LOAD_OPTIONS, loadSchedule, loadSpec } from '../from-options/load-options.ts'
-import type { OptionName, OptionValues } from '../options.ts'
-import { type Offering, SCHEDULE_OPTIONS, type ScheduleContext } from './schedule-run.ts'
-
-/** Everything that says what a load is and how it is offered. */
-export const OFFERED_LOAD_OPTIONS = [
-  'concurrency',
-  'ramp-up',
-  ...LOAD_OPTIONS,
-  ...SCHEDULE_OPTIONS,
-] as const satisfies readonly OptionName[]
+import { loadSchedule, loadSpec } from '../from-options/load-options.ts'
+import type { OFFERED_LOAD_OPTIONS } from '../options/option-groups.ts'
+import type { OptionValues } from '../options.ts'
+import type { Offering, ScheduleContext } from './schedule-run.ts'
 
 export type OfferedLoadOptions = OptionValues<(typeof OFFERED_LOAD_OPTIONS)[number]>
 

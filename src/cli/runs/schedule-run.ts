@@ -20,48 +20,14 @@ import { probeServer, type ServerInfo } from '../../sources/requests/probe.ts'
 import type { Target } from '../../sources/requests/target.ts'
 import type { RunPlan } from '../../trace/run-json.ts'
 import type { ArrivalSchedule } from '../../workload/arrivals/arrival.ts'
-import { HARDWARE_OPTIONS, PROFILE_OPTIONS, prepareSources } from '../from-options/hardware-options.ts'
-import { OS_OPTIONS } from '../from-options/os-options.ts'
+import { prepareSources } from '../from-options/hardware-options.ts'
 import { samplingFrom } from '../from-options/request-options.ts'
-import { TARGET_OPTIONS, targetFrom } from '../from-options/target-options.ts'
-import type { OptionName, OptionValues } from '../options.ts'
-import { LIVE_OPTIONS, liveView } from '../views/live-view.ts'
+import { targetFrom } from '../from-options/target-options.ts'
+import type { SCHEDULE_OPTIONS } from '../options/option-groups.ts'
+import type { OptionValues } from '../options.ts'
+import { liveView } from '../views/live-view.ts'
 import { printReport } from '../views/print-report.ts'
 import { scheduleView } from '../views/schedule-view.ts'
-
-/** The options of every command that offers a schedule. */
-export const SCHEDULE_OPTIONS = [
-  'url',
-  'model',
-  'endpoint',
-  'tokenizer',
-  'salt',
-  'max-in-flight',
-  'precise',
-  'dependency',
-  'retries',
-  'workers',
-  'resume',
-  'temperature',
-  'top-p',
-  'respect-eos',
-  'body',
-  'seed',
-  'no-stream',
-  'texts',
-  'token-ids',
-  ...TARGET_OPTIONS,
-  ...HARDWARE_OPTIONS,
-  ...PROFILE_OPTIONS,
-  ...OS_OPTIONS,
-  'certify',
-  ...LIVE_OPTIONS,
-  'slo',
-  'env-file',
-  'out',
-  'json',
-  'quiet',
-] as const satisfies readonly OptionName[]
 
 export type ScheduleOptions = OptionValues<(typeof SCHEDULE_OPTIONS)[number]>
 

@@ -11,25 +11,11 @@ import { metricsText } from '../../session/live/metrics-text.ts'
 import { osMetricsText } from '../../session/live/os-metrics-text.ts'
 import type { RequestRunView } from '../../session/request-run.ts'
 import type { StopSignal } from '../../session/stop-signal.ts'
+import type { LIVE_OPTIONS } from '../options/option-groups.ts'
 import type { OptionValues } from '../options.ts'
 
 type ViewPart = 'running' | 'note' | 'stopping' | 'sealing'
 type Drawn = Required<Pick<RequestRunView, ViewPart>> & { close(): void }
-
-/** The options that `liveView` reads, for the commands that have a dashboard. */
-export const LIVE_OPTIONS = [
-  'log-every',
-  'sample-interval',
-  'plot-window',
-  'plot-rows',
-  'plot-height',
-  'spark-width',
-  'y-width',
-  'num-width',
-  'bar-width',
-  'no-plot',
-  'metrics-port',
-] as const
 
 const FRAME_S = 0.25
 const LINE_S = 5

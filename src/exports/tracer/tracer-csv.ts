@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { LayerlineError } from '../../base/errors.ts'
-import type { ExportedFile, ExportFormat, ExportOptions } from '../export-options.ts'
+import type { ExportedFile, ExportOptions } from '../export-options.ts'
 import { outFolder } from '../out-file.ts'
 import { openSealedRun, type SealedRun } from '../sealed-run.ts'
 import { sampledGpus } from './gpus.ts'
@@ -8,7 +8,8 @@ import { writeResultTables } from './result-tables.ts'
 import { writeSampleTrace } from './sample-trace.ts'
 import { writeVision } from './vision.ts'
 
-async function write(folder: string, out: string, options: ExportOptions): Promise<ExportedFile[]> {
+/** The Tracer's own files. */
+export async function writeTracerCsv(folder: string, out: string, options: ExportOptions): Promise<ExportedFile[]> {
   const { vision, tables, split } = options
   const chosen = [vision === true, tables === true, split !== undefined].filter(Boolean).length
   if (chosen > 1) throw new LayerlineError('usage/arguments', '--split, --vision, --tables: expected one of them')
@@ -42,12 +43,4 @@ async function gpuNames(run: SealedRun): Promise<string> {
     if (error instanceof LayerlineError && error.code === 'input/no-gpu-samples') return ''
     throw error
   }
-}
-
-/** The Tracer's own files. */
-export const tracerCsv: ExportFormat = {
-  about:
-    "the Tracer's trace_<time>.csv, a line a GPU sample with its heaviest request; --split size: a file a prompt size; --vision: prefill_<gpu>.csv and decode_<gpu>.csv; --tables: raw_* and filtered_* result tables",
-  options: ['fromNs', 'toNs', 'split', 'vision', 'tables'],
-  write,
 }

@@ -1,6 +1,6 @@
 import { definedFigures } from '../../analysis/definitions/defined-figures.ts'
 import type { RunJson } from '../../trace/run-json.ts'
-import type { ExportedFile, ExportFormat } from '../export-options.ts'
+import type { ExportedFile } from '../export-options.ts'
 import { OutFile } from '../out-file.ts'
 import { openSealedRun, type SealedRun } from '../sealed-run.ts'
 import { ARRAYS, PEAKS, TOTALS } from './vllm-sql.ts'
@@ -33,7 +33,7 @@ class PythonJson {
 }
 
 /** Writes a run as `vllm bench serve --save-result --save-detailed` 0.32 would have; every measured request is one of its. */
-async function write(folder: string, out: string): Promise<ExportedFile[]> {
+export async function writeVllmBench(folder: string, out: string): Promise<ExportedFile[]> {
   const sealed = await openSealedRun(folder)
   try {
     const file = new OutFile(out)
@@ -117,10 +117,4 @@ async function writeArray(sealed: SealedRun, json: PythonJson, sql: string): Pro
     first = false
   }
   json.put(']')
-}
-
-export const vllmBench: ExportFormat = {
-  about: 'the JSON that `vllm bench serve --save-result --save-detailed` writes, by its definitions',
-  options: [],
-  write,
 }

@@ -139,7 +139,6 @@ async function read(file: ResultFile, run: RunWriter): Promise<void> {
 
 export const aiperf: ResultFormat = {
   id: 'aiperf',
-  about: "AIPerf's profile_export.jsonl",
   reads: 'AIPerf 0.13',
   detect: (head) => /^\{\s*"metadata"/.test(head) && head.includes('"benchmark_phase"') && head.includes('"metrics"'),
   read,

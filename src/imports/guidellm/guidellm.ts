@@ -170,7 +170,6 @@ function phaseOf(
 
 export const guidellm: ResultFormat = {
   id: 'guidellm',
-  about: "GuideLLM's JSON report",
   reads: READS,
   // Before 0.4 a report names neither its tool nor a version.
   detect: (head) =>

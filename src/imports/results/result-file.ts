@@ -3,14 +3,13 @@ import { basename } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { ZodType } from 'zod'
 import { LayerlineError } from '../../base/errors.ts'
+import type { FormatId } from '../format-abouts.ts'
 import { validJson } from '../json-text.ts'
 import type { RunWriter } from '../run-writer.ts'
 
 /** How a load tool's results become a run. */
 export interface ResultFormat {
-  readonly id: string
-  /** One sentence for the help. */
-  readonly about: string
+  readonly id: FormatId
   /** The tool and the version whose files are read. */
   readonly reads: string
   /** Whether a file that begins so is of this format, in whatever version. */

@@ -115,7 +115,6 @@ async function read(files: readonly CsvFile[], run: RunWriter): Promise<void> {
 /** raw_prefill.csv, raw_decode.csv, filtered_prefill.csv, filtered_decode.csv. */
 export const tracerTables: ImportFormat = {
   id: 'tracer-tables',
-  about: 'the result tables raw_*.csv and filtered_*.csv',
   detect: (file) => file.has(...RAW) || file.has(...FILTERED),
   read,
 }

@@ -151,7 +151,6 @@ export function noSamples(files: readonly CsvFile[]): LayerlineError {
 /** trace_<time>.csv, as the Tracer and our own export write it. */
 export const tracerTrace: ImportFormat = {
   id: 'tracer-trace',
-  about: "the Tracer's trace_*.csv, nine columns",
   detect: (file) => file.has('gpu_ts', 'gpu_util', 'mem_util', 'logged_at', 'prompt_id'),
   read: (files, run) => read(TRACE, files, run),
 }
@@ -159,7 +158,6 @@ export const tracerTrace: ImportFormat = {
 /** performance_tracing_*.csv of the published traces. */
 export const tracerPerformance: ImportFormat = {
   id: 'tracer-performance',
-  about: "the Tracer's performance_tracing_*.csv",
   detect: (file) => file.has('timestamp', 'prompt_id', 'util_gpu', 'util_mem'),
   read: (files, run) => read(PERFORMANCE, files, run),
 }

@@ -185,7 +185,6 @@ async function read(files: readonly CsvFile[], run: RunWriter): Promise<void> {
 /** prefill_<gpu>.csv and decode_<gpu>.csv. */
 export const tracerVision: ImportFormat = {
   id: 'tracer-vision',
-  about: 'prefill_<gpu>.csv and decode_<gpu>.csv, a line a sample and request',
   detect: (file) => file.has('timestamp', 'prompt_id', 'inference_stage', 'gpu_utilization'),
   read,
 }

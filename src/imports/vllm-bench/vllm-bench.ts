@@ -190,7 +190,6 @@ function eventTimes(first: number, gapsSeconds: readonly number[]): number[] {
 
 export const vllmBench: ResultFormat = {
   id: 'vllm-bench',
-  about: 'the JSON of `vllm bench serve --save-result --save-detailed`',
   reads: READS,
   detect: (head) => ['"tokenizer_id"', '"num_prompts"', '"request_rate"'].every((key) => head.includes(key)),
   read,

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { LayerlineError } from '../../base/errors.ts'
 import { withoutCredentials } from '../../base/secrets/credentials.ts'
-import { TIMEOUTS_S } from '../../config/settings-table.ts'
+import { TIMEOUTS_S } from '../../config/timeouts.ts'
 
 export type Endpoint = 'chat' | 'completions'
 

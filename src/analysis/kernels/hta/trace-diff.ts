@@ -3,6 +3,7 @@ import type { RunReader } from '../../../store/read/run-reader.ts'
 import { htaEvents } from '../../../store/views/hta-events.ts'
 import { countOf } from '../../rows.ts'
 import { kernelTracks, tracksValues } from '../kernel-tracks.ts'
+import type { DiffDevice } from './diff-devices.ts'
 
 /** Names of operators, calls and kernels by what became of their number. */
 export interface OpsDiff {
@@ -12,9 +13,6 @@ export interface OpsDiff {
   decreased: string[]
   unchanged: string[]
 }
-
-export const DIFF_DEVICES = ['all', 'cpu', 'gpu'] as const
-export type DiffDevice = (typeof DIFF_DEVICES)[number]
 
 /** What is compared: `iteration` is the number of a ProfilerStep, the first where it is undefined. */
 export interface DiffScope {
