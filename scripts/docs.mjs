@@ -2,12 +2,14 @@
 // table, the tables of the run format. Also checks that links between our pages lead somewhere.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { houseProblems } from './house.mjs'
 import { root, setup } from './setup.mjs'
 
 setup()
 const { COMMANDS } = await import('../dist/src/cli/commands.js')
 const { optionOf } = await import('../dist/src/cli/program.js')
 const { describe } = await import('../dist/src/cli/parse-values.js')
+const { FORMAT } = await import('../dist/src/trace/run-json.js')
 const { LIVE_TABLES } = await import('../dist/src/trace/tables.js')
 const { RUN_VIEWS } = await import('../dist/src/store/views/run-views.js')
 const { PROBE_SETS, probeSet } = await import('../dist/src/sources/os/probe-sets.js')
@@ -20,7 +22,8 @@ const problems = []
 for (const command of COMMANDS) put(`docs/commands/${command.name}.md`, commandPage(command))
 put('docs/commands/README.md', indexPage())
 const format = 'docs/run-format.md'
-put(format, between(format, 'tables', tablesText()))
+const formatHead = `# The run format, version ${FORMAT.major}.${FORMAT.minor}`
+put(format, between(format, 'tables', tablesText()).replace(/^# The run format.*/, formatHead))
 put(format, between(format, 'views', viewsText()))
 put('docs/os.md', between('docs/os.md', 'probes', probesText()))
 const injection = readResults(join(root, 'docs', 'late-tokens-injection.json'))
@@ -32,6 +35,7 @@ for (const name of readdirSync(join(root, 'docs', 'commands'))) {
     problems.push(`docs/commands/${name}: no such command`)
 }
 checkLinks()
+problems.push(...houseProblems())
 
 if (problems.length > 0) {
   process.stderr.write(`${problems.map((problem) => `docs: ${problem}`).join('\n')}\n`)
