@@ -58,7 +58,7 @@ export interface OfferProgress extends ClientTotals {
   offered: number
   /** Requests of the whole schedule; null where that is not known beforehand. */
   planned: number | null
-  /** Share of the schedule that is through, 0 to 1; null where it has no end that is known. */
+  /** Share of the run that is done, 0 to 1 (`doneShare`); null where it has no end that is known. */
   share: number | null
   inFlight: number
   /** Due and held back by the ceiling on requests in flight: now, and in all so far. */

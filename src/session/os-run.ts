@@ -9,6 +9,7 @@ import { hostProvenance } from '../sources/host/provenance.ts'
 import type { OsCount } from '../sources/os/os-messages.ts'
 import type { OsSource } from '../sources/os/os-source.ts'
 import { openRun } from '../store/read/open-run.ts'
+import type { SealProgress } from '../store/seal/seal.ts'
 import { Recording } from './recording.ts'
 import { sourceContext } from './source-context.ts'
 
@@ -22,6 +23,9 @@ export interface OsRunOptions {
   readonly watch: () => Promise<number>
   readonly note: (text: string) => void
   readonly started?: (folder: string) => void
+  readonly sealing?: (progress: SealProgress) => void
+  /** Its rows are in files; the report is being made. */
+  readonly analysing?: () => void
   /** The run cannot be recorded any further: what is watched need not be any more. */
   readonly failed?: () => void
 }
@@ -61,7 +65,8 @@ export async function recordOs(options: OsRunOptions): Promise<OsRun> {
     }
     await source.stop()
     if (recording.failure !== null) throw recording.failure
-    await recording.finish()
+    await recording.finish('done', options.sealing)
+    options.analysing?.()
     const reader = await openRun(recording.folder)
     try {
       const report = await analyseRun(reader)

@@ -76,6 +76,8 @@ export interface RequestRunView extends ClientSideView {
   /** The first request is about to be offered. */
   running?(probe: RunProbe): void
   sealing?(progress: SealProgress): void
+  /** Its rows are in files; the report is being made. */
+  analysing?(): void
   /** What another process of the run has counted since it told last. */
   merged?(tally: Tally): void
   /** A layer that is off, and why. */
@@ -256,6 +258,7 @@ async function conclude(
   )
   const reader = await openRun(recording.folder)
   try {
+    view.analysing?.()
     const report = await analyseRun(reader, slo === undefined ? {} : { slo })
     recording.conclude(report)
     return { folder: recording.folder, report, interrupted: stop.stage !== 'running' }

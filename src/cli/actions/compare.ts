@@ -5,6 +5,7 @@ import { printable } from '../../dashboard/text/text.ts'
 import { openRun } from '../../store/read/open-run.ts'
 import type { Run } from '../command.ts'
 import type { compareCommand } from '../commands/compare.ts'
+import { busy } from '../views/busy.ts'
 
 const SHOWN = 20
 
@@ -17,7 +18,9 @@ export const runCompare: Run<typeof compareCommand> = async ({ arguments: [a, b]
   try {
     const test = await openRun(b ?? '')
     try {
-      const compared = await opsDiff(control, test, (options.device ?? 'all') as DiffDevice, iterations)
+      const compared = await busy(process.stderr, false, 'comparing', () =>
+        opsDiff(control, test, (options.device ?? 'all') as DiffDevice, iterations),
+      )
       if (options.json) process.stdout.write(`${JSON.stringify({ rules: 'hta', ...compared }, null, 2)}\n`)
       else {
         for (const [what, names] of Object.entries(compared.ops) as [string, string[]][]) {

@@ -104,6 +104,7 @@ export const runDemo: Run<typeof demoCommand> = async ({ options }) => {
       {
         ...(options.quiet ? {} : demoTalk(out, says, paint, width)),
         sealing: ({ table, done, total }) => sealing.show(`sealing ${table}`, done / total),
+        analysing: () => sealing.show('analysing', null),
       },
     )
     sealing.clear()

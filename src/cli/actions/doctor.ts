@@ -14,6 +14,7 @@ import type { Run } from '../command.ts'
 import type { doctorCommand } from '../commands/doctor.ts'
 import { osFinding } from '../os/os-finding.ts'
 import { hasColor } from '../views/print-report.ts'
+import { progressLine } from '../views/progress-line.ts'
 
 /** From a slow disk Python takes its time. */
 const PIP_MS = 20_000
@@ -28,12 +29,38 @@ interface Finding {
 
 export const runDoctor: Run<typeof doctorCommand> = async ({ options }) => {
   // Each tool has its own time: together they take as long as the slowest.
-  const [gpus, engines, kernels, os] = await Promise.all([gpu(), engine(), kernel(), osFinding()])
+  const [gpus, engines, kernels, os] = (await together({ gpu, engine, kernel, os: osFinding })) as [
+    Finding,
+    Finding,
+    Finding,
+    Finding,
+  ]
   interruption.signal.throwIfAborted()
   const findings = [request(), host(), gpus, engines, folder(), kernels, os]
   if (options.json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`)
   else process.stdout.write(findings.map(line).join(''))
   return EXIT.done
+}
+
+/** Looks at all of them at once; on a terminal, says which still take their time. */
+async function together(looks: Readonly<Record<string, () => Promise<Finding>>>): Promise<Finding[]> {
+  const left = new Set(Object.keys(looks))
+  const total = left.size
+  const progress = progressLine(process.stderr, false)
+  const show = () => progress.show('looking at', (total - left.size) / total, [...left].join(', '))
+  show()
+  try {
+    return await Promise.all(
+      Object.entries(looks).map(async ([name, look]) => {
+        const finding = await look()
+        left.delete(name)
+        show()
+        return finding
+      }),
+    )
+  } finally {
+    progress.clear()
+  }
 }
 
 function line({ layer, state, what, how }: Finding): string {

@@ -4,6 +4,7 @@ import type { ExportFormat, ExportOptions } from '../../exports/export-options.t
 import { EXPORTS } from '../../exports/registry.ts'
 import type { Run } from '../command.ts'
 import type { exportCommand } from '../commands/export.ts'
+import { busy } from '../views/busy.ts'
 
 const FLAGS = {
   fromNs: '--from',
@@ -34,7 +35,9 @@ export const runExport: Run<typeof exportCommand> = async ({ arguments: [folder]
   }
   if (from !== undefined && toSeconds !== undefined && toSeconds <= from)
     throw new LayerlineError('usage/arguments', `--from ${from} --until ${toSeconds}: expected an end after the start`)
-  const files = await write(folder ?? '', options.out ?? '', given)
+  const files = await busy(process.stderr, options.json, `writing ${format}`, () =>
+    write(folder ?? '', options.out ?? '', given),
+  )
   if (options.json) process.stdout.write(`${JSON.stringify(files, null, 2)}\n`)
   else for (const { path, rows, what } of files) process.stdout.write(`${String(rows).padStart(10)} ${what}  ${path}\n`)
   return EXIT.done

@@ -17,6 +17,7 @@ import type { kernelsCommand, OPTIONS } from '../commands/kernels.ts'
 import { batchFrom, checkKernelsOptions, modelsFrom } from '../from-options/kernels-options.ts'
 import type { OptionValues } from '../options.ts'
 import { batchProgress } from '../views/batch-progress.ts'
+import { busy } from '../views/busy.ts'
 import { engineProgress } from '../views/engine-progress.ts'
 import { hasColor } from '../views/print-report.ts'
 
@@ -40,15 +41,17 @@ function hasModels(options: Options): boolean {
 }
 
 async function list(options: Options): Promise<ExitCode> {
-  const python = await listingPython(options.python)
+  const looking = <T>(work: () => Promise<T>) => busy(process.stderr, options.quiet, 'asking the tracers', work)
+  const python = await looking(() => listingPython(options.python))
   const paths = options['tracer-path'] ?? []
   const style = { width: width(), paint: paintFor(hasColor()) }
   if (options.describe !== undefined) {
-    const tracer = await describeTracer(python, options.describe, paths)
+    const name = options.describe
+    const tracer = await looking(() => describeTracer(python, name, paths))
     process.stdout.write(options.json ? json(tracer) : describedText(tracer, style))
     return EXIT.done
   }
-  const tracers = await listTracers(python, options.framework, paths)
+  const tracers = await looking(() => listTracers(python, options.framework, paths))
   process.stdout.write(options.json ? json(tracers) : tracersText(tracers, style))
   return EXIT.done
 }
@@ -65,8 +68,10 @@ async function run(options: Options): Promise<ExitCode> {
   stop.onChange(() => stopping.abort())
   try {
     const state = await runBatch(plan, progress.view, stopping.signal)
-    const made = await writeInventory(plan.outputDir)
     progress.end()
+    const made = await busy(process.stderr, options.quiet, 'writing the inventory', () =>
+      writeInventory(plan.outputDir),
+    )
     if (options.json) process.stdout.write(json(batchSummary(state)))
     else if (!options.quiet) {
       process.stdout.write(batchText(state, { width: width(), paint: paintFor(hasColor()) }))
@@ -83,7 +88,8 @@ async function run(options: Options): Promise<ExitCode> {
 }
 
 async function inventory(dir: string | undefined, options: Options): Promise<ExitCode> {
-  const made = await writeInventory(resolve(dir ?? options['output-dir'] ?? 'outputs'))
+  const folder = resolve(dir ?? options['output-dir'] ?? 'outputs')
+  const made = await busy(process.stderr, options.quiet, 'reading the traces', () => writeInventory(folder))
   const style = { width: width(), paint: paintFor(hasColor()) }
   process.stdout.write(options.json ? json(made) : inventoryText(made, style))
   return EXIT.done

@@ -8,8 +8,7 @@ export const runRecover: Run<typeof recoverCommand> = async ({ arguments: [folde
   const progress = progressLine(process.stderr, options.quiet)
   const { run, wasOpen, judged } = await recoverRun(folder ?? '', ({ table, done, total }) =>
     progress.show(`sealing ${table}`, done / total),
-  )
-  progress.clear()
+  ).finally(() => progress.clear())
   const rows = Object.entries(run.layers).map(([table, { rows: count }]) => `${count} ${table}`)
   process.stdout.write(
     wasOpen

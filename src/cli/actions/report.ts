@@ -12,6 +12,7 @@ import { openRun } from '../../store/read/open-run.ts'
 import type { Run } from '../command.ts'
 import type { reportCommand } from '../commands/report.ts'
 import { rooflineOptions } from '../from-options/roofline-options.ts'
+import { busy } from '../views/busy.ts'
 import { printReport, textOptions } from '../views/print-report.ts'
 
 export const runReport: Run<typeof reportCommand> = async ({ arguments: [folder], options }) => {
@@ -23,23 +24,29 @@ export const runReport: Run<typeof reportCommand> = async ({ arguments: [folder]
   const slo = options.slo === undefined ? undefined : parseSlo(options.slo)
   const counted = rooflineOptions(options)
   const run = await openRun(folder ?? '')
+  const looking = <T>(work: () => Promise<T>) => busy(process.stderr, false, 'analysing', work)
   try {
-    if (options.request !== undefined) {
-      const story = await requestStory(run, {
-        requestId: options.request,
-        token: options.token,
-        split: (options.split ?? 'tokens') as SplitModel,
-      })
+    const requestId = options.request
+    if (requestId !== undefined) {
+      const story = await looking(() =>
+        requestStory(run, {
+          requestId,
+          token: options.token,
+          split: (options.split ?? 'tokens') as SplitModel,
+        }),
+      )
       process.stdout.write(options.json ? `${JSON.stringify(story, null, 2)}\n` : storyText(story, textOptions()))
       return EXIT.done
     }
-    const report = await analyseRun(run, {
-      slo,
-      definitions: options.definitions as DefinitionsName | undefined,
-      rules: options.rules as 'hta' | undefined,
-      annotation: options.annotation,
-      roofline: counted,
-    })
+    const report = await looking(() =>
+      analyseRun(run, {
+        slo,
+        definitions: options.definitions as DefinitionsName | undefined,
+        rules: options.rules as 'hta' | undefined,
+        annotation: options.annotation,
+        roofline: counted,
+      }),
+    )
     if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
     else printReport(report)
   } finally {

@@ -3,10 +3,11 @@ import { interruption } from '../../base/interruption.ts'
 import { paintFor } from '../../dashboard/text/paint.ts'
 import { table } from '../../dashboard/text/table.ts'
 import { withoutControls } from '../../dashboard/text/text.ts'
-import { PROBE_ALIASES, PROBE_SETS, probeSet } from '../../sources/os/probe-sets.ts'
+import { PROBE_ALIASES, PROBE_SETS, type ProbeSet, probeSet } from '../../sources/os/probe-sets.ts'
 import { SILENT } from '../../sources/os/runner/bpftrace-errors.ts'
 import { tryProbes } from '../../sources/os/runner/try-probes.ts'
 import { hasColor } from '../views/print-report.ts'
+import { progressLine } from '../views/progress-line.ts'
 
 interface ListedFile {
   name: string
@@ -18,34 +19,13 @@ interface ListedFile {
 
 /** Tries every set of probes and says which works here. */
 export async function listProbes(options: { json: boolean }): Promise<number> {
-  const tried = new Map<string, ListedFile>()
-  const sets = []
-  let silent: LayerlineError | null = null
-  for (const name of [...PROBE_SETS, ...PROBE_ALIASES]) {
+  const names = [...PROBE_SETS, ...PROBE_ALIASES]
+  const tried = await tryAll(names.flatMap((name) => probeSet(name).files))
+  const sets = names.map((name) => {
     const { cost, files } = probeSet(name)
-    const listed: ListedFile[] = []
-    for (const file of files) {
-      let known = tried.get(file.name)
-      if (known === undefined) {
-        // One that says nothing says nothing of any other: it is not waited for again.
-        const problem: LayerlineError | null =
-          silent ?? (await tryProbes(file, { signal: interruption.signal })).problem
-        interruption.signal.throwIfAborted()
-        if (problem?.code === SILENT) silent = problem
-        const waits = problem?.code === 'missing/library'
-        known = {
-          name: file.name,
-          what: file.what,
-          works: problem === null || waits,
-          problem: problem?.message ?? null,
-          hint: problem?.hint ?? null,
-        }
-        tried.set(file.name, known)
-      }
-      listed.push(known)
-    }
-    sets.push({ name, cost, works: listed.every(({ works }) => works), files: listed })
-  }
+    const listed = files.flatMap((file) => tried.get(file.name) ?? [])
+    return { name, cost, works: listed.every(({ works }) => works), files: listed }
+  })
   if (options.json) {
     process.stdout.write(`${JSON.stringify(sets, null, 2)}\n`)
     return EXIT.done
@@ -76,4 +56,32 @@ export async function listProbes(options: { json: boolean }): Promise<number> {
   ]
   process.stdout.write(`${[...lines, ...problems].join('\n')}\n`)
   return EXIT.done
+}
+
+/** Each file once, by its name. */
+async function tryAll(files: ProbeSet['files']): Promise<Map<string, ListedFile>> {
+  const tried = new Map<string, ListedFile>()
+  const total = new Set(files.map(({ name }) => name)).size
+  const line = progressLine(process.stderr, false)
+  let silent: LayerlineError | null = null
+  try {
+    for (const file of files) {
+      if (tried.has(file.name)) continue
+      line.show('trying probes', tried.size / total, `${tried.size}/${total} ${file.name}`)
+      // One that says nothing says nothing of any other: it is not waited for again.
+      const problem: LayerlineError | null = silent ?? (await tryProbes(file, { signal: interruption.signal })).problem
+      interruption.signal.throwIfAborted()
+      if (problem?.code === SILENT) silent = problem
+      tried.set(file.name, {
+        name: file.name,
+        what: file.what,
+        works: problem === null || problem.code === 'missing/library',
+        problem: problem?.message ?? null,
+        hint: problem?.hint ?? null,
+      })
+    }
+  } finally {
+    line.clear()
+  }
+  return tried
 }

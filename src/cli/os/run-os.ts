@@ -6,8 +6,11 @@ import { printable } from '../../dashboard/text/text.ts'
 import { recordOs, runCommand } from '../../session/os-run.ts'
 import { StopSignal } from '../../session/stop-signal.ts'
 import { librariesOfCommand } from '../../sources/os/libraries.ts'
-import { type OsSource, prepareOs } from '../../sources/os/os-source.ts'
+import { type OsSource, type OsSourceOptions, prepareOs } from '../../sources/os/os-source.ts'
+import { busy } from '../views/busy.ts'
 import { hasColor } from '../views/print-report.ts'
+import { progressLine } from '../views/progress-line.ts'
+import { saysItGoesOn } from './goes-on.ts'
 import { type Amounts, amountLines, amountsCode } from './known-amounts.ts'
 import { osTarget, type TargetOptions } from './os-target.ts'
 import { countLines, type OsViewOptions, osView } from './os-view.ts'
@@ -30,18 +33,20 @@ const KEPT_OUTPUT = 65_536
 
 /** Records a command from its first instruction to its end; resolves with its exit code. `amounts`: what is known of it, from what it prints. */
 export async function runOs(command: readonly string[], options: OsRunOptions, amounts?: Amounts): Promise<number> {
-  const source = await prepareOs({
+  const source = await prepare(options, {
     target: { kind: 'processes', pids: [], childrenOf: process.pid },
-    probes: options.probes,
     libraries: librariesOfCommand(command, process.env),
-    window: parseOsWindow(options.window),
   })
   // Where standard output is ours, the command's goes beside it.
   const output = options.json || options.events ? 'stderr' : 'stdout'
-  if (amounts === undefined) return record(source, options, { command }, () => runCommand(command, output))
+  const run = (onOutput?: (text: string) => void) => {
+    const over = saysItGoesOn(process.stderr, command[0] ?? '', options)
+    return runCommand(command, output, onOutput).finally(over)
+  }
+  if (amounts === undefined) return record(source, options, { command }, () => run())
   let printed = ''
   const watch = () =>
-    runCommand(command, output, (text) => {
+    run((text) => {
       printed = (printed + text).slice(-KEPT_OUTPUT)
     })
   return record(source, options, { command }, watch, { amounts: () => amounts(printed, source) })
@@ -50,21 +55,38 @@ export async function runOs(command: readonly string[], options: OsRunOptions, a
 /** Records what runs already until it ends, a time is over, or Ctrl-C. */
 export async function attachOs(options: AttachOptions): Promise<number> {
   const { target, pids } = osTarget(options)
-  const source = await prepareOs({ target, probes: options.probes, window: parseOsWindow(options.window) })
+  const source = await prepare(options, { target })
   const stop = new StopSignal().install()
   try {
+    // Where the events go to the terminal, they are the sign that it goes on.
+    const line = progressLine(process.stderr, options.quiet || options.live || (options.events && process.stdout.isTTY))
     const watch = async () => {
-      const end = performance.now() + (options.duration ?? Number.POSITIVE_INFINITY) * 1000
+      const startMs = performance.now()
+      const lastsMs = (options.duration ?? Number.POSITIVE_INFINITY) * 1000
+      const end = startMs + lastsMs
       while (stop.stage === 'running' && performance.now() < end) {
+        line.show('watching', Number.isFinite(lastsMs) ? (performance.now() - startMs) / lastsMs : null)
         if (pids.length > 0 && !pids.some((pid) => existsSync(`/proc/${pid}`))) break
         await sleep(Math.min(ALIVE_MS, Math.max(1, end - performance.now())))
       }
       return EXIT.done
     }
-    return await record(source, options, { target }, watch, { failed: () => stop.advance('cut') })
+    return await record(source, options, { target }, () => watch().finally(() => line.clear()), {
+      failed: () => stop.advance('cut'),
+    })
   } finally {
     stop.release()
   }
+}
+
+/** Attaches the probes, which takes the kernel seconds. */
+function prepare(
+  { quiet, probes, window }: OsRunOptions,
+  of: Pick<OsSourceOptions, 'target' | 'libraries'>,
+): Promise<OsSource> {
+  return busy(process.stderr, quiet, 'attaching probes', () =>
+    prepareOs({ ...of, probes, window: parseOsWindow(window) }),
+  )
 }
 
 async function record(
@@ -82,6 +104,7 @@ async function record(
     await source.stop()
     throw error
   })
+  const line = progressLine(process.stderr, options.quiet)
   const run = await recordOs({
     command: 'os',
     out: options.out,
@@ -89,8 +112,13 @@ async function record(
     source,
     watch: () => watch().finally(() => view.close()),
     note,
+    sealing: ({ table, done, total }) => line.show(`sealing ${table}`, done / total),
+    analysing: () => line.show('analysing', null),
     ...(more.failed === undefined ? {} : { failed: more.failed }),
-  }).finally(() => view.close())
+  }).finally(() => {
+    line.clear()
+    view.close()
+  })
   const { folder, counts, report } = run
   const amounts = run.exitCode === EXIT.done ? more.amounts?.() : undefined
   const exitCode = amounts === undefined ? run.exitCode : amountsCode(amounts)

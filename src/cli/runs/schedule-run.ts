@@ -25,6 +25,7 @@ import { samplingFrom } from '../from-options/request-options.ts'
 import { targetFrom } from '../from-options/target-options.ts'
 import type { SCHEDULE_OPTIONS } from '../options/option-groups.ts'
 import type { OptionValues } from '../options.ts'
+import { busy } from '../views/busy.ts'
 import { liveView } from '../views/live-view.ts'
 import { printReport } from '../views/print-report.ts'
 import { scheduleView } from '../views/schedule-view.ts'
@@ -125,9 +126,11 @@ export async function runWhole(
 ): Promise<{ run: RequestRun; exit: ExitCode }> {
   checkSchedule(options)
   const resumed = await resumedFrom(options)
-  const context = await probedContext(options, resumed?.point.seed)
+  const context = await busy(process.stderr, options.quiet, 'asking the server', () =>
+    probedContext(options, resumed?.point.seed),
+  )
   const { target, model } = context
-  const offering = await open(context)
+  const offering = await busy(process.stderr, options.quiet, 'preparing the schedule', () => open(context))
   const { schedule } = offering
   if (resumed !== null) checkResumed(resumed.point, schedule)
   const files = filesNote(offering, options)

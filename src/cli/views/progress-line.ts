@@ -4,32 +4,66 @@ import { printable } from '../../dashboard/text/text.ts'
 export interface ProgressLine {
   /** What goes on, the share done (0 to 1, or null where it cannot be known), and more text behind. */
   show(what: string, share: number | null, more?: string): void
+  /** Writes a line of text above the progress. */
+  above(write: () => void): void
   clear(): void
 }
 
 const WIDTH = 24
 const REDRAW_MS = 100
+/** What says nothing new is drawn again so often, so that its time is seen to go on. */
+const TICK_MS = 1000
 
-/** One line that redraws itself on a terminal, with an ETA; elsewhere, and when quiet, it says nothing. */
+/** One line that redraws itself on a terminal, with an ETA, or the time that it has taken; elsewhere, and when quiet, it says nothing. `clear` ends it. */
 export function progressLine(out: WriteStream, quiet: boolean): ProgressLine {
-  if (quiet || !out.isTTY) return { show() {}, clear() {} }
+  if (quiet || !out.isTTY) return { show() {}, above: (write) => write(), clear() {} }
   // What is shown now, since when, and how much of it was done by then: an ETA goes by its own pace.
   let phase = { what: '', sinceMs: 0, from: 0 }
+  let now: { share: number | null; more: string } | null = null
   let drawn = Number.NEGATIVE_INFINITY
+  let visible = false
+  let timer: NodeJS.Timeout | undefined
+  const draw = () => {
+    if (now === null) return
+    drawn = performance.now()
+    visible = true
+    const { share, more } = now
+    const elapsedMs = drawn - phase.sinceMs
+    const text = [
+      ...(share === null ? [] : [bar(share)]),
+      phase.what,
+      more,
+      (share === null ? '' : eta(share, phase.from, elapsedMs)) || (share === 1 ? '' : taken(elapsedMs)),
+    ]
+    const line = printable(text.filter((part) => part !== '').join(' '))
+    out.write(`\r\x1b[2K${line.slice(0, (out.columns ?? 80) - 1)}`)
+  }
+  const erase = () => {
+    if (visible) out.write('\r\x1b[2K')
+    visible = false
+  }
   return {
     show(what, share, more = '') {
-      const now = performance.now()
-      if (what !== phase.what) phase = { what, sinceMs: now, from: share ?? 0 }
-      if (now - drawn < REDRAW_MS && share !== 1) return
-      drawn = now
-      const text =
-        share === null
-          ? `${what} ${more}`
-          : `${bar(share)} ${what} ${more}${eta(share, phase.from, now - phase.sinceMs)}`
-      out.write(`\r\x1b[2K${printable(text).slice(0, (out.columns ?? 80) - 1)}`)
+      const atMs = performance.now()
+      const same = what === phase.what && now !== null
+      if (!same) phase = { what, sinceMs: atMs, from: share ?? 0 }
+      now = { share, more }
+      if (timer === undefined) {
+        timer = setInterval(draw, TICK_MS)
+        timer.unref()
+      }
+      if (atMs - drawn >= REDRAW_MS || share === 1 || !same) draw()
+    },
+    above(write) {
+      erase()
+      write()
+      draw()
     },
     clear() {
-      if (drawn > 0) out.write('\r\x1b[2K')
+      clearInterval(timer)
+      timer = undefined
+      now = null
+      erase()
     },
   }
 }
@@ -39,10 +73,18 @@ function bar(share: number): string {
   return `${'█'.repeat(full)}${'░'.repeat(WIDTH - full)} ${String(Math.floor(share * 100)).padStart(3)}%`
 }
 
+/** Since when nothing new has begun; nothing of the first two seconds. */
+function taken(elapsedMs: number): string {
+  return elapsedMs < 2000 ? '' : `· ${clock(Math.floor(elapsedMs / 1000))}`
+}
+
 function eta(share: number, from: number, elapsedMs: number): string {
   // Of the first moments nothing can be told.
   const done = share - from
   if (done < 0.02 || share >= 1 || elapsedMs < 500) return ''
-  const seconds = Math.ceil((elapsedMs * (1 - share)) / done / 1000)
-  return ` · ${seconds >= 60 ? `${Math.floor(seconds / 60)} min ${seconds % 60} s` : `${seconds} s`} left`
+  return `· ${clock(Math.max(1, Math.ceil((elapsedMs * (1 - share)) / done / 1000)))} left`
+}
+
+function clock(seconds: number): string {
+  return seconds >= 60 ? `${Math.floor(seconds / 60)} min ${seconds % 60} s` : `${seconds} s`
 }

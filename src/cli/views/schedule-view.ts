@@ -30,6 +30,7 @@ export function scheduleView(live: LiveView, options: { quiet: boolean; json: bo
       live.sealing(progress)
       sealing.show(`sealing ${progress.table}`, progress.done / progress.total)
     },
+    analysing: () => sealing.show('analysing', null),
     done() {
       live.close()
       sealing.clear()

@@ -22,8 +22,7 @@ export function studyProgress(out: WriteStream, quiet: boolean): StudyProgress {
   let ended = 0
   let startedMs = 0
   const say = (text: string) => {
-    line.clear()
-    if (!quiet) out.write(`${text}\n`)
+    if (!quiet) line.above(() => out.write(`${text}\n`))
   }
   const show = (part: number) =>
     line.show('runs', (at.index + part) / at.total, `${at.index + 1}/${at.total} ${at.what}`)

@@ -42,8 +42,7 @@ export function sweepProgress(out: WriteStream, options: SweepProgressOptions): 
   // What the last step took beyond its load: to begin, to drain, to seal.
   let besideS = 0
   const say = (text: string) => {
-    line.clear()
-    if (!quiet) out.write(`${printable(text)}\n`)
+    if (!quiet) line.above(() => out.write(`${printable(text)}\n`))
   }
   const note = (text: string) => {
     // Each run would say the same, with its own figures.
@@ -92,8 +91,7 @@ export function sweepProgress(out: WriteStream, options: SweepProgressOptions): 
     view: {
       note,
       stopping: (stage) => {
-        line.clear()
-        out.write(`${STOPPING[stage]}; this step does not count\n`)
+        line.above(() => out.write(`${STOPPING[stage]}; this step does not count\n`))
       },
     },
     clear,

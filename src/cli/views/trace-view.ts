@@ -29,10 +29,8 @@ export function traceView(options: {
   const out = options.json ? process.stderr : process.stdout
   let ended = 0
   let succeeded = 0
-  const say = (text: string) => {
-    progress.clear()
-    process.stderr.write(`${withoutControls(text)}\n`)
-  }
+  const say = (text: string) => progress.above(() => process.stderr.write(`${withoutControls(text)}\n`))
+  const show = () => progress.show(options.what?.() ?? 'requests', ended / options.total, `${ended}/${options.total}`)
   return {
     get succeeded() {
       return succeeded
@@ -41,7 +39,11 @@ export function traceView(options: {
       if (insecure) say('layerline: --insecure: the server certificate is not checked')
       if (!options.quiet) for (const text of texts) say(text)
     },
-    ...(live === null ? {} : { live: live.live, running: live.running }),
+    ...(live === null ? {} : { live: live.live }),
+    running(probe) {
+      live?.running(probe)
+      if (!watched) show()
+    },
     note(text) {
       if (watched) live.note(text)
       else if (!options.quiet) say(text)
@@ -51,9 +53,8 @@ export function traceView(options: {
       if (outcome.status === 'ok') succeeded++
       live?.ended(draft, outcome, scheduledNs)
       if (watched) return
-      progress.clear()
-      if (!options.quiet) out.write(`${printable(requestLine(draft, outcome))}\n`)
-      progress.show(options.what?.() ?? 'requests', ended / options.total, `${ended}/${options.total}`)
+      if (!options.quiet) progress.above(() => out.write(`${printable(requestLine(draft, outcome))}\n`))
+      show()
     },
     stopping(stage) {
       if (watched) live.stopping(stage)
@@ -63,6 +64,7 @@ export function traceView(options: {
       live?.sealing(sealed)
       progress.show(`sealing ${sealed.table}`, sealed.done / sealed.total)
     },
+    analysing: () => progress.show('analysing', null),
     done() {
       live?.close()
       progress.clear()

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { abortForMany } from '../../base/bounded-wait.ts'
 import type { RunPlan } from '../../trace/run-json.ts'
 import type { Arrival, ArrivalSchedule } from '../../workload/arrivals/arrival.ts'
+import { doneShare } from '../done-share.ts'
 import type { Desk, Offerer, OfferProgress } from '../offer.ts'
 import { ArrivalPlan, type ArrivalPlanOptions } from '../open-loop/arrival-plan.ts'
 import { LookAhead, type ReadyRequest } from '../open-loop/look-ahead.ts'
@@ -81,12 +82,13 @@ export class ScheduleUsers implements Offerer {
     const { total } = options.schedule
     const ofTime = options.durationNs === null ? 0 : (desk.clock.now() - this.startNs) / options.durationNs
     const ofCount = total === null ? 0 : offered / partOf(total, this.shard)
-    const endless = options.durationNs === null && total === null
+    const offering = options.durationNs === null && total === null ? null : Math.max(0, ofTime, ofCount)
+    const { totals } = desk.client
     return {
-      ...desk.client.totals,
+      ...totals,
       offered,
       planned: total,
-      share: endless ? null : Math.min(1, Math.max(0, ofTime, ofCount)),
+      share: doneShare(offering, offered, totals.ok + totals.failed),
       inFlight: desk.client.inFlight,
       holding: 0,
       held: 0,

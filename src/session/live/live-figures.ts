@@ -69,7 +69,7 @@ export interface LiveFigures {
   paused: boolean
   requests: {
     planned: number | null
-    /** Of the run that is through, 0 to 1; null where its end is not known. */
+    /** Of the run that is done (ended, not only offered), 0 to 1; null where its end is not known. */
     share: number | null
     /** Whose time has come: more than sent where a ceiling holds some back. */
     offered: number

@@ -9,7 +9,7 @@ import { resolveTarget } from '../../sources/requests/target.ts'
 import { openRun } from '../../store/read/open-run.ts'
 import type { RunPlan } from '../../trace/run-json.ts'
 import type { ArrivalSchedule } from '../../workload/arrivals/arrival.ts'
-import { type RequestRun, type RequestRunView, runRequests } from '../request-run.ts'
+import { type RequestRun, type RequestRunView, type RunProbe, runRequests } from '../request-run.ts'
 import { StopSignal } from '../stop-signal.ts'
 import { OpenLoop, type OpenLoopOptions } from './open-loop.ts'
 import { resumePoint } from './resume.ts'
@@ -110,6 +110,26 @@ test('answers do not set the pace: a server that takes long is sent the next one
   const { rows, run } = await replay(memorySchedule(randomly(60, 300)), { sampling: { paced: { ttft_ms: 600 } } })
   expect(Math.max(...column(rows, 'sent_ns'))).toBeLessThan(Math.min(...column(rows, 'end_ns')))
   expect(run.report.offered.concurrency?.max).toBe(60)
+})
+
+test('what is offered is not done: the share is what was answered', async () => {
+  const seen: { offered: number; ended: number; share: number }[] = []
+  let probe: RunProbe | null = null
+  const note = () => {
+    const progress = probe?.progress()
+    if (progress == null) return
+    const { offered, ok, failed, share } = progress
+    seen.push({ offered, ended: ok + failed, share: share as number })
+  }
+  await replay(
+    memorySchedule(randomly(20, 100)),
+    { sampling: { paced: { ttft_ms: 500 } } },
+    { running: (given) => (probe = given), ended: note },
+  )
+  // All were offered before the first was answered.
+  expect(seen.every(({ offered }) => offered === 20)).toBe(true)
+  expect(seen.some(({ ended }) => ended > 0 && ended < 20)).toBe(true)
+  for (const { ended, share } of seen) expect(share).toBeCloseTo(ended / 20, 12)
 })
 
 test('a ceiling holds requests back in their order, and each says for how long', async () => {

@@ -3,6 +3,7 @@ import { LogCounts } from '../../base/log-counts.ts'
 import type { RequestOutcome } from '../../sources/requests/client.ts'
 import type { RunPlan } from '../../trace/run-json.ts'
 import type { Arrival, ArrivalSchedule } from '../../workload/arrivals/arrival.ts'
+import { doneShare } from '../done-share.ts'
 import type { Desk, Offerer, OfferProgress } from '../offer.ts'
 import { ArrivalPlan, type ArrivalPlanOptions } from './arrival-plan.ts'
 import { LookAhead, type ReadyRequest } from './look-ahead.ts'
@@ -121,13 +122,14 @@ export class OpenLoop implements Offerer {
     const now = desk.clock.now()
     const ofTime = options.durationNs === null ? 0 : (now - this.startNs) / options.durationNs
     const ofCount = total === null ? 0 : offered / partOf(total, options.shard ?? WHOLE)
-    const share = options.durationNs === null && total === null ? null : Math.max(0, ofTime, ofCount)
+    const offering = options.durationNs === null && total === null ? null : Math.max(0, ofTime, ofCount)
+    const { totals } = desk.client
     const holds = this.inFlight >= this.most && !Number.isNaN(this.startNs)
     return {
-      ...desk.client.totals,
+      ...totals,
       offered,
       planned: total,
-      share: share === null ? null : Math.min(1, share),
+      share: doneShare(offering, offered, totals.ok + totals.failed),
       inFlight: this.inFlight,
       holding: holds ? (ahead?.dueBefore(now - this.startNs) ?? 0) : 0,
       held: this.held,

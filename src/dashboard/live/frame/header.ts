@@ -40,7 +40,7 @@ export function progressRow(state: LiveState, width: number, style: LiveStyle): 
   const columns = Math.max(1, Math.min(style.barWidth ?? Math.min(LONGEST_BAR, Math.floor(width / 3)), width - 2))
   const full = bar(share, columns)
   row.text(full, 'flow').text('░'.repeat(columns - full.length), 'dim')
-  row.cell(shortShare(share), 6, 'right', 'strong').text('  ')
+  row.cell(shortShare(Math.floor(share * 100) / 100), 6, 'right', 'strong').text('  ')
   row.text(
     planned === null ? `${wholeNumber(ended)} requests` : `${wholeNumber(ended)} of ${wholeNumber(planned)} requests`,
   )
@@ -52,6 +52,7 @@ function etaText(figures: LiveFigures, share: number, { phase }: LiveState): str
   if (figures.paused) return 'held'
   const workedNs = figures.elapsedNs - figures.pausedNs
   // Of the first moments nothing can be told.
-  if (figures.requests.ended < 2 || workedNs < 1e9) return 'time left: –'
-  return `about ${clockTime((workedNs * (1 - share)) / share)} left`
+  if (figures.requests.ended < 2 || workedNs < 1e9 || share <= 0) return 'time left: –'
+  // The last answers may take longer than all before them let expect: what is not over is never 0 s away.
+  return `about ${clockTime(Math.max(1e9, (workedNs * (1 - share)) / share))} left`
 }
