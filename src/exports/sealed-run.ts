@@ -7,7 +7,7 @@ import { scratchFolder } from '../base/scratch-folder.ts'
 import { streamNumbers } from '../store/read/number-batches.ts'
 import { sealedViews } from '../store/read/open-run.ts'
 import type { RunReader } from '../store/read/run-reader.ts'
-import { collectRows, streamSelect } from '../store/read/sql-rows.ts'
+import { collectRows, keepRows, streamSelect } from '../store/read/sql-rows.ts'
 import { readRunJson } from '../store/run-folder.ts'
 import type { RunJson } from '../trace/run-json.ts'
 
@@ -66,6 +66,7 @@ export async function openSealedRun(folderAsGiven: string): Promise<SealedRun> {
       run,
       query: async (sql) => collectRows(await streamSelect(connection, sql)),
       numbers: (sql, atOnce) => streamNumbers(connection, sql, atOnce),
+      keep: (name, select) => keepRows(connection, name, select),
       close: async () => {},
     },
     async *batches(sql) {

@@ -74,6 +74,9 @@ export async function memoryRun(tables: Tables, run: Partial<RunJson> = {}): Pro
       return result.getRowObjects().map((row) => mapRow(row))
     },
     numbers: (text, atOnce) => streamNumbers(connection, text, atOnce),
+    async keep(name, select) {
+      await connection.run(`CREATE OR REPLACE TEMP TABLE ${name} AS ${select}`)
+    },
     async close() {
       connection.closeSync()
       instance.closeSync()

@@ -14,26 +14,9 @@ import { samplesSql, sqlNumber } from './samples.ts'
  */
 export function energySql(sources: readonly EnergySource[], horizon: Horizon, span: Span, reachNs: number): string {
   const { startNs, endNs } = span
-  const list = sources.map(
-    ({ sensor, kind }, dev) => `(${dev}, ${sensor.track_id}, '${kind}', ${sqlNumber(sensor.hole_ns)})`,
-  )
   const until = (what: string) =>
     `coalesce(sum(${what}) OVER (PARTITION BY dev ORDER BY t ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)`
-  return `WITH ${flowSql(horizon)}, ${samplesSql(sources.map(({ sensor }) => sensor))},
-  source(dev, track_id, kind, hole_ns) AS (VALUES ${list.join(', ')}),
-  nodes AS (SELECT e.dev, s.chain, s.value AS p, (s.from_ns + s.to_ns) / 2 AS c, s.from_ns, s.before_ns, s.holds_ns,
-      lead((s.from_ns + s.to_ns) / 2) OVER w AS c_next, lead(s.value) OVER w AS p_next, row_number() OVER w AS place
-    FROM samples s JOIN source e ON e.track_id = s.track_id WHERE e.kind = 'gauge' AND NOT s.is_repeat WINDOW w AS (PARTITION BY e.dev, s.chain ORDER BY s.t_ns)),
-  counted AS (SELECT e.dev, s.t_ns, s.value, lead(s.t_ns) OVER w AS t_next, lead(s.value) OVER w AS v_next FROM samples s JOIN source e ON e.track_id = s.track_id
-    WHERE e.kind = 'counter' AND s.t_ns = s.same_ns WINDOW w AS (PARTITION BY e.dev, s.chain ORDER BY s.t_ns)),
-  grown AS (SELECT e.dev, c.t_ns, c.value, lag(c.t_ns) OVER (PARTITION BY e.dev ORDER BY c.t_ns) AS before_ns, e.hole_ns
-    FROM counters c JOIN source e ON e.track_id = c.track_id WHERE e.kind = 'delta'),
-  pieces AS MATERIALIZED (SELECT * FROM (
-      SELECT dev, c AS t0, coalesce(c_next, holds_ns) AS t1, p AS p0, coalesce(p_next, p) AS p1 FROM nodes
-      UNION ALL SELECT dev, greatest(from_ns, coalesce(before_ns, from_ns)), c, p, p FROM nodes WHERE place = 1
-      UNION ALL SELECT dev, t_ns, t_next, (v_next - value) / (t_next - t_ns) * 1e9, (v_next - value) / (t_next - t_ns) * 1e9 FROM counted WHERE v_next >= value
-      UNION ALL SELECT dev, before_ns, t_ns, value / (t_ns - before_ns) * 1e9, value / (t_ns - before_ns) * 1e9 FROM grown
-        WHERE value IS NOT NULL AND t_ns - before_ns BETWEEN 1 AND hole_ns) WHERE t1 > t0),
+  return `WITH ${flowSql(horizon)}, ${piecesSql(sources)},
   rests AS (SELECT t + ${reachNs} AS q0, next - ${reachNs} AS q1 FROM (SELECT t, n, lead(t) OVER (ORDER BY t) AS next FROM flow) WHERE n = 0 AND next - t > ${2 * reachNs}),
   times AS (SELECT dev, t0 AS t FROM pieces UNION SELECT dev, t1 FROM pieces UNION
     SELECT s.dev, x.t FROM source s, (SELECT t FROM flow UNION ALL SELECT q0 FROM rests UNION ALL SELECT q1 FROM rests
@@ -51,4 +34,26 @@ export function energySql(sources: readonly EnergySource[], horizon: Horizon, sp
       e."on" - b."on" >= ${sources.length} * (r.e - r.b) / 1e9 * (1 - 1e-6) AS covered
     FROM flights r JOIN requests q ON q.request_id = r.request_id JOIN marks b ON b.t = r.b JOIN marks e ON e.t = r.e LEFT JOIN marks f ON f.t = r.f
     WHERE r.measured AND q.status = 'ok' AND r.e > r.b)`
+}
+
+/** `pieces` alone, with what it is made of; CTEs without WITH. */
+export function piecesSql(sources: readonly EnergySource[]): string {
+  const list = sources.map(
+    ({ sensor, kind }, dev) => `(${dev}, ${sensor.track_id}, '${kind}', ${sqlNumber(sensor.hole_ns)})`,
+  )
+  return `${samplesSql(sources.map(({ sensor }) => sensor))},
+  source(dev, track_id, kind, hole_ns) AS (VALUES ${list.join(', ')}),
+  nodes AS (SELECT e.dev, s.chain, s.value AS p, (s.from_ns + s.to_ns) / 2 AS c, s.from_ns, s.before_ns, s.holds_ns,
+      lead((s.from_ns + s.to_ns) / 2) OVER w AS c_next, lead(s.value) OVER w AS p_next, row_number() OVER w AS place
+    FROM samples s JOIN source e ON e.track_id = s.track_id WHERE e.kind = 'gauge' AND NOT s.is_repeat WINDOW w AS (PARTITION BY e.dev, s.chain ORDER BY s.t_ns)),
+  counted AS (SELECT e.dev, s.t_ns, s.value, lead(s.t_ns) OVER w AS t_next, lead(s.value) OVER w AS v_next FROM samples s JOIN source e ON e.track_id = s.track_id
+    WHERE e.kind = 'counter' AND s.t_ns = s.same_ns WINDOW w AS (PARTITION BY e.dev, s.chain ORDER BY s.t_ns)),
+  grown AS (SELECT e.dev, c.t_ns, c.value, lag(c.t_ns) OVER (PARTITION BY e.dev ORDER BY c.t_ns) AS before_ns, e.hole_ns
+    FROM counters c JOIN source e ON e.track_id = c.track_id WHERE e.kind = 'delta'),
+  pieces AS MATERIALIZED (SELECT * FROM (
+      SELECT dev, c AS t0, coalesce(c_next, holds_ns) AS t1, p AS p0, coalesce(p_next, p) AS p1 FROM nodes
+      UNION ALL SELECT dev, greatest(from_ns, coalesce(before_ns, from_ns)), c, p, p FROM nodes WHERE place = 1
+      UNION ALL SELECT dev, t_ns, t_next, (v_next - value) / (t_next - t_ns) * 1e9, (v_next - value) / (t_next - t_ns) * 1e9 FROM counted WHERE v_next >= value
+      UNION ALL SELECT dev, before_ns, t_ns, value / (t_ns - before_ns) * 1e9, value / (t_ns - before_ns) * 1e9 FROM grown
+        WHERE value IS NOT NULL AND t_ns - before_ns BETWEEN 1 AND hole_ns) WHERE t1 > t0)`
 }

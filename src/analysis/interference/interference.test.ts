@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { loggedRun } from '../../../test/support/logged-run.ts'
+import { loggedRun, loggedTables } from '../../../test/support/logged-run.ts'
+import { memoryRun } from '../../../test/support/memory-run.ts'
 import { type Simulated, type SimulatedPlan, simulate } from '../../../test/support/simulated-scheduler.ts'
 import { interference, victimOf } from './interference.ts'
 
@@ -15,6 +16,10 @@ interface Ledger {
   delivery: number
   /** By request; -1 for those that are not of the run. */
   lost: Map<number, number>
+  firstNs: number
+  uptoNs: number
+  /** Its share of what each of its steps took, of whatever a step takes between two times. */
+  ownOf(taken: (fromNs: number, uptoNs: number) => number): number
 }
 
 /** The ledger of one request by going through the simulator's steps one by one. */
@@ -42,7 +47,14 @@ function ledgerOf({ steps, ran, requests }: Simulated, id: number): Ledger | nul
       }
     }
   }
-  return { ...ledger, wait: first.tNs - request.sentNs, delivery: last - upto }
+  const ownOf = (taken: (fromNs: number, uptoNs: number) => number) =>
+    mine.reduce((sum, { id: step, tNs, durNs }) => {
+      const parts = ran.get(step) ?? []
+      const all = parts.reduce((tokens, part) => tokens + part.tokens, 0)
+      const own = parts.reduce((tokens, part) => tokens + (part.request === id ? part.tokens : 0), 0)
+      return sum + (taken(tNs, tNs + durNs) * own) / all
+    }, 0)
+  return { ...ledger, ownOf, firstNs: first.tNs, uptoNs: upto, wait: first.tNs - request.sentNs, delivery: last - upto }
 }
 
 it.each<[string, Partial<SimulatedPlan>]>([
@@ -57,6 +69,8 @@ it.each<[string, Partial<SimulatedPlan>]>([
     const reader = await loggedRun(simulated)
     const all = await interference(reader)
     expect(all?.confidence).toBe('measured')
+    // Nothing measured power.
+    expect(all).toMatchObject({ energy: null, total: { own_j: null, lost_j: null, between_j: null } })
     let [lost, requests] = [0, 0]
     for (const { id, sentNs, events } of simulated.requests) {
       const truth = ledgerOf(simulated, id)
@@ -92,6 +106,72 @@ it.each<[string, Partial<SimulatedPlan>]>([
     for (const { cells } of all?.matrices ?? []) expect(cells.reduce((sum, { ms }) => sum + ms, 0)).toBeCloseTo(lost, 4)
     await reader.close()
   }
+})
+
+/** W, linear between samples of a gauge that shows a moment. */
+const watts = (tNs: number) => 200 + 90 * Math.sin(tNs / 3e7)
+const SAMPLE_NS = 5e6
+
+/** The energy between two times of what lies on the lines between the samples, by a rule of the test's own: trapezoids cut at each sample. */
+function joules(fromNs: number, uptoNs: number, zeroNs: number): number {
+  let sum = 0
+  for (let t = fromNs; t < uptoNs; ) {
+    const k = Math.floor((t - zeroNs) / SAMPLE_NS + 1e-9)
+    const [a, b] = [zeroNs + k * SAMPLE_NS, zeroNs + (k + 1) * SAMPLE_NS]
+    const at = (x: number) => watts(a) + ((watts(b) - watts(a)) * (x - a)) / SAMPLE_NS
+    const to = Math.min(b, uptoNs)
+    sum += ((at(t) + at(to)) / 2) * ((to - t) / 1e9)
+    t = to
+  }
+  return sum
+}
+
+it.each<[string, Partial<SimulatedPlan>]>([
+  ['a plain server', {}],
+  ['preemptions and requests of somebody else', { cacheTokens: 1500, everyMs: 6, foreign: 0.3 }],
+])('divides the energy of the steps as it does their time: %s', async (_, more) => {
+  const simulated = simulate({ ...PLAN, ...more, seed: 6 })
+  const tables = loggedTables(simulated)
+  const ends = simulated.steps.map(({ tNs, durNs }) => tNs + durNs)
+  const zeroNs = Math.floor(Math.min(...simulated.steps.map(({ tNs }) => tNs)) - 20 * SAMPLE_NS)
+  const n = Math.ceil((Math.max(...ends) - zeroNs) / SAMPLE_NS) + 40
+  const counters = Array.from({ length: n }, (_, k) => ({
+    ...{ track_id: 7, t_ns: zeroNs + k * SAMPLE_NS },
+    value: watts(zeroNs + k * SAMPLE_NS),
+  }))
+  const gpu = { track_id: 7, layer: 'gpu', name: 'power_draw_instant_w', device: '0 GPU-1 X', unit: 'W' }
+  const attrs = JSON.stringify({ kind: 'gauge', period_ms: 5, window_ms: 0, update_ms: 5 })
+  const reader = await memoryRun({ ...tables, tracks: [...(tables.tracks ?? []), { ...gpu, attrs }], counters })
+  const all = await interference(reader)
+  expect(all?.energy).toMatchObject({ scope: 'gpu', confidence: 'modelled' })
+  expect(all?.energy?.covered_share).toBeCloseTo(1, 9)
+  const stepsJ = simulated.steps.reduce((sum, { tNs, durNs }) => sum + joules(tNs, tNs + durNs, zeroNs), 0)
+  expect(all?.energy?.steps_j).toBeCloseTo(stepsJ, 2)
+  let [lost, requests] = [0, 0]
+  for (const { id } of simulated.requests) {
+    const found = await victimOf(reader, id)
+    const truth = ledgerOf(simulated, id)
+    if (found === null || truth === null) continue
+    requests++
+    const cells = found.lost_to.reduce((sum, { j }) => sum + (j as number), found.others_j as number)
+    expect(cells).toBeCloseTo(found.lost_j as number, 6)
+    // Cells, own work and what is between steps are the energy from the first step to the last, exactly.
+    const { firstNs, uptoNs } = truth
+    expect(cells + (found.own_j as number) + (found.between_j as number)).toBeCloseTo(
+      joules(firstNs, uptoNs, zeroNs),
+      3,
+    )
+    expect(found.own_j).toBeCloseTo(
+      truth.ownOf((a, b) => joules(a, b, zeroNs)),
+      3,
+    )
+    lost += found.lost_j as number
+  }
+  expect(requests).toBeGreaterThan(8)
+  for (const { cells } of all?.matrices ?? [])
+    expect(cells.reduce((sum, { j }) => sum + (j as number), 0)).toBeCloseTo(lost, 4)
+  expect(all?.total.lost_j).toBeCloseTo(lost, 4)
+  await reader.close()
 })
 
 it('names the one long prefill among short decodes', async () => {

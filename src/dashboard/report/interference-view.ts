@@ -1,6 +1,6 @@
 import type { ClassMatrix } from '../../analysis/interference/class-matrix.ts'
 import type { Culprit, Interference, LedgerParts, Victim } from '../../analysis/interference/interference.ts'
-import { duration, many, percent, wholeNumber } from '../../analysis/quantity.ts'
+import { duration, many, percent, threeDigits, wholeNumber } from '../../analysis/quantity.ts'
 import type { Paint } from '../text/paint.ts'
 import { table } from '../text/table.ts'
 import { wrap } from '../text/text.ts'
@@ -12,7 +12,7 @@ const LEAST_SHARE = 0.02
 /** Who delayed whom: the parts of all requests' time, those that lost most and to whom, and the same by class. */
 export function interferenceLines(found: Interference | null, width: number, paint: Paint): string[] {
   if (found === null) return []
-  const { total, requests, victims, matrices, steps_from } = found
+  const { total, requests, victims, matrices, steps_from, energy } = found
   const source =
     steps_from === 'step_log'
       ? "which requests a step ran: measured, from the engine's log"
@@ -24,6 +24,12 @@ export function interferenceLines(found: Interference | null, width: number, pai
       .slice(0, VICTIMS_SHOWN)
       .flatMap((victim) => wrap(victimText(victim), width - 2)),
     ...matrices.flatMap((matrix) => matrixLines(matrix, width, paint)),
+    ...(energy === null
+      ? []
+      : wrap(
+          `energy of the steps: ${threeDigits(energy.steps_j)} J of the ${energy.scope === 'gpu' ? 'GPUs' : "host's processors"}, power known over ${percent(energy.covered_share)} of their time; of it, J as ms above: by tokens, modelled; interpolated below ${duration(energy.resolution_ms)}`,
+          width - 2,
+        ).map((line) => paint.dim(line))),
     ...wrap(`${source}; a step's time is divided by tokens: modelled`, width - 2).map((line) => paint.dim(line)),
   ]
 }
@@ -33,6 +39,7 @@ export function victimText({
   request_id,
   measured_ms,
   lost_ms,
+  lost_j,
   lost_to,
   others,
   others_ms,
@@ -45,14 +52,15 @@ export function victimText({
     ', ',
   )
   const preempted = preemptions === 0 ? '' : `, preempted ${many('time', preemptions)}`
-  return `request ${request_id} lost ${duration(lost_ms)} of ${duration(measured_ms)}${preempted}: ${to}`
+  const energy = lost_j === null ? '' : `, ${threeDigits(lost_j)} J of others' work`
+  return `request ${request_id} lost ${duration(lost_ms)} of ${duration(measured_ms)}${energy}${preempted}: ${to}`
 }
 
-function culpritText({ request_id, ms, prefill_ms, prefill_tokens, while_out_ms }: Culprit): string {
+function culpritText({ request_id, ms, j, prefill_ms, prefill_tokens, while_out_ms }: Culprit): string {
   const who = request_id === null ? 'requests that are not of this run' : `${request_id}`
   const what =
     prefill_ms > ms / 2 && request_id !== null ? `the prefill of ${who} (${wholeNumber(prefill_tokens)} tokens)` : who
-  return `${duration(ms)} to ${what}${while_out_ms > ms / 2 ? ' in steps that did not run it' : ''}`
+  return `${duration(ms)}${j === null ? '' : `, ${threeDigits(j)} J`} to ${what}${while_out_ms > ms / 2 ? ' in steps that did not run it' : ''}`
 }
 
 function partsText(total: LedgerParts): string {
@@ -69,20 +77,24 @@ function partsText(total: LedgerParts): string {
 /** A row for each class of victims, a column for each of culprits; nothing where there is one class only. */
 function matrixLines({ by, cells }: ClassMatrix, width: number, paint: Paint): string[] {
   const victims = [...new Set(cells.map(({ victim }) => victim))]
-  const culprits = [...new Set(cells.map(({ culprit }) => culprit))].slice(0, Math.floor((width - 26) / 14))
+  const culprits = [...new Set(cells.map(({ culprit }) => culprit))].slice(
+    0,
+    Math.floor((width - 26) / (cells.some(({ j }) => j !== null) ? 22 : 14)),
+  )
   if (victims.length < 2 && culprits.length < 2) return []
-  const ms = (victim: string, culprit: string) =>
-    cells.find((cell) => cell.victim === victim && cell.culprit === culprit)?.ms
+  const cellOf = (victim: string, culprit: string) =>
+    cells.find((cell) => cell.victim === victim && cell.culprit === culprit)
   return table(
     [
       { title: `lost by ${by === 'prompt' ? 'prompts of' : 'session'}, to`, max: 22 },
-      ...culprits.map((title) => ({ title, align: 'right' as const, max: 12 })),
+      ...culprits.map((title) => ({ title, align: 'right' as const, max: 20 })),
     ],
     victims.map((victim) => [
       victim,
       ...culprits.map((culprit) => {
-        const lost = ms(victim, culprit)
-        return lost === undefined ? '' : duration(lost)
+        const lost = cellOf(victim, culprit)
+        if (lost === undefined) return ''
+        return lost.j === null ? duration(lost.ms) : `${duration(lost.ms)}, ${threeDigits(lost.j)} J`
       }),
     ]),
     paint.dim,

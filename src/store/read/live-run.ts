@@ -11,7 +11,7 @@ import { CopyClient, recorderGone } from './copy-client.ts'
 import { streamNumbers } from './number-batches.ts'
 import type { QueryLimits } from './query-limits.ts'
 import type { RowStream, StreamingReader } from './run-reader.ts'
-import { collectRows, streamSelect } from './sql-rows.ts'
+import { collectRows, keepRows, streamSelect } from './sql-rows.ts'
 
 /** One thread, since the machine is being measured; nothing is spilled, since the run needs the disk. */
 const SETTINGS = { threads: '1', memory_limit: '512MB', temp_directory: '' }
@@ -117,6 +117,10 @@ class LiveReader implements StreamingReader {
 
   numbers(sql: string, atOnce?: boolean) {
     return this.batchesUnlessSealed(streamNumbers(this.connection, sql, atOnce, this.limits))
+  }
+
+  keep(name: string, select: string) {
+    return this.unlessSealed(() => keepRows(this.connection, name, select, this.limits))
   }
 
   async close(): Promise<void> {

@@ -15,7 +15,7 @@ import { streamNumbers } from './number-batches.ts'
 import { partsSelect } from './part-columns.ts'
 import type { QueryLimits } from './query-limits.ts'
 import type { StreamingReader } from './run-reader.ts'
-import { collectRows, streamSelect } from './sql-rows.ts'
+import { collectRows, keepRows, streamSelect } from './sql-rows.ts'
 
 /**
  * Opens a run for reading: a sealed one from its parts, one still being recorded from copies that its recorder makes; `limits` are
@@ -76,6 +76,7 @@ async function openSealed(folder: string, run: RunJson): Promise<StreamingReader
     stream,
     query: async (sql) => collectRows(await stream(sql)),
     numbers: (sql, atOnce) => streamNumbers(connection, sql, atOnce),
+    keep: (name, select) => keepRows(connection, name, select),
     refresh: async () => {},
     close: async () => close(),
   }

@@ -31,6 +31,8 @@ export interface RunReader {
    * that is known to fit in memory, `atOnce` is faster.
    */
   numbers(sql: string, atOnce?: boolean): AsyncGenerator<NumberBatch>
+  /** Keeps the rows of one SELECT as a table of that name, for later queries of this reader; another of that name is replaced. Nothing reaches the run. */
+  keep(name: string, select: string): Promise<void>
   close(): Promise<void>
 }
 

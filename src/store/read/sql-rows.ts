@@ -1,4 +1,5 @@
 import type { DuckDBConnection, DuckDBResult, DuckDBValue } from '@duckdb/node-api'
+import { ident } from '../live-schema.ts'
 import { overLimit, type QueryLimits, withinTime } from './query-limits.ts'
 import type { RowStream, SqlRow, SqlValue } from './run-reader.ts'
 import { prepareSelect, sqlError } from './sql-lock.ts'
@@ -17,6 +18,24 @@ export async function streamSelect(
     throw sqlError(error)
   }
   return { columns: result.deduplicatedColumnNames(), batches: () => batchesOf(connection, result, limits) }
+}
+
+/** Keeps the rows of one locked SELECT in a table of the connection's own. */
+export async function keepRows(
+  connection: DuckDBConnection,
+  name: string,
+  select: string,
+  limits: QueryLimits | null = null,
+): Promise<void> {
+  // Only what may be asked may be kept.
+  ;(await prepareSelect(connection, select)).destroySync()
+  try {
+    await withinTime(connection, limits, () =>
+      connection.run(`CREATE OR REPLACE TEMP TABLE ${ident(name)} AS ${select}`),
+    )
+  } catch (error) {
+    throw sqlError(error)
+  }
 }
 
 async function* batchesOf(

@@ -25,35 +25,38 @@ const INFERRED = `
 /**
  * Who took whose time, as common table expressions. Steps of one engine are put one behind the other (with asynchronous scheduling a step is put together while the one
  * before it runs): step `i` takes the time from the end of the one before it, `from_ns`, to its own, `upto_ns`. A request's share of a step is by its tokens; `work`
- * has a row for each request in each step, and one with `request_id` NULL for what ran of requests that are not this run's. `spans`: each answered request from the first
- * step that ran it to the last that had ended by its last token. Its time from the send to the last token is `wait_ns` (no step had run it) + `own_ns` + `lost_ns`
- * (its steps, and steps between them, ran others) + `between_ns` (no step ran) + `delivery_ns`, exactly.
+ * has a row for each request in each step, and for each step one with `request_id` NULL: what ran of requests that are not this run's.
  */
-export function interferenceSql(from: StepsFrom): string {
+export function workSql(from: StepsFrom): string {
   return `${from === 'step_log' ? LOGGED : INFERRED},
   ends AS (SELECT *, t_ns + dur_ns AS end_ns, max(t_ns + dur_ns) OVER (PARTITION BY track_id ORDER BY t_ns, step_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before_ns FROM steps),
   ordered AS MATERIALIZED (SELECT step_id, track_id, tokens, row_number() OVER (PARTITION BY track_id ORDER BY t_ns, step_id) AS i,
       greatest(t_ns, coalesce(before_ns, t_ns)) AS from_ns, greatest(end_ns, coalesce(before_ns, end_ns)) AS upto_ns FROM ends),
-  own AS (SELECT s.request_id, o.track_id, o.i, o.from_ns, o.upto_ns, s.stage, s.tokens, (o.upto_ns - o.from_ns) * least(1, s.tokens / o.tokens) AS work_ns
+  own AS MATERIALIZED (SELECT s.request_id, o.track_id, o.i, o.from_ns, o.upto_ns, s.stage, s.tokens, (o.upto_ns - o.from_ns) * least(1, s.tokens / o.tokens) AS work_ns
     FROM scheduled s JOIN ordered o USING (step_id) WHERE o.tokens > 0),
   known AS (SELECT track_id, i, sum(work_ns) AS ns, sum(tokens) AS tokens FROM own GROUP BY ALL),
   work AS MATERIALIZED (SELECT * FROM own UNION ALL
     SELECT NULL, o.track_id, o.i, o.from_ns, o.upto_ns, 'unknown', greatest(0, o.tokens - coalesce(k.tokens, 0)), o.upto_ns - o.from_ns - coalesce(k.ns, 0)
-    FROM ordered o LEFT JOIN known k USING (track_id, i)),
-  covered AS (SELECT track_id, i, sum(upto_ns - from_ns) OVER (PARTITION BY track_id ORDER BY i ROWS UNBOUNDED PRECEDING) AS busy_ns FROM ordered),
+    FROM ordered o LEFT JOIN known k USING (track_id, i))`
+}
+
+/**
+ * After `work`: `spans`, each answered request from the first step that ran it to the last that had ended by its last token. Its time from the send to the last token is
+ * `wait_ns` (no step had run it) + `own_ns` + `lost_ns` (its steps, and steps between them, ran others) + `between_ns` (no step ran) + `delivery_ns`, exactly.
+ */
+export const SPANS_SQL = `covered AS (SELECT track_id, i, sum(upto_ns - from_ns) OVER (PARTITION BY track_id ORDER BY i ROWS UNBOUNDED PRECEDING) AS busy_ns FROM work WHERE request_id IS NULL),
   bounds AS (SELECT r.request_id, r.sent_ns, r.last_token_ns, w.track_id, min(w.i) AS i0, max(w.i) AS i1, min(w.from_ns) AS first_ns, max(w.upto_ns) AS last_ns, sum(w.work_ns) AS own_ns
-    FROM requests r JOIN own w USING (request_id) WHERE w.upto_ns <= r.last_token_ns AND w.from_ns >= r.sent_ns GROUP BY r.request_id, r.sent_ns, r.last_token_ns, w.track_id
+    FROM requests r JOIN work w USING (request_id) WHERE w.upto_ns <= r.last_token_ns AND w.from_ns >= r.sent_ns GROUP BY r.request_id, r.sent_ns, r.last_token_ns, w.track_id
     QUALIFY row_number() OVER (PARTITION BY r.request_id ORDER BY count(*) DESC, w.track_id) = 1),
   spans AS MATERIALIZED (SELECT b.*, last_token_ns - sent_ns AS measured_ns, first_ns - sent_ns AS wait_ns,
       z.busy_ns - coalesce(a.busy_ns, 0) - own_ns AS lost_ns, last_ns - first_ns - (z.busy_ns - coalesce(a.busy_ns, 0)) AS between_ns, last_token_ns - last_ns AS delivery_ns
     FROM bounds b JOIN covered z ON z.track_id = b.track_id AND z.i = b.i1 LEFT JOIN covered a ON a.track_id = b.track_id AND a.i = b.i0 - 1)`
-}
 
-/** After `interferenceSql`: `cells`, a row for each victim and culprit, by what the culprit did and whether the victim ran in the same steps. `victims`: SQL over `spans`. */
-export function cellsSql(victims = 'true'): string {
+/** After `work` and `spans`: `cells`, a row for each victim and culprit, by what the culprit did and whether the victim ran in the same steps. `victims`: SQL over `spans`; `sums`: more of `w`, `work`. */
+export function cellsSql(victims = 'true', sums = ''): string {
   return `windows AS (SELECT request_id AS victim_id, track_id, unnest(generate_series(i0, i1)) AS i FROM spans WHERE ${victims}),
-  cells AS (SELECT v.victim_id, w.request_id AS culprit_id, w.stage, m.i IS NOT NULL AS together, sum(w.work_ns) AS ns, sum(w.tokens) AS tokens
+  cells AS (SELECT v.victim_id, w.request_id AS culprit_id, w.stage, m.i IS NOT NULL AS together, sum(w.work_ns) AS ns, sum(w.tokens) AS tokens${sums}
     FROM windows v JOIN work w ON w.track_id = v.track_id AND w.i = v.i AND w.request_id IS DISTINCT FROM v.victim_id
-      LEFT JOIN own m ON m.request_id = v.victim_id AND m.track_id = v.track_id AND m.i = v.i
+      LEFT JOIN work m ON m.request_id = v.victim_id AND m.track_id = v.track_id AND m.i = v.i
     GROUP BY ALL HAVING sum(w.work_ns) > 0)`
 }

@@ -1,6 +1,6 @@
 import { DEVICE_WORK, DEVICE_WORK_SQL } from '../../trace/device-work.ts'
 import { htaEvents, temporalBreakdownSql } from './hta-events.ts'
-import { cellsSql, interferenceSql } from './interference-sql.ts'
+import { cellsSql, SPANS_SQL, workSql } from './interference-sql.ts'
 import { operatorTimeSql } from './operator-time.ts'
 import { STEP_KIND, STEP_PATTERN, stepNumbers } from './step-names.ts'
 
@@ -160,7 +160,7 @@ const ledger: RunView = {
     between_ns: 'between its first and last step: no step ran',
     delivery_ns: 'from the end of its last step to its last token at the client',
   },
-  select: `WITH ${interferenceSql('step_log')} SELECT request_id, measured_ns, wait_ns, own_ns, lost_ns, between_ns, delivery_ns FROM spans`,
+  select: `WITH ${workSql('step_log')}, ${SPANS_SQL} SELECT request_id, measured_ns, wait_ns, own_ns, lost_ns, between_ns, delivery_ns FROM spans`,
 }
 
 const interference: RunView = {
@@ -174,7 +174,7 @@ const interference: RunView = {
     ns: "the culprit's share of these steps, by tokens",
     tokens: 'that it ran in them',
   },
-  select: `WITH ${interferenceSql('step_log')}, ${cellsSql()} SELECT victim_id, culprit_id, stage, together, ns, tokens FROM cells`,
+  select: `WITH ${workSql('step_log')}, ${SPANS_SQL}, ${cellsSql()} SELECT victim_id, culprit_id, stage, together, ns, tokens FROM cells`,
 }
 
 const htaKernels: RunView = {
