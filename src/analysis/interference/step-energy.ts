@@ -1,6 +1,6 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
-import { piecesSql } from '../hardware/energy-sql.ts'
 import { type EnergyScope, energyScopes } from '../hardware/energy-sources.ts'
+import { piecesSql } from '../hardware/energy-sql.ts'
 import { findSensors, resolutionNs } from '../hardware/sensors.ts'
 import { countOf, oneRow } from '../rows.ts'
 
