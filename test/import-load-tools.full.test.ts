@@ -248,6 +248,25 @@ describe('results of AIPerf', () => {
   })
 })
 
+describe('a line that does not end', () => {
+  const lines = () => readFileSync(AIPERF, 'utf8').trimEnd().split('\n')
+  const long = `{"metadata":"${'x'.repeat(64 * 2 ** 20)}"}`
+
+  test('costs its row and no other, and says its place and the bound', async () => {
+    const path = join(tempFolder(), 'profile_export.jsonl')
+    writeFileSync(path, [lines()[0], long, lines()[1], ''].join('\n'))
+    const { run } = await imported(path)
+    expect(run.layers.requests).toMatchObject({ rows: 2, lost: 1 })
+    const bad = run.verdict.find(({ what }) => what === 'bad rows')
+    expect(bad?.text).toMatch(/profile_export\.jsonl:2: .*64 MiB/)
+  })
+
+  test('refuses the file with --strict', async () => {
+    const error = await failure('p.jsonl', [lines()[0], long].join('\n'), true)
+    expect(error).toMatchObject({ code: 'input/import-line', message: expect.stringMatching(/:2: .*64 MiB/) })
+  })
+})
+
 describe('results of GuideLLM', () => {
   test('become requests, and its own figures come out again', async () => {
     const [benchmark] = jsonOf(GUIDELLM).benchmarks

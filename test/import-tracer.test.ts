@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { analyseRun } from '../src/analysis/analyse-run.ts'
 import { EXPORTS } from '../src/exports/registry.ts'
-import { importRun } from '../src/imports/import-run.ts'
+import { importRun, PLAIN } from '../src/imports/import-run.ts'
 import { openRun } from '../src/store/read/open-run.ts'
 import type { SqlRow } from '../src/store/read/run-reader.ts'
 import { readRunJson } from '../src/store/run-folder.ts'
@@ -295,7 +295,7 @@ describe('broken files', () => {
   const failure = async (text: string, name = 'trace_x.csv') => {
     const path = write(name, text)
     const out = join(dirname(path), 'run')
-    const error = await importRun(path, out).then(
+    const error = await importRun(path, out, { ...PLAIN, strict: true }).then(
       () => null,
       (thrown: Error & { exitCode: number }) => thrown,
     )
@@ -320,6 +320,86 @@ describe('broken files', () => {
     )
     expect(await failure(`${HEADER}\n${'x'.repeat(2 ** 21)}`)).toMatch(/^trace_x\.csv:2: a line of more than 1 MiB/)
     expect(await failure('latency_s,response_size,requested_length\n-1,2,3\n')).toMatch(/:2: latency_s is "-1"/)
+  })
+
+  /** Lines that are bad in one way each, between good ones. */
+  const BAD = [
+    '1,2',
+    GOOD.replace('/11 18', '/41 18'),
+    GOOD.replace(',1,2,', ',x,2,'),
+    GOOD.replace('T16', 'T96'),
+    GOOD.replace(',,,,', ',p,-1,2,'),
+    'x'.repeat(2 ** 21),
+    '\0'.repeat(100),
+  ]
+
+  test('cost the bad lines and no other without --strict: counted, and the first is named', async () => {
+    const lines = BAD.flatMap((bad, i) => [bad, GOOD.replace(':11.455,1,', `:${12 + i}.455,${i},`)])
+    const path = write('trace_x.csv', [HEADER, GOOD, ...lines, ''].join('\n'))
+    const { folder, run } = await importRun(path, join(dirname(path), 'run'))
+    const values = await rowsOf(folder, samplesOf('gpu_utilization_ratio'))
+    expect(values.map(({ value }) => value)).toEqual([0.01, ...BAD.map((_, i) => i / 100)])
+    expect(await rowsOf(folder, samplesOf('memory_utilization_ratio'))).toHaveLength(values.length)
+    expect(run.layers.counters).toMatchObject({ lost: 2 * BAD.length })
+    const [note] = run.verdict.filter(({ what }) => what === 'bad rows')
+    expect(note).toMatchObject({ level: 'warn' })
+    expect(note?.text).toContain(`trace_x.csv: ${BAD.length} lines`)
+    expect(note?.text).toContain('trace_x.csv:3: 2 values; expected 9')
+    expect((await rowsOf(folder, 'SELECT * FROM clocks')).map(({ offset_ns }) => offset_ns)).toEqual([7200e9])
+  })
+
+  test('of which no line is good are refused for the first', async () => {
+    const path = write('trace_x.csv', [HEADER, BAD[2], BAD[1], ''].join('\n'))
+    const out = join(dirname(path), 'run')
+    await expect(importRun(path, out)).rejects.toMatchObject({
+      code: 'input/import-value',
+      message: expect.stringContaining(':2: gpu_util'),
+    })
+    expect(existsSync(out)).toBe(false)
+  })
+
+  test('of result tables cost their lines only', async () => {
+    const folder = join(tempFolder(), 'tables')
+    mkdirSync(folder)
+    writeFileSync(
+      join(folder, 'raw_decode.csv'),
+      'requested_length,response_size,latency_s\n16,11,0.5\n16,x,7\n16,11\n16,12,-1\n16,13,0.25\n',
+    )
+    writeFileSync(join(folder, 'filtered_decode.csv'), 'median_latency_s,median_throughput_tokens_per_s\n1,2\n3,y\n')
+    const { folder: back, run } = await importRun(folder, join(folder, 'run'))
+    // A bad line takes no time of those that are laid end to end.
+    expect(await rowsOf(back, 'SELECT output_tokens AS n, sent_ns, end_ns FROM requests ORDER BY sent_ns')).toEqual([
+      { n: 11, sent_ns: 0, end_ns: 0.5e9 },
+      { n: 13, sent_ns: 0.5e9, end_ns: 0.75e9 },
+    ])
+    expect(await rowsOf(back, 'SELECT value FROM named_counters ORDER BY value')).toEqual([{ value: 1 }, { value: 2 }])
+    expect([run.layers.requests?.lost, run.layers.counters?.lost]).toEqual([3, 2])
+  })
+
+  test('of samples by request cost their lines only, wherever they are bad', async () => {
+    const columns = 'timestamp,gpu_name,gpu_utilization,prompt_id,request_id,inference_stage,since_sent_ms,e2e_ms'
+    const line = (s: number, use: string, e2e: string, id = 'p') =>
+      `2025/07/11 18:47:1${s}.000,A10,${use},${id},1,decode,100,${e2e}`
+    const path = write(
+      'decode_A10_0.csv',
+      [
+        columns,
+        'x,A10,1,p,1,decode,1,2',
+        line(1, '10', 'x'),
+        line(2, 'y', '900'),
+        line(3, '30', '900'),
+        line(4, '40', 'x'),
+        '',
+      ].join('\n'),
+    )
+    const { folder, run } = await importRun(path, join(dirname(path), 'run'))
+    const values = await rowsOf(folder, samplesOf('gpu_utilization_ratio'))
+    // The last one's request is known already, and is not read again.
+    expect(values.map(({ value }) => value)).toEqual([0.3, 0.4])
+    expect(await rowsOf(folder, 'SELECT prompt_id, end_ns - sent_ns AS e2e FROM requests')).toEqual([
+      { prompt_id: 'p', e2e: 900e6 },
+    ])
+    expect(run.layers.counters).toMatchObject({ lost: 3 })
   })
 
   test('a missing file, an empty folder, a folder of two formats', async () => {

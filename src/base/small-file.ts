@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 
 /** Thrown where a file holds more than was allowed for it. */
 export class FileTooLarge extends Error {
@@ -15,6 +15,8 @@ export class FileTooLarge extends Error {
 export function readSmallFile(path: string, mostBytes: number): Buffer {
   const fd = openSync(path, 'r')
   try {
+    const found = fstatSync(fd)
+    if (found.isFile() && found.size > mostBytes) throw new FileTooLarge(mostBytes)
     const pieces: Buffer[] = []
     for (let bytes = 0; ; ) {
       const piece = Buffer.allocUnsafe(64 * 1024)

@@ -1,7 +1,9 @@
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { basename } from 'node:path'
-import { StringDecoder } from 'node:string_decoder'
 import { LayerlineError } from '../base/errors.ts'
+import { type TextLine, textLines } from '../base/text-lines.ts'
+import type { TableName } from '../trace/tables.ts'
+import type { RunWriter } from './run-writer.ts'
 
 const HEAD_BYTES = 1 << 16
 const MAX_LINE_CHARS = 1 << 20
@@ -11,17 +13,27 @@ export interface CsvRecord {
   readonly line: number
   readonly fields: readonly string[]
   readonly cut: boolean
+  /** Why its values cannot be told apart. */
+  readonly problem?: LayerlineError
 }
 
-/** A CSV file with a header, one record a line. Its columns are found by name; others may stand between them. */
+/**
+ * A CSV file with a header, one record a line. Its columns are found by name; others may stand between them. A record that
+ * cannot be read is skipped and counted, or, `strict`, an error.
+ */
 export class CsvFile {
   readonly path: string
   readonly name: string
   readonly columns: readonly string[]
   private readonly at: ReadonlyMap<string, number>
+  private readonly strict: boolean
+  private bad = 0
+  /** What is wrong with the first record that was skipped. */
+  firstBad: LayerlineError | null = null
 
-  constructor(path: string) {
+  constructor(path: string, strict = true) {
     this.path = path
+    this.strict = strict
     this.name = basename(path)
     this.columns = fieldsOf(firstLine(path)).map((name) => name.trim())
     this.at = new Map(this.columns.map((name, i) => [name, i]))
@@ -70,50 +82,65 @@ export class CsvFile {
     )
   }
 
-  /**
-   * Every record, a piece of the file at a time. A line with fewer or more values than the header is an error with its
-   * place, but for a last one that was cut off; a header that comes again (two traces in one file) is passed over.
-   */
-  async *records(): AsyncGenerator<CsvRecord[]> {
-    const decoder = new StringDecoder('utf8')
-    const header = this.columns.join(',')
-    let rest = ''
-    let line = 0
-    const take = (text: string, cut: boolean, into: CsvRecord[]) => {
-      line++
-      if (line === 1 || text.trim() === '') return
-      const fields = this.split(text, line, cut)
-      if (fields === null) into.push({ line, fields: [], cut: true })
-      else if (fields.length === this.columns.length && text.trim() === header) return
-      else into.push({ line, fields, cut: cut && fields.length < this.columns.length })
-    }
-    for await (const bytes of createReadStream(this.path)) {
-      const text = rest + decoder.write(bytes as Buffer)
-      const lines = text.split(/\r\n|\n/)
-      rest = lines.pop() ?? ''
-      if (rest.length > MAX_LINE_CHARS) {
-        throw new LayerlineError(
-          'input/import-line',
-          `${this.path}:${line + lines.length + 1}: a line of more than 1 MiB`,
-        )
-      }
-      const records: CsvRecord[] = []
-      for (const each of lines) take(each, false, records)
-      yield records
-    }
-    const last: CsvRecord[] = []
-    rest += decoder.end()
-    if (rest !== '') take(rest, true, last)
-    yield last
+  /** What `read` makes of a record; null where the record is bad, and counted. Read all of it before writing any. */
+  row<T>(record: CsvRecord, read: () => T): T | null {
+    const value = this.peek(record, read)
+    if (!(value instanceof LayerlineError)) return value
+    this.bad++
+    this.firstBad ??= value
+    return null
   }
 
-  private split(text: string, line: number, cut: boolean): string[] | null {
+  /** As `row`, but for what is read again later: what is wrong with a bad record, which is not counted. */
+  peek<T>(record: CsvRecord, read: () => T): T | LayerlineError {
+    try {
+      if (record.problem !== undefined) throw record.problem
+      return read()
+    } catch (error) {
+      if (this.strict || !(error instanceof LayerlineError)) throw error
+      return error
+    }
+  }
+
+  /** After all records: how many were bad, and the first. A record is `rowsEach` rows of a table. */
+  reportBad(run: RunWriter, table: TableName, rowsEach = 1): void {
+    if (this.bad === 0) return
+    run.lose(table, this.bad * rowsEach)
+    run.note(
+      'warn',
+      'bad rows',
+      `${this.name}: ${this.bad} line${this.bad === 1 ? '' : 's'} cannot be read and skipped (--strict refuses the file); first: ${this.firstBad?.message}`,
+    )
+  }
+
+  /**
+   * Every record, a piece of the file at a time. A line with fewer or more values than the header has a `problem`, but for
+   * a last one that was cut off; a header that comes again (two traces in one file) is passed over.
+   */
+  async *records(): AsyncGenerator<CsvRecord[]> {
+    const header = this.columns.join(',')
+    for await (const lines of textLines(this.path, MAX_LINE_CHARS)) {
+      const records: CsvRecord[] = []
+      for (const line of lines) {
+        if (line.line === 1 || line.text.trim() === '' || line.text.trim() === header) continue
+        records.push(this.record(line))
+      }
+      yield records
+    }
+  }
+
+  private record({ line, text, cut, tooLong }: TextLine): CsvRecord {
+    const wrong = (what: string) => {
+      const problem = new LayerlineError('input/import-line', `${this.path}:${line}: ${what}`)
+      return { line, fields: [], cut: false, problem }
+    }
+    if (tooLong) return wrong('a line of more than 1 MiB')
     const fields = fieldsOf(text)
-    if (fields.length === this.columns.length) return fields
-    if (cut && fields.length < this.columns.length) return null
-    throw new LayerlineError(
-      'input/import-line',
-      `${this.path}:${line}: ${fields.length} values; expected ${this.columns.length} (${this.columns.slice(0, 12).join(',')}${this.columns.length > 12 ? ',…' : ''})`,
+    if (fields.length === this.columns.length) return { line, fields, cut: false }
+    if (cut && fields.length < this.columns.length) return { line, fields: [], cut: true }
+    const { columns } = this
+    return wrong(
+      `${fields.length} values; expected ${columns.length} (${columns.slice(0, 12).join(',')}${columns.length > 12 ? ',…' : ''})`,
     )
   }
 }

@@ -26,7 +26,7 @@ export interface ImportOptions {
   readonly stacks: boolean
   /** Keep the args of each event of a profile. */
   readonly args: boolean
-  /** A bad row of a load tool's results is an error. */
+  /** A bad row of a load tool's results, or of a CSV file, is an error. */
   readonly strict: boolean
   readonly onProgress: (progress: TraceProgress) => void
   /** The folder of all traces that a tracer's folder lies in: its place there names the model. */
@@ -71,7 +71,7 @@ export async function importRun(
     )
   }
   if (traces.length > 0) return importTraces(traces, json.length - traces.length, out, options)
-  const files = csv.map((each) => new CsvFile(each))
+  const files = csv.map((each) => new CsvFile(each, options.strict))
   const format = formatOf(path, files)
   const run = await RunWriter.create(out, { format: format.id, files: csv })
   try {

@@ -6,7 +6,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmdirSync,
   statfsSync,
@@ -17,8 +16,10 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { errorCode, errorText, LayerlineError } from '../base/errors.ts'
+import { refuseForeign } from '../base/foreign-file.ts'
 import { createFresh } from '../base/fresh-file.ts'
 import { scratchFolder } from '../base/scratch-folder.ts'
+import { FileTooLarge, readSmallFile } from '../base/small-file.ts'
 import { compactStamp } from '../base/time.ts'
 import { parseRunJson, type RunJson } from '../trace/run-json.ts'
 import { withoutKnownSecrets } from './run-secrets.ts'
@@ -185,20 +186,26 @@ export function writeRunJson(folder: string, run: RunJson): void {
   }
 }
 
+/** A resumed run lists the requests that were offered before: some MB of a long one. */
+const MOST_RUN_JSON_BYTES = 64 * 2 ** 20
+
 /** Reads run.json; a folder that is no run, or is not there, gets its sentence. */
 export function readRunJson(folder: string): RunJson {
   const path = runJsonFile(folder)
-  let text: string
+  let bytes: Buffer
   try {
-    text = readFileSync(path, 'utf8')
+    bytes = readSmallFile(path, MOST_RUN_JSON_BYTES)
   } catch (cause) {
+    if (cause instanceof FileTooLarge)
+      throw new LayerlineError('input/run-json', `${path}: ${cause.message}`, { cause })
     const what = !existsSync(folder) ? 'no such folder' : 'no run.json in it; this is not a Layerline run'
     throw new LayerlineError('input/run', `${folder}: ${what}`, {
       hint: runsIn(folder) ?? 'expected the folder that a command printed as its run',
       cause,
     })
   }
-  return parseRunJson(text, path)
+  refuseForeign(path, bytes, 'input/run-json', "a run's run.json")
+  return parseRunJson(bytes.toString('utf8'), path)
 }
 
 /** What to do with a folder that holds runs, as a plan's does; null where it holds none. */

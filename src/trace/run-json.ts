@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LayerlineError } from '../base/errors.ts'
+import { isDeeper } from '../base/json-depth.ts'
 import type { ClockBase } from '../base/time.ts'
 
 /** Readers take every minor version of their major, and refuse a newer major. */
@@ -124,8 +125,14 @@ export const runJsonSchema = z.object({
 export type RunJson = z.infer<typeof runJsonSchema>
 export type VerdictLine = RunJson['verdict'][number]
 
+/** Of objects and lists; what Layerline writes is under 10. */
+const MOST_DEPTH = 100
+
 /** Parses a run.json's text; the version is looked at first, so that a newer run says so and not what zod would. */
 export function parseRunJson(text: string, path: string): RunJson {
+  if (isDeeper(text, MOST_DEPTH)) {
+    throw new LayerlineError('input/run-json', `${path}: nested more than ${MOST_DEPTH} deep; no run.json is`)
+  }
   let value: unknown
   try {
     value = JSON.parse(text)

@@ -1,7 +1,9 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { errorText, LayerlineError } from '../../base/errors.ts'
+import { refuseForeign } from '../../base/foreign-file.ts'
+import { readSmallFile } from '../../base/small-file.ts'
 
 /** What a dense decoder's matrices are, as its config.json says. */
 export interface ModelShape {
@@ -36,6 +38,8 @@ const configSchema = z.looseObject({
   quantization_config: z.unknown().optional(),
 })
 
+const MOST_BYTES = 16 * 2 ** 20
+
 /** Reads a model's config.json, or the one in its folder. Throws `input/model-config` for models whose work is not known. */
 export function readModelShape(pathAsGiven: string): ModelShape {
   const fail = (what: string, cause?: unknown) =>
@@ -46,8 +50,11 @@ export function readModelShape(pathAsGiven: string): ModelShape {
   let read: unknown
   try {
     const path = statSync(pathAsGiven).isDirectory() ? join(pathAsGiven, 'config.json') : pathAsGiven
-    read = JSON.parse(readFileSync(path, 'utf8'))
+    const bytes = readSmallFile(path, MOST_BYTES)
+    refuseForeign(path, bytes, 'input/model-config', "JSON, as a model's config.json")
+    read = JSON.parse(bytes.toString('utf8'))
   } catch (cause) {
+    if (cause instanceof LayerlineError) throw cause
     throw fail(errorText(cause), cause)
   }
   const parsed = configSchema.safeParse(read)

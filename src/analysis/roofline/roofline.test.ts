@@ -56,6 +56,14 @@ describe("a model's config.json", () => {
   it('is refused where it is not there', () => {
     expect(() => readModelShape('/no/such')).toThrow(expect.objectContaining({ code: 'input/model-config' }))
   })
+
+  it('is named as what it is where it is no JSON', () => {
+    const path = join(folder, 'lfs.json')
+    writeFileSync(path, 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 90\n')
+    expect(() => readModelShape(path)).toThrow(
+      expect.objectContaining({ code: 'input/model-config', message: expect.stringContaining('Git LFS pointer') }),
+    )
+  })
 })
 
 describe('the roofline', () => {

@@ -61,7 +61,7 @@ export const ANSWER_OPTIONS = {
   args: { kind: 'switch', doc: 'keep the args of each event of a profile, as JSON' },
   strict: {
     kind: 'switch',
-    doc: "refuse a load tool's results for one row that cannot be read; else such rows are skipped and counted",
+    doc: "refuse a load tool's results or a CSV file for one row that cannot be read; else such rows are skipped and counted",
   },
   quiet: { kind: 'switch', doc: 'no progress, no hints' },
   to: { kind: 'many', value: 'FORMAT', doc: 'format to write' },

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { errorText, LayerlineError } from '../../base/errors.ts'
+import { readSmallFile } from '../../base/small-file.ts'
 import { atenOps, atenTextOps, compiledKernels, fxOps } from './graphs.ts'
 import { kernelCsvOps } from './kernel-csv.ts'
 import type { KernelTotal, OpTotal } from './op-totals.ts'
@@ -128,7 +129,7 @@ export function originOf(place: string, root: string): TracerOrigin {
 function readMarker(path: string) {
   if (!existsSync(path)) return null
   try {
-    return markerSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
+    return markerSchema.parse(JSON.parse(readSmallFile(path, 1 << 20).toString('utf8')))
   } catch {
     return null
   }

@@ -1,8 +1,8 @@
-import { closeSync, createReadStream, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { ZodType } from 'zod'
 import { LayerlineError } from '../../base/errors.ts'
+import { type TextLine, textLines } from '../../base/text-lines.ts'
 import type { FormatId } from '../format-abouts.ts'
 import { validJson } from '../json-text.ts'
 import type { RunWriter } from '../run-writer.ts'
@@ -23,6 +23,8 @@ export interface ResultFormat {
 const HEAD_BYTES = 1 << 14
 /** A text has to fit into one string of V8's. */
 const MAX_JSON_BYTES = 400e6
+/** Of a line; an answer of 100,000 tokens is 2 MiB. */
+const MAX_LINE_CHARS = 64 * 2 ** 20
 
 /**
  * A file of JSON, or of one JSON object a line; the words that Python writes for numbers (NaN, Infinity) are null. A row
@@ -58,26 +60,24 @@ export class ResultFile {
 
   /** Each line's object, checked; `prepare` may change its text before. A last line that was cut off is handed over as null. */
   async *lines<T>(schema: ZodType<T>, prepare: (text: string) => string = (text) => text): AsyncGenerator<T | null> {
-    const lines = createInterface({ input: createReadStream(this.path), crlfDelay: Number.POSITIVE_INFINITY })
-    const endsWhole = lastByte(this.path) === 0x0a
-    let line = 0
-    let held: string | null = null
-    const read = (text: string) => this.row(() => this.checked(this.parsed(prepare(text), line), schema, line))
-    for await (const text of lines) {
-      if (held !== null && held.trim() !== '') {
-        const row = read(held)
+    const read = ({ line, text, tooLong }: TextLine) =>
+      this.row(() => {
+        if (!tooLong) return this.checked(this.parsed(prepare(text), line), schema, line)
+        throw new LayerlineError('input/import-line', `${this.path}:${line}: a line of more than 64 MiB`, {
+          hint: `expected one request a line: ${this.reads}`,
+        })
+      })
+    for await (const lines of textLines(this.path, MAX_LINE_CHARS)) {
+      for (const line of lines) {
+        if (line.text.trim() === '') continue
+        if (line.cut && !line.tooLong && validJson(prepare(line.text)) === null) {
+          yield null
+          return
+        }
+        const row = read(line)
         if (row !== null) yield row
       }
-      held = line === 0 ? text.replace(/^\uFEFF/, '') : text
-      line++
     }
-    if (held === null || held.trim() === '') return
-    if (!endsWhole && validJson(prepare(held)) === null) {
-      yield null
-      return
-    }
-    const row = read(held)
-    if (row !== null) yield row
   }
 
   /** What `read` makes of a row; null where it is bad, and counted. */
@@ -150,19 +150,6 @@ export function headOf(path: string): string {
       .toString('utf8', 0, readSync(fd, head, 0, HEAD_BYTES, 0))
       .replace(/^\uFEFF/, '')
       .trimStart()
-  } finally {
-    closeSync(fd)
-  }
-}
-
-function lastByte(path: string): number | undefined {
-  const { size } = statSync(path)
-  if (size === 0) return undefined
-  const fd = openSync(path, 'r')
-  try {
-    const byte = Buffer.alloc(1)
-    readSync(fd, byte, 0, 1, size - 1)
-    return byte[0]
   } finally {
     closeSync(fd)
   }

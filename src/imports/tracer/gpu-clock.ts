@@ -25,16 +25,18 @@ export interface ClockStretch {
  * The GPU's zoneless local time against the log's UTC, over one file. A line is logged after it was sampled, so the
  * difference that is greatest is the one with the least delay. Its next quarter of an hour is the zone. What is left
  * over is delay or a clock that is off, and nothing tells which: it is the uncertainty. A new zone (the clocks went
- * forward) begins a new stretch. Values are checked as they are read.
+ * forward) begins a new stretch. Bad lines are left to whoever reads the values.
  */
 export async function clockStretches(file: CsvFile, gpu: string, log: string): Promise<ClockStretch[]> {
   const stretches: { fromLine: number; zoneUs: number; greatestUs: number }[] = []
   for await (const records of file.records()) {
     for (const record of records) {
       if (record.cut) continue
-      const gpuUs = stampOf(file, record, gpu)
-      if (file.text(record, log) === '') continue
-      const aheadUs = gpuUs - stampOf(file, record, log)
+      const aheadUs = file.peek(record, () => {
+        const gpuUs = stampOf(file, record, gpu)
+        return file.text(record, log) === '' ? null : gpuUs - stampOf(file, record, log)
+      })
+      if (typeof aheadUs !== 'number') continue
       const zoneUs = Math.round(aheadUs / QUARTER_US) * QUARTER_US
       const last = stretches.at(-1)
       if (last === undefined || last.zoneUs !== zoneUs) {

@@ -43,11 +43,11 @@ export class GpuCounters {
     })
   }
 
-  /** One sample: `read` gives the file's value of a column, null for none. */
-  add(tNs: number, read: (column: string) => number | null): void {
+  /** One sample: the file's values of the columns, null for none. */
+  add(tNs: number, values: readonly (number | null)[]): void {
     const { counters } = this.run.writers
-    for (const [i, { column, scale }] of this.columns.entries()) {
-      const value = read(column)
+    for (const [i, { scale }] of this.columns.entries()) {
+      const value = values[i] ?? null
       // Percent to ratio by division: 57 * 0.01 is not 0.57.
       const scaled = value === null ? null : scale < 1 ? value / Math.round(1 / scale) : value * scale
       counters.append({ track_id: this.tracks[i] as number, t_ns: tNs, value: scaled })

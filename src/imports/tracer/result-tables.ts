@@ -24,6 +24,7 @@ class RawReader {
     this.run = run
   }
 
+  /** Writes a request; throws, before that, where its line is bad. */
   take(file: CsvFile, record: CsvRecord): void {
     const latency = file.number(record, 'latency_s')
     if (latency === null || latency < 0) throw file.wrong(record, 'latency_s', 'seconds of 0 or more')
@@ -31,10 +32,7 @@ class RawReader {
     const decode = file.has('requested_length')
     const sent = this.atNs
     const end = sent + latency * 1e9
-    this.atNs = end
-    this.run.until(end)
-    this.run.writers.requests.append({
-      request_id: this.run.nextRequestId(),
+    const row = {
       shard: 0,
       prompt_id: file.textOrNull(record, 'prompt_id'),
       stage: codeOf(STAGES, decode ? 'decode' : 'prefill'),
@@ -56,15 +54,18 @@ class RawReader {
         table: file.name,
         line: record.line,
       }),
-    })
+    }
+    this.atNs = end
+    this.run.until(end)
+    this.run.writers.requests.append({ request_id: this.run.nextRequestId(), ...row })
   }
 }
 
 /** A filtered table's line is no request: each of its figures becomes a track with one value. */
 function takeFiltered(run: RunWriter, file: CsvFile, record: CsvRecord): void {
-  for (const name of file.columns) {
-    if (KEYS.has(name)) continue
-    const value = file.number(record, name)
+  const figures = file.columns.filter((name) => !KEYS.has(name))
+  const values = figures.map((name) => file.number(record, name))
+  for (const [i, name] of figures.entries()) {
     const track_id = run.nextId('track')
     run.writers.tracks.append({
       track_id,
@@ -74,7 +75,7 @@ function takeFiltered(run: RunWriter, file: CsvFile, record: CsvRecord): void {
       clock: 'run',
       attrs: JSON.stringify({ source: file.name, ...facts(file, record, [...KEYS]) }),
     })
-    run.writers.counters.append({ track_id, t_ns: 0, value })
+    run.writers.counters.append({ track_id, t_ns: 0, value: values[i] ?? null })
   }
 }
 
@@ -96,11 +97,16 @@ async function read(files: readonly CsvFile[], run: RunWriter): Promise<void> {
           run.note('warn', 'cut line', `${file.name}: the last line was cut off and is left out`)
           continue
         }
-        lines++
-        if (isRaw) raw.take(file, record)
-        else takeFiltered(run, file, record)
+        const isGood = file.row(record, () => {
+          if (isRaw) raw.take(file, record)
+          else takeFiltered(run, file, record)
+          return true
+        })
+        if (isGood === true) lines++
       }
     }
+    if (isRaw) file.reportBad(run, 'requests')
+    else file.reportBad(run, 'counters', file.columns.filter((name) => !KEYS.has(name)).length)
   }
   if (lines === 0) throw noSamples(files)
   if (run.requestCount > 0) {

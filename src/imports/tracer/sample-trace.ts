@@ -64,11 +64,18 @@ async function read(shape: Shape, files: readonly CsvFile[], run: RunWriter): Pr
           lost++
           continue
         }
-        const gpuUs = stampOf(file, record, shape.stamp)
-        const moved = at < 0 || stretches[at + 1]?.fromLine === record.line
-        if (moved) at++
+        const sample = file.row(record, () => ({
+          gpuUs: stampOf(file, record, shape.stamp),
+          values: shape.columns.map(({ column }) => file.number(record, column)),
+          loggedUs: shape.log === null ? Number.NaN : parseStampUs(file.text(record, shape.log)),
+          label: labelOf(shape, file, record),
+        }))
+        if (sample === null) continue
+        const before = at
+        while ((stretches[at + 1]?.fromLine ?? Number.POSITIVE_INFINITY) <= record.line) at++
+        const moved = at > before
         const stretch = stretches[at] as ClockStretch
-        const unixUs = gpuUs - stretch.offsetUs
+        const unixUs = sample.gpuUs - stretch.offsetUs
         if (epochUs === null) {
           epochUs = unixUs
           run.setEpoch(epochUs, [GPU_CLOCK])
@@ -83,13 +90,12 @@ async function read(shape: Shape, files: readonly CsvFile[], run: RunWriter): Pr
         }
         const tNs = (unixUs - epochUs) * 1000
         if (moved) writeClock(run, tNs, stretch)
-        gpu.add(tNs, (column) => file.number(record, column))
-        const loggedUs = shape.log === null ? Number.NaN : parseStampUs(file.text(record, shape.log))
-        if (!Number.isNaN(loggedUs)) {
+        gpu.add(tNs, sample.values)
+        if (!Number.isNaN(sample.loggedUs)) {
           delays ??= logDelays(run)
-          delays(tNs, (loggedUs - unixUs) * 1000)
+          delays(tNs, (sample.loggedUs - unixUs) * 1000)
         }
-        labels.see(tNs, labelOf(shape, file, record))
+        labels.see(tNs, sample.label)
         samples++
       }
     }
@@ -103,6 +109,7 @@ async function read(shape: Shape, files: readonly CsvFile[], run: RunWriter): Pr
     }
   }
   if (samples === 0) throw noSamples(files)
+  for (const file of files) file.reportBad(run, 'counters', shape.columns.length)
   if (lost > 0) {
     run.lose('counters', lost * shape.columns.length)
     run.note('warn', 'cut line', 'the last line of a file was cut off and is left out')
@@ -141,7 +148,10 @@ function logDelays(run: RunWriter): (tNs: number, delayNs: number) => void {
   return (tNs, delayNs) => run.writers.counters.append({ track_id, t_ns: tNs, value: delayNs })
 }
 
+/** Of files of which no line is good. */
 export function noSamples(files: readonly CsvFile[]): LayerlineError {
+  const bad = files.find(({ firstBad }) => firstBad !== null)
+  if (bad?.firstBad != null) return bad.firstBad
   return new LayerlineError(
     'input/import-empty',
     `${files.map(({ path }) => path).join(', ')}: no lines after the header`,

@@ -20,10 +20,21 @@ const COLUMNS: readonly GpuColumn[] = [
 /** A request not named for this long is over: only those in flight are held. */
 const FORGET_NS = 600e9
 
+/** What a line says of its request, beside when. */
+interface RequestFacts {
+  readonly promptId: string
+  readonly sinceSentNs: number | null
+  readonly ttftNs: number | null
+  readonly e2eNs: number | null
+  readonly size: number | null
+  readonly inputTokens: number | null
+  readonly outputTokens: number | null
+  readonly requestedTokens: number | null
+  readonly model: string | null
+}
+
 interface Seen {
-  promptId: string
-  file: CsvFile
-  record: CsvRecord
+  facts: RequestFacts
   sentNs: number | null
   firstNs: number | null
   endNs: number | null
@@ -31,11 +42,17 @@ interface Seen {
   toNs: number
 }
 
+interface Gpu {
+  readonly counters: GpuCounters
+  readonly columns: readonly GpuColumn[]
+  lastNs: number
+}
+
 class VisionReader {
   samples = 0
   lost = 0
   private readonly run: RunWriter
-  private readonly gpus = new Map<string, { counters: GpuCounters; lastNs: number }>()
+  private readonly gpus = new Map<string, Gpu>()
   private readonly seen = new Map<string, Seen>()
   private epochUs: number | null = null
   private sweptNs = 0
@@ -44,14 +61,19 @@ class VisionReader {
     this.run = run
   }
 
+  /** Writes a sample and what begins with it; throws, before that, where its line is bad. */
   take(file: CsvFile, record: CsvRecord, us: number): void {
-    if (this.epochUs === null) {
-      this.epochUs = us
-      this.run.setEpoch(us)
-    }
-    const tNs = (us - this.epochUs) * 1000
-    this.sample(file, record, tNs)
-    this.request(file, record, tNs)
+    const epochUs = this.epochUs ?? us
+    const tNs = (us - epochUs) * 1000
+    const sample = this.sampleOf(file, record, tNs)
+    const key = requestKey(file, record)
+    const before = key === null ? undefined : this.seen.get(key)
+    const facts = key === null || before !== undefined ? null : factsOf(file, record)
+    if (this.epochUs === null) this.run.setEpoch(us)
+    this.epochUs = epochUs
+    sample()
+    if (before !== undefined) before.toNs = tNs
+    else if (key !== null && facts !== null) this.seen.set(key, seenAt(tNs, facts))
     this.samples++
     if (tNs - this.sweptNs > FORGET_NS) this.sweep(tNs)
   }
@@ -60,61 +82,33 @@ class VisionReader {
     this.sweep(Number.POSITIVE_INFINITY)
   }
 
-  /** The lines of a sample, one a request and stage, follow each other: its values are taken once. */
-  private sample(file: CsvFile, record: CsvRecord, tNs: number): void {
+  /** Reads a line's sample, and gives what writes it. The lines of a sample, one a request and stage, follow each other: its values are taken once. */
+  private sampleOf(file: CsvFile, record: CsvRecord, tNs: number): () => void {
     const name = file.text(record, 'gpu_name')
     const key = /^(?:prefill|decode)_(.+)\.csv$/.exec(file.name)?.[1] ?? name
-    let gpu = this.gpus.get(key)
-    if (gpu === undefined) {
-      const windowMs = file.number(record, 'window_ms')
-      const attrs = {
-        source: 'tracer-vision',
-        window_ns: windowMs === null ? null : windowMs * 1e6,
-        update_period_ns: null,
-      }
-      const columns = COLUMNS.filter(({ column }) => file.has(column))
-      const device = `${/_(\d+)$/.exec(key)?.[1] ?? this.gpus.size} unknown ${name}`
-      gpu = {
-        counters: new GpuCounters(this.run, columns, { clock: 'unix', device, attrs }),
-        lastNs: Number.NEGATIVE_INFINITY,
-      }
-      this.gpus.set(key, gpu)
+    const known = this.gpus.get(key)
+    if (known?.lastNs === tNs) return () => {}
+    const columns = known?.columns ?? COLUMNS.filter(({ column }) => file.has(column))
+    const windowMs = known === undefined ? file.number(record, 'window_ms') : null
+    const values = columns.map(({ column }) => file.number(record, column))
+    return () => {
+      const gpu = known ?? this.addGpu(key, name, columns, windowMs)
+      gpu.lastNs = tNs
+      gpu.counters.add(tNs, values)
     }
-    if (tNs === gpu.lastNs) return
-    gpu.lastNs = tNs
-    gpu.counters.add(tNs, (column) => file.number(record, column))
   }
 
-  private request(file: CsvFile, record: CsvRecord, tNs: number): void {
-    const promptId = file.text(record, 'prompt_id')
-    const id = file.text(record, 'request_id')
-    if (promptId === '' && id === '') return
-    const key = `${id} ${promptId}`
-    const before = this.seen.get(key)
-    if (before !== undefined) {
-      before.toNs = tNs
-      return
+  private addGpu(key: string, name: string, columns: readonly GpuColumn[], windowMs: number | null): Gpu {
+    const attrs = {
+      source: 'tracer-vision',
+      window_ns: windowMs === null ? null : windowMs * 1e6,
+      update_period_ns: null,
     }
-    const ms = (column: string) => {
-      const value = file.number(record, column)
-      return value === null ? null : value * 1e6
-    }
-    const since = ms('since_sent_ms')
-    const sentNs = since === null ? null : tNs - since
-    const after = (column: string) => {
-      const value = ms(column)
-      return value === null || sentNs === null ? null : sentNs + value
-    }
-    this.seen.set(key, {
-      promptId,
-      file,
-      record,
-      sentNs,
-      firstNs: after('ttft_ms'),
-      endNs: after('e2e_ms'),
-      fromNs: tNs,
-      toNs: tNs,
-    })
+    const device = `${/_(\d+)$/.exec(key)?.[1] ?? this.gpus.size} unknown ${name}`
+    const counters = new GpuCounters(this.run, columns, { clock: 'unix', device, attrs })
+    const gpu = { counters, columns, lastNs: Number.NEGATIVE_INFINITY }
+    this.gpus.set(key, gpu)
+    return gpu
   }
 
   private sweep(nowNs: number): void {
@@ -126,23 +120,23 @@ class VisionReader {
     this.sweptNs = nowNs
   }
 
-  private write({ promptId, file, record, sentNs, firstNs, endNs, fromNs, toNs }: Seen): void {
+  private write({ facts, sentNs, firstNs, endNs, fromNs, toNs }: Seen): void {
     this.run.writers.requests.append({
       request_id: this.run.nextRequestId(),
       shard: 0,
-      prompt_id: promptId || null,
-      size: file.number(record, 'size'),
+      prompt_id: facts.promptId || null,
+      size: facts.size,
       scheduled_ns: sentNs ?? fromNs,
       sent_ns: sentNs,
       first_token_ns: firstNs,
       end_ns: endNs,
       status: codeOf(STATUSES, 'ok'),
-      input_tokens: file.count(record, 'input_tokens'),
-      output_tokens: file.count(record, 'output_tokens'),
-      requested_tokens: file.count(record, 'output_tokens_requested'),
+      input_tokens: facts.inputTokens,
+      output_tokens: facts.outputTokens,
+      requested_tokens: facts.requestedTokens,
       phase: codeOf(PHASES, 'measured'),
       repeat: 0,
-      model: file.textOrNull(record, 'llm_name'),
+      model: facts.model,
       profiled: false,
       attrs: JSON.stringify({ labelled_from_ns: fromNs, labelled_to_ns: toNs }),
     })
@@ -150,29 +144,72 @@ class VisionReader {
   }
 }
 
+function requestKey(file: CsvFile, record: CsvRecord): string | null {
+  const promptId = file.text(record, 'prompt_id')
+  const id = file.text(record, 'request_id')
+  return promptId === '' && id === '' ? null : `${id} ${promptId}`
+}
+
+function factsOf(file: CsvFile, record: CsvRecord): RequestFacts {
+  const ns = (column: string) => {
+    const ms = file.number(record, column)
+    return ms === null ? null : ms * 1e6
+  }
+  return {
+    promptId: file.text(record, 'prompt_id'),
+    sinceSentNs: ns('since_sent_ms'),
+    ttftNs: ns('ttft_ms'),
+    e2eNs: ns('e2e_ms'),
+    size: file.number(record, 'size'),
+    inputTokens: file.count(record, 'input_tokens'),
+    outputTokens: file.count(record, 'output_tokens'),
+    requestedTokens: file.count(record, 'output_tokens_requested'),
+    model: file.textOrNull(record, 'llm_name'),
+  }
+}
+
+function seenAt(tNs: number, facts: RequestFacts): Seen {
+  const sentNs = facts.sinceSentNs === null ? null : tNs - facts.sinceSentNs
+  const after = (ns: number | null) => (ns === null || sentNs === null ? null : sentNs + ns)
+  return { facts, sentNs, firstNs: after(facts.ttftNs), endNs: after(facts.e2eNs), fromNs: tNs, toNs: tNs }
+}
+
 /** Files of one or both stages, side by side in the order of their stamps. */
 async function read(files: readonly CsvFile[], run: RunWriter): Promise<void> {
   const reader = new VisionReader(run)
   const cursors = files.map((file) => ({ cursor: new RecordCursor(file), us: Number.NaN }))
+  // To the next line that has a time.
   const advance = async (each: (typeof cursors)[number]) => {
-    await each.cursor.advance()
-    if (each.cursor.record?.cut) {
-      reader.lost++
+    for (;;) {
       await each.cursor.advance()
+      const { record, file } = each.cursor
+      if (record === null) {
+        each.us = Number.POSITIVE_INFINITY
+        return
+      }
+      if (record.cut) {
+        reader.lost++
+        continue
+      }
+      const us = file.row(record, () => stampOf(file, record, 'timestamp'))
+      if (us === null) continue
+      each.us = us
+      return
     }
-    const { record, file } = each.cursor
-    each.us = record === null ? Number.POSITIVE_INFINITY : stampOf(file, record, 'timestamp')
   }
   for (const each of cursors) await advance(each)
   for (;;) {
     const first = cursors.reduce((a, b) => (b.us < a.us ? b : a))
     const { record, file } = first.cursor
     if (record === null) break
-    reader.take(file, record, first.us)
+    file.row(record, () => reader.take(file, record, first.us))
     await advance(first)
   }
   reader.end()
   if (reader.samples === 0) throw noSamples(files)
+  for (const file of files) {
+    file.reportBad(run, 'counters', COLUMNS.filter(({ column }) => file.has(column)).length)
+  }
   if (reader.lost > 0) {
     run.lose('counters', reader.lost * COLUMNS.length)
     run.note('warn', 'cut line', 'the last line of a file was cut off and is left out')

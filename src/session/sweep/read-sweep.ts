@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { errorText, LayerlineError } from '../../base/errors.ts'
+import { readSmallFile } from '../../base/small-file.ts'
 import { SWEEP_FILE, type SweepRecord } from './run-sweep.ts'
 
 /** What the table of a sweep cannot be drawn without; the rest is as it was written. */
@@ -29,11 +30,13 @@ export function isSweepFolder(folder: string): boolean {
   return existsSync(join(folder, SWEEP_FILE)) && !existsSync(join(folder, 'run.json'))
 }
 
+const MOST_BYTES = 64 * 2 ** 20
+
 /** What `sweep.json` in this folder says. Throws `input/sweep`. */
 export function readSweep(folder: string): SweepRecord {
   const file = join(resolve(folder), SWEEP_FILE)
   try {
-    return recordSchema.parse(JSON.parse(readFileSync(file, 'utf8'))) as unknown as SweepRecord
+    return recordSchema.parse(JSON.parse(readSmallFile(file, MOST_BYTES).toString('utf8'))) as unknown as SweepRecord
   } catch (error) {
     const why = error instanceof z.ZodError ? z.prettifyError(error) : errorText(error)
     throw new LayerlineError('input/sweep', `${file}: expected the record of a sweep: ${why}`, {

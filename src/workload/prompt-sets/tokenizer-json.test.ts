@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tempFolder } from '../../../test/support/temp-folder.ts'
@@ -140,6 +141,32 @@ describe('a tokenizer.json', () => {
     const error = await tokenizerFromFile(path).catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({ code: 'input/tokenizer', message: expect.stringContaining(path) })
     expect((error as Error).message).toContain(said)
+  })
+
+  it.each([
+    ['git-lfs', 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9085657\n', 'Git LFS pointer'],
+    ['html', '<!doctype html><html><title>Sign in</title></html>', 'HTML page'],
+    ['gzip', gzipSync('{"model": {"type": "BPE"}}'), 'packed by gzip'],
+    ['utf-16', Buffer.from('\uFEFF{"model": {"type": "BPE"}}', 'utf16le'), 'UTF-16'],
+    ['a SentencePiece model', Buffer.from('\n\x0e\n\x05<unk>\x15\0\0\0\0\x18\x02', 'latin1'), 'no text'],
+  ])('that is %s is named as that', async (_, content, said) => {
+    const path = join(tempFolder(), 'tokenizer.json')
+    writeFileSync(path, content)
+    await expect(tokenizerFromFile(path)).rejects.toMatchObject({
+      code: 'input/tokenizer',
+      message: expect.stringContaining(said),
+      hint: expect.stringMatching(/./),
+    })
+  })
+
+  it('that is larger than any model has is not read', async () => {
+    const path = join(tempFolder(), 'tokenizer.json')
+    writeFileSync(path, '{')
+    truncateSync(path, 256 * 2 ** 20 + 1)
+    await expect(tokenizerFromFile(path)).rejects.toMatchObject({
+      code: 'input/tokenizer',
+      message: expect.stringContaining('256 MiB'),
+    })
   })
 
   it('is missed by name in a folder that has none, and its config is read where there is one', async () => {

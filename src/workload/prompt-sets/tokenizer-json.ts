@@ -1,8 +1,14 @@
 import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { errorCode, errorText, LayerlineError } from '../../base/errors.ts'
+import { refuseForeign } from '../../base/foreign-file.ts'
+import { readSmallFile } from '../../base/small-file.ts'
 import type { Tokenizer } from './tokenizer.ts'
+
+/** The largest of today's models are of 35 MB. */
+const MOST_BYTES = 256 * 2 ** 20
 
 /**
  * A model's `tokenizer.json`, or the folder that holds it; `tokenizer_config.json` beside it is read where there is one.
@@ -11,10 +17,7 @@ import type { Tokenizer } from './tokenizer.ts'
 export async function tokenizerFromFile(path: string): Promise<Tokenizer> {
   const { file, identity, value } = await readTokenizerJson(path)
   const configFile = join(dirname(file), 'tokenizer_config.json')
-  const config = await readObject(configFile).catch((error: unknown) => {
-    if (error instanceof LayerlineError && errorCode(error.cause) === 'ENOENT') return { value: {} }
-    throw error
-  })
+  const config = existsSync(configFile) ? readObject(configFile) : { value: {} }
   // Loaded only when a file is to be read.
   const library = await import('@huggingface/tokenizers')
   let loaded: InstanceType<typeof library.Tokenizer>
@@ -48,20 +51,21 @@ export async function readTokenizerJson(
     },
   )
   const file = isFolder ? join(path, 'tokenizer.json') : path
-  const { bytes, value } = await readObject(file)
+  const { bytes, value } = readObject(file)
   if (typeof value.model !== 'object' || value.model === null) {
     throw unreadable(file, 'it has no `model`: not the tokenizer.json of a model')
   }
   return { file, identity: `sha256:${createHash('sha256').update(bytes).digest('hex')}`, value }
 }
 
-async function readObject(file: string): Promise<{ bytes: Buffer; value: Record<string, unknown> }> {
+function readObject(file: string): { bytes: Buffer; value: Record<string, unknown> } {
   let bytes: Buffer
   try {
-    bytes = await readFile(file)
+    bytes = readSmallFile(file, MOST_BYTES)
   } catch (cause) {
     throw unreadable(file, errorCode(cause) === 'ENOENT' ? 'no such file' : errorText(cause), cause)
   }
+  refuseForeign(file, bytes, 'input/tokenizer', "JSON, as a model's tokenizer.json")
   let value: unknown
   try {
     value = JSON.parse(bytes.toString('utf8'))

@@ -1,10 +1,9 @@
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs'
-import { type Readable, Transform } from 'node:stream'
+import { Duplex, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import zlib from 'node:zlib'
-import { Decompress as ZstdDecompress } from 'fzstd'
 import { errorText } from '../../../base/errors.ts'
-import { zstdWindowProblem } from '../../../base/zstd-window.ts'
+import { unzstd } from '../../../base/unzstd.ts'
 
 /** A file's bytes, unpacked. */
 export interface ByteSource {
@@ -63,32 +62,11 @@ class PlainBytes implements ByteSource {
 }
 
 /** Unpacks zstd as a stream; Node has its own from 22.15 on. */
-function zstdStream(): Transform {
-  if ('createZstdDecompress' in zlib) return (zlib.createZstdDecompress as (options: object) => Transform)(UNPACKED)
-  const unpack = new ZstdDecompress()
-  let begun = false
-  return new Transform({
-    transform(piece: Buffer, _encoding, done) {
-      // A copy: the decompressor goes on writing into its window while this waits to be read.
-      unpack.ondata = (data) => this.push(Buffer.from(data))
-      try {
-        const problem = begun ? null : zstdWindowProblem(piece)
-        begun = true
-        if (problem !== null) throw new Error(problem)
-        unpack.push(piece)
-        done()
-      } catch (error) {
-        done(error as Error)
-      }
-    },
-    flush(done) {
-      try {
-        unpack.push(new Uint8Array(0), true)
-        done()
-      } catch (error) {
-        done(error as Error)
-      }
-    },
+function zstdStream(): Duplex {
+  if ('createZstdDecompress' in zlib) return (zlib.createZstdDecompress as (options: object) => Duplex)(UNPACKED)
+  return Duplex.from(async function* (pieces: AsyncIterable<Uint8Array>) {
+    // Copies: they wait in the stream while the next is unpacked.
+    for await (const unpacked of unzstd(pieces)) yield Buffer.from(unpacked)
   })
 }
 

@@ -1,12 +1,10 @@
 import { createReadStream } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { createGunzip } from 'node:zlib'
-import { Decompress } from 'fzstd'
 import { errorCode, errorText, LayerlineError } from '../../../base/errors.ts'
-import { zstdWindowProblem } from '../../../base/zstd-window.ts'
+import { unzstd } from '../../../base/unzstd.ts'
 
 const READ_BYTES = 1 << 20
-/** Small, so that what a piece unpacks to stays small too. */
 const ZSTD_READ_BYTES = 1 << 16
 
 export type Packing = 'none' | 'gzip' | 'zstd'
@@ -40,7 +38,7 @@ export async function* sourceBytes(
     return
   }
   try {
-    yield* packing === 'gzip' ? gunzipped(path, onRead) : unzstd(path, onRead)
+    yield* packing === 'gzip' ? gunzipped(path, onRead) : unzstdFile(path, onRead)
   } catch (cause) {
     if (cause instanceof LayerlineError || errorCode(cause) === 'ENOENT' || errorCode(cause) === 'EACCES') throw cause
     const isCut = /unexpected end|unexpected EOF/i.test(errorText(cause))
@@ -81,25 +79,14 @@ async function* gunzipped(path: string, onRead: (bytes: number) => void): AsyncG
   }
 }
 
-async function* unzstd(path: string, onRead: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-  let unpacked: Uint8Array[] = []
-  let begun = false
-  const decompress = new Decompress((piece) => unpacked.push(piece))
-  for await (const chunk of createReadStream(path, { highWaterMark: ZSTD_READ_BYTES })) {
-    onRead((chunk as Buffer).length)
-    if (!begun) refuseWindow(chunk as Buffer)
-    begun = true
-    decompress.push(chunk as Buffer)
-    yield* unpacked
-    unpacked = []
+async function* unzstdFile(path: string, onRead: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  yield* unzstd(read())
+  async function* read(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of createReadStream(path, { highWaterMark: ZSTD_READ_BYTES })) {
+      onRead((chunk as Buffer).length)
+      yield chunk as Buffer
+    }
   }
-  decompress.push(new Uint8Array(0), true)
-  yield* unpacked
-}
-
-function refuseWindow(head: Buffer): void {
-  const problem = zstdWindowProblem(head)
-  if (problem !== null) throw new Error(problem)
 }
 
 async function openFile(path: string): Promise<FileHandle> {
