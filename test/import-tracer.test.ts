@@ -334,7 +334,10 @@ describe('broken files', () => {
   ]
 
   test('cost the bad lines and no other without --strict: counted, and the first is named', async () => {
-    const lines = BAD.flatMap((bad, i) => [bad, GOOD.replace(':11.455,1,', `:${12 + i}.455,${i},`)])
+    const lines = BAD.flatMap((bad, i) => [
+      bad,
+      GOOD.replaceAll('47:11.', `47:${12 + i}.`).replace(',1,2,', `,${i},2,`),
+    ])
     const path = write('trace_x.csv', [HEADER, GOOD, ...lines, ''].join('\n'))
     const { folder, run } = await importRun(path, join(dirname(path), 'run'))
     const values = await rowsOf(folder, samplesOf('gpu_utilization_ratio'))

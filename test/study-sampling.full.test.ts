@@ -129,6 +129,34 @@ describe('layerline study sampling', () => {
       expect(stderr).toContain('--periods')
     }
   })
+
+  it(
+    'says before its first run how long decoding without an output limit may take, all runs together',
+    async () => {
+      const folder = tempFolder()
+      const file = join(folder, 'decode.csv')
+      writeFileSync(file, 'size,stage,prompt\n10,decode,One?\n')
+      const args = [
+        'study',
+        'sampling',
+        '--prompts',
+        file,
+        '--url',
+        server.url,
+        '--periods',
+        '1000,500',
+        '--repeat',
+        '1',
+      ]
+      const { code, stderr } = await layerline(folder, [...args, '--gpu', 'none', '--out', join(folder, 'study')])
+      expect({ code, stderr }).toMatchObject({ code: 0 })
+      // Three runs of 131,072 tokens at 50 tokens/s.
+      const at = stderr.search(/1 decode prompt .*131,072 tokens each: about 2 h/)
+      expect(at).toBeGreaterThanOrEqual(0)
+      expect(at).toBeLessThan(stderr.indexOf('runs to do'))
+    },
+    MS,
+  )
 })
 
 interface PowerSample {

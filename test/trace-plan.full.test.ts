@@ -245,3 +245,21 @@ test('what is wrong with a plan is said with its place; what it decides is not t
   )
   expect(existsSync(join(folder, 'out'))).toBe(false)
 })
+
+test('a decode stage without an output limit is warned of before anything is sent, with its target and how long it may take', async () => {
+  const folder = planFolder('max_tokens: 4')
+  // 131,072 tokens at 50 tokens/s each.
+  writeFileSync(join(folder, 'decode.csv'), 'id,size,prompt\nd4,4,tell a\nd8,8,tell b\n')
+  const limited = await layerline(folder, PLAN, { env: FAKE_SMI })
+  expect(limited.code).toBe(0)
+  expect(limited.stderr).not.toMatch(/output limit/)
+  const open = planFolder('')
+  writeFileSync(join(open, 'decode.csv'), 'id,size,prompt\nd4,4,tell a\nd8,8,tell b\n')
+  const { code, stderr } = await layerline(open, PLAN, { env: FAKE_SMI })
+  expect(code).toBe(0)
+  for (const name of ['a10', 'a100']) {
+    const at = stderr.search(new RegExp(`${name}: 2 decode prompts .*131,072 tokens each: about 87 min`))
+    expect(at).toBeGreaterThanOrEqual(0)
+    expect(at).toBeLessThan(stderr.indexOf(' to send at '))
+  }
+})

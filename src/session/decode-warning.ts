@@ -1,4 +1,4 @@
-import { wholeNumber } from '../analysis/quantity.ts'
+import { many, wholeNumber } from '../analysis/quantity.ts'
 import type { PromptRow } from '../workload/prompts.ts'
 
 /** A middling speed of one stream, where nothing is known of the server. */
@@ -38,8 +38,8 @@ export function decodeWarning(prompts: readonly PromptRow[], run: DecodeRun): st
       ? 'until its context is full'
       : `up to ${wholeNumber(maxModelLen)} tokens each: about ${spanText(seconds(most))} at ${TOKENS_PER_S} tokens/s`
   const expected =
-    asked === 0 || ignoreEos ? '' : ` Answers as long as their prompts ask for take about ${spanText(seconds(asked))}.`
-  return `${wholeNumber(open.length)} decode prompts have no output limit: a model that does not stop by itself (no EOS token) writes ${worst}.${expected} --max-tokens N limits each answer`
+    asked === 0 || ignoreEos ? '' : ` Answers as long as prompts ask for take about ${spanText(seconds(asked))}.`
+  return `${many('decode prompt', open.length)} ${open.length === 1 ? 'has' : 'have'} no output limit: a model that does not stop by itself (no EOS token) writes ${worst}.${expected} --max-tokens N limits each answer`
 }
 
 function spanText(seconds: number): string {

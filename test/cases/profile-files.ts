@@ -109,7 +109,42 @@ export function ascend(times: 'texts' | 'numbers'): string {
     ),
     `{"ph":"s","bp":"e","name":"async_npu","id":"1715592342123456789","pid":31,"tid":900,"ts":${us('1715592342123457.000')},"cat":"async_npu"}`,
     '{"ph":"M","name":"process_name","pid":45,"tid":0,"args":{"name":"Ascend Hardware"}}',
+    `{"ph":"f","bp":"e","name":"async_npu","id":"1715592342123456789","pid":45,"tid":2,"ts":${us('1715592342123496.101')},"cat":"async_npu"}`,
   ].join(',')}]`
+}
+
+/**
+ * The same profiler's flows: an operator (`async_npu`) and the call of CANN's that it makes (`HostToDevice`) both point at
+ * the start of a kernel; of the second kernel the file has the operator only, of the third one end.
+ */
+export function ascendFlows(): string[] {
+  const slice = (name: string, pid: number, tid: number, ts: string, dur: string, cat = '') =>
+    `{"ph":"X","name":"${name}","pid":${pid},"tid":${tid},"ts":"${ts}","dur":${dur},"cat":"${cat}","args":{}}`
+  const flow = (ph: string, cat: string, id: string, pid: number, tid: number, ts: string) =>
+    `{"ph":"${ph}","bp":"e","name":"${cat}","id":${id},"pid":${pid},"tid":${tid},"ts":"${ts}","cat":"${cat}"}`
+  return [
+    '{"ph":"M","name":"process_name","pid":45,"tid":0,"args":{"name":"Ascend Hardware"}}',
+    '{"ph":"M","name":"process_name","pid":33,"tid":0,"args":{"name":"CANN"}}',
+    slice('aten::outer', 31, 900, '1715592342123400.000', '500.0', 'cpu_op'),
+    slice('aten::mm', 31, 900, '1715592342123400.001', '30.0', 'cpu_op'),
+    slice('aten::add', 31, 900, '1715592342123440.000', '5.0', 'cpu_op'),
+    slice('Node@launch', 33, 901, '1715592342123410.500', '4.0'),
+    slice('MatMulV2', 45, 2, '1715592342123496.101', '10.0'),
+    slice('Add', 45, 2, '1715592342123506.102', '5.003'),
+    slice('Cast', 45, 2, '1715592342123511.105', '1.25'),
+    flow('s', 'async_npu', '"1715592342123496101"', 31, 900, '1715592342123400.001'),
+    flow('f', 'async_npu', '"1715592342123496101"', 45, 2, '1715592342123496.101'),
+    flow('f', 'HostToDevice', '81604378624', 45, 2, '1715592342123496.101'),
+    flow('s', 'HostToDevice', '81604378624', 33, 901, '1715592342123410.500'),
+    // Two ids that a double takes for one.
+    flow('s', 'async_npu', '"1715592342123506102"', 31, 900, '1715592342123441.000'),
+    flow('f', 'async_npu', '"1715592342123506102"', 45, 2, '1715592342123506.102'),
+    flow('f', 'async_npu', '"1715592342123506103"', 45, 2, '1715592342123511.105'),
+    // Ends at no kernel's start, and a flow of another kind.
+    flow('s', 'HostToDevice', '7', 33, 901, '1715592342123410.500'),
+    flow('f', 'HostToDevice', '7', 45, 2, '1715592342123496.102'),
+    flow('s', 'fwdbwd', '8', 31, 900, '1715592342123400.001'),
+  ]
 }
 
 /** Three spans of 900 us that belong to no thread, each with an instant in it. */

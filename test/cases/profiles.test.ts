@@ -10,6 +10,7 @@ import { sharedCase } from '../support/shared-cases.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import {
   ascend,
+  ascendFlows,
   asyncSpans,
   kernel,
   launch,
@@ -264,6 +265,26 @@ describe("other devices' profiles", () => {
     expect(await checkAscend(join(folder, 'same_with_numbers.json'))).toEqual(texts)
   })
 
+  test("Ascend's flows are launches: from CANN's call, else from the operator, whatever the order of the lines", async () => {
+    const launches = async (lines: string[]) => {
+      const { folder, links, notes } = await importFile(written('a.json', `[${lines.join(',')}]`))
+      expect(links).toBe(2)
+      expect(notes.filter((what) => what === 'import-kinds')).toHaveLength(1)
+      return asked(folder, (reader) =>
+        reader.query(
+          `SELECT k.name, c.name AS launch, launch_delay_ns FROM v_kernels k LEFT JOIN named_slices c ON c.slice_id = launch_id ORDER BY k.t_ns`,
+        ),
+      )
+    }
+    const found = await launches(ascendFlows())
+    expect(found).toEqual([
+      { name: 'MatMulV2', launch: 'Node@launch', launch_delay_ns: 81_601 },
+      { name: 'Add', launch: 'aten::add', launch_delay_ns: 61_102 },
+      { name: 'Cast', launch: null, launch_delay_ns: null },
+    ])
+    expect(await launches(ascendFlows().reverse())).toEqual(found)
+  })
+
   test('the spellings of before PyTorch 1.13, and MTIA: kernels with their launches', async () => {
     const events = [
       op('cudaLaunchKernel', 1, 2, { cat: 'Runtime', args: { correlation: 5 } }),
@@ -294,14 +315,17 @@ async function checkAsync(path: string, more: [string, number, number][]) {
   const { slices, times, warnings, notes } = await importFile(path)
   expect(times).toEqual(
     [0, 1, 2]
-      .map((i): [string, number, number] => [`request ${i}`, i * 1e6, i * 1e6 + 900_000])
+      .flatMap((i): [string, number, number][] => [
+        [`request ${i}`, i * 1e6, i * 1e6 + 900_000],
+        [`request ${i}`, i * 1e6 + 200_000, i * 1e6 + 200_000],
+      ])
       .concat(more)
       .sort((a, b) => a[1] - b[1]),
   )
   expect(new Set(slices.filter(({ name }) => name !== 'work').map(({ track }) => track))).toEqual(
     new Set(['async_spans']),
   )
-  expect(notes).toContain('import-kinds')
+  expect(notes).not.toContain('import-kinds')
   expect(warnings).toEqual(['import-clock'])
   return notes
 }

@@ -269,7 +269,8 @@ describe('a complete answer whose stream does not end', () => {
       },
       { target: { timeouts: { ...SHORT, idleMs: 10_000 } } },
     )
-    expect(outcomes[0]).toMatchObject({ status: 'ok', outputTokens: 3, tokenEvents: 3, note: null })
+    expect(outcomes[0]).toMatchObject({ status: 'ok', outputTokens: 3, tokenEvents: 3 })
+    expect(outcomes[0]?.note).toContain('1 more choice')
   })
 })
 

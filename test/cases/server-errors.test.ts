@@ -16,6 +16,11 @@ const sayingThen =
     next(reply)
     reply.end()
   }
+const aborted = (reply: Reply, finish_reason: unknown): void => {
+  reply.event({ ...chunk(), choices: [{ index: 0, delta: { content: '' }, finish_reason }] })
+  reply.event('[DONE]')
+}
+
 const ERRORS: [what: string, last: (reply: Reply) => void, words: RegExp][] = [
   [
     'an error object and [DONE] (vLLM)',
@@ -59,6 +64,13 @@ const ERRORS: [what: string, last: (reply: Reply) => void, words: RegExp][] = [
   ],
   ['finish_reason error (LMDeploy)', (reply) => reply.event(chunk({}, 'error')), /finish_reason "error"/],
   ['finish_reason error and usage', (reply) => reply.event(chunk('', 'error', { usage: usage(3, 3) })), /error/],
+  ['finish_reason abort, [DONE] after it (vLLM, SGLang)', (reply) => aborted(reply, 'abort'), /finish_reason "abort"/],
+  ['finish_reason cancelled (Dynamo)', (reply) => aborted(reply, 'cancelled'), /finish_reason "cancelled"/],
+  [
+    "finish_reason as an object (SGLang's own)",
+    (reply) => aborted(reply, { type: 'abort', message: 'the input is too long', status_code: 400 }),
+    /finish_reason "abort": the input is too long/,
+  ],
   [
     'an error and finish_reason error in one event (OpenRouter)',
     (reply) =>
@@ -181,8 +193,8 @@ describe('the body of an error under another status, or in place of a stream', (
     expect(outcomes[0]?.error).toMatch(words)
   })
 
-  test('without streaming, finish_reason error under 200 fails too', async () => {
-    const whole = { choices: [{ index: 0, message: { role: 'assistant', content: 'half' }, finish_reason: 'error' }] }
+  test.each(['error', 'abort'])('without streaming, finish_reason %s under 200 fails too', async (reason) => {
+    const whole = { choices: [{ index: 0, message: { role: 'assistant', content: 'half' }, finish_reason: reason }] }
     const { outcomes } = await recorded((_, reply) => reply.json(whole), { plan: { stream: false } })
     expect(outcomes[0]).toMatchObject({ status: 'http_error', httpStatus: 200 })
   })

@@ -270,3 +270,69 @@ describe('text in a shape that is not known is counted and reported', () => {
     expect(outcomes[0]).toMatchObject({ status: 'ok', unreadEvents: 0, note: null, tokenEvents: 1 })
   })
 })
+
+describe('several choices (n > 1)', () => {
+  const choice = (index: number, delta: object, finish: string | null = null, ids: number[] = []) => ({
+    ...chunk(),
+    choices: [{ index, delta, finish_reason: finish, token_ids: ids }],
+  })
+  /** Words of both in turn, enough of them that their shape is learnt. */
+  const both =
+    (order: readonly number[], rounds = 30) =>
+    (_: unknown, reply: Reply) => {
+      reply.start()
+      for (let i = 0; i < rounds; i++) {
+        for (const index of order)
+          reply.event(choice(index, { content: `${'abc'[index]}${i} ` }, null, [100 * index + i]))
+      }
+      for (const index of order) reply.event(choice(index, {}, 'stop'))
+      reply.event(usageChunk(9, order.length * rounds))
+      reply.event('[DONE]')
+      reply.end()
+    }
+  const first = Array.from({ length: 30 }, (_, i) => `a${i} `).join('')
+
+  test.each([[[0, 1]], [[1, 0]], [[2, 0, 1]]])(
+    'in the order %s: all events count, texts and ids are those of choice 0',
+    async (order) => {
+      const { outcomes, texts } = await recorded(both(order), { count: 2, keepTokenIds: true })
+      for (const n of [0, 1]) {
+        expect(outcomes[n]).toMatchObject({
+          status: 'ok',
+          outputTokens: 30 * order.length,
+          tokenEvents: 30 * order.length,
+        })
+        expect(outcomes[n]?.note).toContain(`${order.length - 1} more choice`)
+        expect(texts[n]).toMatchObject({ output: first })
+        const ids = JSON.parse(String(texts[n]?.token_ids))
+        expect(ids).toEqual(Array.from({ length: 30 }, (_, i) => i))
+      }
+    },
+  )
+
+  test('in one event each, and in an answer of one piece', async () => {
+    const of = (name: string) => (index: number) => ({
+      index,
+      [name]: { content: 'abc'[index] },
+      finish_reason: 'stop',
+    })
+    const streamed = await recorded((_, reply) => {
+      reply.start()
+      reply.event({ ...chunk(), choices: [1, 0].map(of('delta')) })
+      ended(reply, 2)
+    })
+    expect(streamed.texts[0]).toMatchObject({ output: 'a' })
+    const whole = await recorded(
+      (_, reply) => reply.json({ choices: [0, 1, 2].map(of('message')), usage: usage(9, 3) }),
+      { plan: { stream: false } },
+    )
+    expect(whole.texts[0]).toMatchObject({ output: 'a' })
+    expect(whole.outcomes[0]?.note).toContain('2 more choices')
+  })
+
+  test('one alone is kept whatever its number, and nothing is said', async () => {
+    const { outcomes, texts } = await recorded(both([1]))
+    expect(outcomes[0]?.note).toBeNull()
+    expect(String(texts[0]?.output)).toContain('b0 b1 ')
+  })
+})

@@ -7,6 +7,7 @@ import { studyText } from '../../dashboard/study-view.ts'
 import { paintFor } from '../../dashboard/text/paint.ts'
 import type { Engine } from '../../engines/care/engine.ts'
 import { ENGINES, type EngineName } from '../../engines/engines.ts'
+import { decodeWarning } from '../../session/decode-warning.ts'
 import { chooseModel } from '../../session/model-choice.ts'
 import { roomFor } from '../../session/model-room.ts'
 import { closedGroups, usersOf } from '../../session/offer.ts'
@@ -41,7 +42,8 @@ export const runStudy: Run<typeof studyCommand> = async ({ options }) => {
   try {
     const using =
       engine === null ? settings : loadSettings({ flags: { ...options, url: engine.url, model: engine.model } })
-    const work = await workFrom(using, options, seed, engine)
+    const work = await workFrom(using, options, seed, engine, 1 + blocks * periodsMs.length)
+    if (work.warning !== null) progress.note(work.warning)
     const folder = createRunFolder('study', options.out, settings.get('traceDir'))
     const record = await runSamplingStudy({
       folder,
@@ -112,8 +114,8 @@ async function startEngine(options: Options): Promise<Engine> {
   }).finally(starting.done)
 }
 
-/** What each run does: the same requests, under the same ids and seeds. */
-async function workFrom(settings: Settings, options: Options, seed: number, engine: Engine | null) {
+/** What each of `runs` runs does: the same requests, under the same ids and seeds. */
+async function workFrom(settings: Settings, options: Options, seed: number, engine: Engine | null, runs: number) {
   const ours = settings.get('promptFile') === undefined
   const prompts = ours ? studyPrompts() : await promptsFrom(settings)
   const target = targetFrom(settings, typeof prompts[0]?.prompt[0] === 'number')
@@ -133,6 +135,14 @@ async function workFrom(settings: Settings, options: Options, seed: number, engi
     room: (prompt) => roomFor(target, server, model, prompt),
   })
   const { measured } = schedule
+  const warning = decodeWarning(prompts, {
+    stage: undefined,
+    maxTokens: settings.get('maxTokens'),
+    maxModelLen: server.models.find(({ id }) => id === model)?.max_model_len ?? null,
+    ignoreEos: sampling.ignore_eos === true,
+    concurrency: settings.get('concurrency'),
+    repeat: runs,
+  })
   const plan = (): Omit<RequestRunOptions, 'out' | 'sampleMs' | 'sources'> => ({
     command: 'study',
     config: { settings: withoutSecrets(settings), prompts: prompts.length },
@@ -157,5 +167,5 @@ async function workFrom(settings: Settings, options: Options, seed: number, engi
     plannedRequests: measured.length,
     offerer: closedGroups([usersOf(measured, settings.get('concurrency'))]),
   })
-  return { plan, requests: measured.length }
+  return { plan, requests: measured.length, warning }
 }

@@ -30,6 +30,9 @@ export function planProgress(options: { targets: number; quiet: boolean; json: b
       if (left === 0) return say(`all ${many('request', answered)} were answered before, seed ${seed}`)
       say(`${many('request', left)} to send at ${many('target', options.targets)}, seed ${seed}${before}`)
     },
+    warned(name, text) {
+      say(`${name}: ${text}`)
+    },
     target(name, counts) {
       turn = name
       say(`${name}: ${many('request', counts.left)}${counts.answered === 0 ? '' : ` of ${counts.requests} left`}`)

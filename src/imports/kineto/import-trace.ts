@@ -9,7 +9,7 @@ import { codeOf } from '../../trace/columns.ts'
 import { LAYERS } from '../../trace/tables.ts'
 import type { Implausible } from './plausible-times.ts'
 import { isDeviceWork } from './scan/category-names.ts'
-import type { CounterColumns, CounterSeries, EventTrack } from './scan/event-columns.ts'
+import type { CounterColumns, CounterSeries, EventTrack, FlowColumns } from './scan/event-columns.ts'
 import type { ScanCounts, ScanOptions } from './scan/scan-types.ts'
 import { type FileZero, type Overlaps, SliceSpool, type TrackFacts } from './slice-spool.ts'
 import type { TraceFacts } from './trace-facts.ts'
@@ -96,6 +96,10 @@ export class TraceImport {
             } else if (message.type === 'counters') {
               for (const series of message.series) seriesTracks.push(this.counterTrack(file, series))
               this.appendSamples(file, message.columns, message.rows, seriesTracks)
+              thread.postMessage({ type: 'taken' } satisfies ToTrace)
+            } else if (message.type === 'flows') {
+              for (const track of message.tracks) ids.tracks.push(this.trackId(file, track))
+              this.appendFlows(file, message.columns, message.rows, ids.tracks)
               thread.postMessage({ type: 'taken' } satisfies ToTrace)
             } else if (message.type === 'progress') onProgress(message.done, message.total)
             else if (message.type === 'done') resolve(message)
@@ -268,6 +272,15 @@ export class TraceImport {
   ) {
     for (let i = 0; i < rows; i++) series[i] = tracks[series[i]!]!
     this.spool.appendSamples({ file: new Uint16Array(rows).fill(file), track: series, us, ns, value }, rows)
+  }
+
+  private appendFlows(file: number, columns: FlowColumns, rows: number, tracks: readonly number[]) {
+    const { from_track, to_track } = columns
+    for (let i = 0; i < rows; i++) {
+      from_track[i] = tracks[from_track[i]!]!
+      to_track[i] = tracks[to_track[i]!]!
+    }
+    this.spool.appendFlows({ file: new Uint16Array(rows).fill(file), ...columns }, rows)
   }
 
   private processOf(file: number, pid: string): string {

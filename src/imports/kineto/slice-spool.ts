@@ -39,6 +39,18 @@ const SAMPLED = defineTable('sampled', 'a sample on its way', 'us', {
   value: ['f64', 'value'],
 })
 
+/** A flow that launches, on its way. */
+const FLOWED = defineTable('flowed', 'a flow on its way', 'from_us', {
+  file: ['u16', 'number of the file'],
+  rank: ['u16', 'the least of those to one kernel is its launch'],
+  from_track: ['u32', 'tracks.track_id'],
+  from_us: ['f64', 'whole us on the clock of its file'],
+  from_ns: ['u16', 'ns beyond them'],
+  to_track: ['u32', 'tracks.track_id'],
+  to_us: ['f64', 'whole us'],
+  to_ns: ['u16', 'ns beyond them'],
+})
+
 /** The database may use this much before it spills: what is spooled is some 60 bytes a slice. */
 const MEMORY = '128MB'
 /** Of this many slices the joins and the sort need more, at the end; they too spill beyond it. */
@@ -95,6 +107,7 @@ export class SliceSpool {
   private readonly connection: DuckDBConnection
   private readonly loader: BatchLoader
   private readonly sampleLoader: BatchLoader
+  private readonly flowLoader: BatchLoader
   private readonly withArgs: boolean
   private readonly folder: string
   private gone = 0
@@ -107,6 +120,7 @@ export class SliceSpool {
     connection: DuckDBConnection,
     loader: BatchLoader,
     sampleLoader: BatchLoader,
+    flowLoader: BatchLoader,
   ) {
     this.folder = folder
     this.withArgs = withArgs
@@ -114,6 +128,7 @@ export class SliceSpool {
     this.connection = connection
     this.loader = loader
     this.sampleLoader = sampleLoader
+    this.flowLoader = flowLoader
   }
 
   static async open(folder: string, withArgs: boolean): Promise<SliceSpool> {
@@ -130,6 +145,7 @@ export class SliceSpool {
     const table = withArgs ? WITH_ARGS : SPOOLED
     await connection.run(createTable(table.name, table))
     await connection.run(createTable(SAMPLED.name, SAMPLED))
+    await connection.run(createTable(FLOWED.name, FLOWED))
     return new SliceSpool(
       folder,
       withArgs,
@@ -137,6 +153,7 @@ export class SliceSpool {
       connection,
       await BatchLoader.openTable(connection, table.name, table.columns),
       await BatchLoader.openTable(connection, SAMPLED.name, SAMPLED.columns),
+      await BatchLoader.openTable(connection, FLOWED.name, FLOWED.columns),
     )
   }
 
@@ -147,6 +164,11 @@ export class SliceSpool {
   /** Samples of counters, as `sampled` has them. */
   appendSamples(columns: Columns, rows: number): void {
     this.sampleLoader.append(columns, rows)
+  }
+
+  /** Flows that launch, as `flowed` has them. */
+  appendFlows(columns: Columns, rows: number): void {
+    this.flowLoader.append(columns, rows)
   }
 
   get rows(): number {
@@ -165,6 +187,7 @@ export class SliceSpool {
     const { connection } = this
     this.loader.close()
     this.sampleLoader.close()
+    this.flowLoader.close()
     if (this.rows > LARGE_ROWS) await connection.run(`SET memory_limit = '${LARGE_MEMORY}'`)
     const all: Implausible[] = []
     for (let file = 0; file < files; file++) {
@@ -301,20 +324,29 @@ export class SliceSpool {
     }
   }
 
-  /** From each launch to what it launched. */
-  private async writeLinks({ categories, part }: SpoolFacts): Promise<number> {
+  /** From each launch to what it launched: by their correlation, else by a flow. */
+  private async writeLinks({ categories, part, zeros }: SpoolFacts): Promise<number> {
     const calls = categories.flatMap((name, i) => (LAUNCHING_CALLS.test(name) ? [i] : []))
     const work = categories.flatMap((name, i) => (isDeviceWork(name) ? [i] : []))
-    if (calls.length === 0 || work.length === 0) return 0
-    const joined = `slices_in c JOIN slices_in k ON c.file = k.file AND c.correlation = k.correlation
-      WHERE c.kind IN (${calls.join(', ')}) AND k.kind IN (${work.join(', ')}) AND c.correlation > 0`
+    const hasFlows = this.flowLoader.rows > 0
+    if (work.length === 0 || (calls.length === 0 && !hasFlows)) return 0
+    const isWork = `IN (${work.join(', ')})`
+    const byCorrelation =
+      calls.length === 0
+        ? 'SELECT NULL::UINTEGER AS src, NULL::UINTEGER AS dst WHERE false'
+        : `SELECT c.slice_id AS src, k.slice_id AS dst FROM slices_in c JOIN slices_in k ON c.file = k.file AND c.correlation = k.correlation
+      WHERE c.kind IN (${calls.join(', ')}) AND k.kind ${isWork} AND c.correlation > 0`
+    const joined = hasFlows
+      ? `SELECT * FROM correlated UNION ALL SELECT src, dst FROM (${flowLinks(zeros, isWork)}) WHERE dst NOT IN (SELECT dst FROM correlated)`
+      : 'SELECT * FROM correlated'
     await writeSelect(
       this.connection,
       this.folder,
       'links',
       part,
-      `SELECT 'slice' AS src_kind, c.slice_id AS src_id, NULL::UINTEGER AS src_index, 'slice' AS dst_kind, k.slice_id AS dst_id,
-        'launch' AS kind, 1::DOUBLE AS share, 'measured' AS confidence FROM ${joined} ORDER BY c.slice_id`,
+      `WITH correlated AS (${byCorrelation})
+      SELECT 'slice' AS src_kind, src AS src_id, NULL::UINTEGER AS src_index, 'slice' AS dst_kind, dst AS dst_id,
+        'launch' AS kind, 1::DOUBLE AS share, 'measured' AS confidence FROM (${joined}) ORDER BY src`,
     )
     return this.count('links', part)
   }
@@ -326,13 +358,33 @@ export class SliceSpool {
   }
 }
 
+/**
+ * Work that a flow ends at, to the ns, and the host's slice that starts where the flow does, else the last one that started
+ * before and still runs: `src`, `dst`, one row per work.
+ */
+function flowLinks(zeros: readonly FileZero[], isWork: string): string {
+  return `
+    WITH arrows AS (
+      SELECT rank, from_track, ${sinceZero(zeros, true, 'from_')} AS from_t, to_track, ${sinceZero(zeros, true, 'to_')} AS to_t FROM flowed
+    ), ends AS (
+      SELECT k.slice_id AS dst, rank, from_track, from_t
+      FROM arrows JOIN slices_in k ON k.track_id = to_track AND k.t_ns = to_t WHERE k.kind ${isWork}
+    ), hosts AS (
+      SELECT track_id, t_ns, arg_min(slice_id, dur_ns) AS src, min(dur_ns) AS dur_ns
+      FROM slices_in WHERE NOT kind ${isWork} AND track_id IN (SELECT from_track FROM arrows) GROUP BY track_id, t_ns
+    )
+    SELECT arg_min(src, rank) AS src, dst FROM (
+      SELECT src, dst, rank FROM ends ASOF JOIN hosts ON from_track = track_id AND from_t >= t_ns WHERE from_t <= t_ns + dur_ns
+    ) GROUP BY dst`
+}
+
 /** A row's time as SQL, ns since the zero of its file, or since the run's. */
-function sinceZero(zeros: readonly FileZero[], isShifted: boolean): string {
+function sinceZero(zeros: readonly FileZero[], isShifted: boolean, prefix = ''): string {
   const of = (values: readonly number[]) =>
     values.every((value) => value === values[0])
       ? `(${values[0] ?? 0})::DOUBLE`
       : `list_extract(${list(values)}::DOUBLE[], file::BIGINT + 1)`
-  const since = `(us - ${of(zeros.map(({ us }) => us))}) * 1000 + ns`
+  const since = `(${prefix}us - ${of(zeros.map(({ us }) => us))}) * 1000 + ${prefix}ns`
   return isShifted ? `${since} + ${of(zeros.map(({ shiftNs }) => shiftNs))}` : since
 }
 

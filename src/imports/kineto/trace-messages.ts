@@ -1,4 +1,4 @@
-import type { CounterColumns, CounterSeries, EventColumns, EventTrack } from './scan/event-columns.ts'
+import type { CounterColumns, CounterSeries, EventColumns, EventTrack, FlowColumns } from './scan/event-columns.ts'
 import type { ScanCounts, ScanOptions } from './scan/scan-types.ts'
 import type { TraceFacts } from './trace-facts.ts'
 
@@ -31,6 +31,12 @@ export type FromTrace =
       /** Series that these are the first of. */
       readonly series: readonly CounterSeries[]
     }
+  | {
+      readonly type: 'flows'
+      readonly columns: FlowColumns
+      readonly rows: number
+      readonly tracks: readonly EventTrack[]
+    }
   | { readonly type: 'progress'; readonly done: number; readonly total: number }
   | {
       readonly type: 'done'
@@ -41,5 +47,5 @@ export type FromTrace =
     }
   | { readonly type: 'failed'; readonly code: string; readonly message: string; readonly hint: string | undefined }
 
-/** The importer's answer to `rows` and `counters`: it has taken them. */
+/** The importer's answer to `rows`, `counters` and `flows`: it has taken them. */
 export type ToTrace = { readonly type: 'taken' }

@@ -7,9 +7,6 @@ const SHOWN_NAME = 60
 
 /** Events that are no slices by the format, by their letter; metadata are read, and need no word. */
 const KINDS: Readonly<Record<string, string>> = {
-  n: 'instants within asynchronous spans',
-  T: 'steps of asynchronous spans',
-  p: 'steps of asynchronous spans',
   s: 'flows',
   t: 'flows',
   f: 'flows',

@@ -3,7 +3,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { errorText, LayerlineError } from '../../base/errors.ts'
 import { readTrace } from './read-trace.ts'
 import { openBytes } from './scan/byte-source.ts'
-import type { CounterColumns, CounterSeries, EventColumns, EventTrack } from './scan/event-columns.ts'
+import type { CounterColumns, CounterSeries, EventColumns, EventTrack, FlowColumns } from './scan/event-columns.ts'
 import { EventScanner } from './scan/event-scanner.ts'
 import type { FromTrace, ToTrace, TraceThreadData } from './trace-messages.ts'
 
@@ -37,6 +37,11 @@ async function scanFile(port: MessagePort, { path, options }: TraceThreadData): 
       post({ type: 'counters', columns, rows, series }, buffersOf(columns))
       series = []
     },
+    flows(columns, rows) {
+      untaken++
+      post({ type: 'flows', columns, rows, tracks }, buffersOf(columns))
+      tracks = []
+    },
     series: (each) => series.push(each),
     track: (track) => tracks.push(track),
     metadata: (what, pid, tid, value) => post({ type: 'metadata', what, pid, tid, value }),
@@ -53,7 +58,7 @@ async function scanFile(port: MessagePort, { path, options }: TraceThreadData): 
   }
 }
 
-function buffersOf(columns: EventColumns | CounterColumns): ArrayBuffer[] {
+function buffersOf(columns: EventColumns | CounterColumns | FlowColumns): ArrayBuffer[] {
   return Object.values(columns).flatMap((column) => (Array.isArray(column) ? [] : [column.buffer]))
 }
 

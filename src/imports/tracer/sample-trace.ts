@@ -2,7 +2,6 @@ import { LayerlineError } from '../../base/errors.ts'
 import { codeOf } from '../../trace/columns.ts'
 import { LAYERS } from '../../trace/tables.ts'
 import type { CsvFile, CsvRecord } from '../csv-file.ts'
-import { parseStampUs } from '../file-time.ts'
 import type { ImportFormat } from '../import-format.ts'
 import type { RunWriter } from '../run-writer.ts'
 import { type ClockStretch, clockStretches, GPU_CLOCK, stampOf, unknownZone, writeClock } from './gpu-clock.ts'
@@ -67,7 +66,8 @@ async function read(shape: Shape, files: readonly CsvFile[], run: RunWriter): Pr
         const sample = file.row(record, () => ({
           gpuUs: stampOf(file, record, shape.stamp),
           values: shape.columns.map(({ column }) => file.number(record, column)),
-          loggedUs: shape.log === null ? Number.NaN : parseStampUs(file.text(record, shape.log)),
+          loggedUs:
+            shape.log === null || file.text(record, shape.log) === '' ? Number.NaN : stampOf(file, record, shape.log),
           label: labelOf(shape, file, record),
         }))
         if (sample === null) continue

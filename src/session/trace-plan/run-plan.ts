@@ -4,6 +4,7 @@ import { LayerlineError } from '../../base/errors.ts'
 import type { ServerInfo } from '../../sources/requests/probe.ts'
 import type { Target } from '../../sources/requests/target.ts'
 import type { PreparedSource } from '../../sources/source.ts'
+import { decodeWarning } from '../decode-warning.ts'
 import { roomFor } from '../model-room.ts'
 import { closedGroups, usersOf } from '../offer.ts'
 import { type PromptPart, partsSchedule } from '../prompt-drafts.ts'
@@ -53,6 +54,8 @@ export interface PlanView {
   recovered(folder: string): void
   /** Before anything is sent: how many requests are to be sent, warm-up too, and how many were answered before. */
   begins(totals: { left: number; answered: number; seed: number }): void
+  /** Before anything is sent: what is to be known of a target. */
+  warned(name: string, text: string): void
   /** A target's turn; `left` requests are to be sent, warm-up too. */
   target(name: string, counts: { left: number; answered: number; requests: number }): RequestRunView
   ran(name: string, run: RequestRun): void
@@ -90,7 +93,10 @@ export async function runPlan(plan: TracePlan, stop: StopSignal, view: PlanView)
     })
   }
   const open = states.filter(({ answered }) => answered.size < requests)
-  for (const { target, runs } of open) await tryOut(target, runs)
+  for (const { target, runs, answered } of open) {
+    const ready = await tryOut(target, runs)
+    for (const text of warningsOf(plan, ready, 1 - answered.size / requests)) view.warned(target.name, text)
+  }
   view.begins({
     left: open.reduce((sum, { answered }) => sum + plan.warmup + requests - answered.size, 0),
     answered: states.reduce((sum, { answered }) => sum + answered.size, 0),
@@ -171,14 +177,30 @@ async function prepareRun(work: TargetWork, stop: StopSignal): Promise<RequestRu
 }
 
 /** Whether a target can be traced now. Throws, with its name, where it cannot. */
-async function tryOut(target: PlanTarget, runs: readonly PlanRun[]): Promise<void> {
+async function tryOut(target: PlanTarget, runs: readonly PlanRun[]): Promise<ReadyTarget> {
   try {
     const ready = await readyTarget(target, runs)
     for (const source of await ready.sources()) await source.stop()
+    return ready
   } catch (error) {
     if (!(error instanceof LayerlineError)) throw error
     throw named(target, error)
   }
+}
+
+/** Of each stage that may decode for very long; `left` of it is still to be sent. */
+function warningsOf({ parts, concurrency }: TracePlan, { server, model }: ReadyTarget, left: number): string[] {
+  return parts.flatMap(({ prompts, stage, maxTokens, repeat, sampling }) => {
+    const warning = decodeWarning(prompts, {
+      stage,
+      maxTokens,
+      maxModelLen: server.models.find(({ id }) => id === model)?.max_model_len ?? null,
+      ignoreEos: sampling.ignore_eos === true,
+      concurrency,
+      repeat: repeat * left,
+    })
+    return warning ?? []
+  })
 }
 
 /** A server that now has another model than its earlier runs would be two experiments under one name. */

@@ -164,6 +164,8 @@ function noteOf(stream: TokenStream): string | null {
   }
   if (stream.passedOver > 0)
     notes.push(`${events(stream.passedOver)} passed over, no completion: ${stream.passedOverFirst}`)
+  const others = stream.choicesLeft.size
+  if (others > 0) notes.push(`texts of ${others} more choice${others === 1 ? '' : 's'} are not kept`)
   if (stream.notEnded) notes.push('complete, but neither [DONE] nor the end of the body came')
   return notes.length === 0 ? null : notes.join('; ')
 }

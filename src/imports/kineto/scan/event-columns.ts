@@ -77,3 +77,27 @@ export function newCounterColumns(): CounterColumns {
     value: new Float64Array(BATCH_ROWS),
   }
 }
+
+/** Arrows from a host's call to work on a device; both ends are a line and a time. */
+export interface FlowColumns {
+  /** 0: from the call that launched it; 1: from the framework's operator. */
+  readonly rank: Uint16Array<ArrayBuffer>
+  readonly from_track: Uint32Array<ArrayBuffer>
+  readonly from_us: Float64Array<ArrayBuffer>
+  readonly from_ns: Uint16Array<ArrayBuffer>
+  readonly to_track: Uint32Array<ArrayBuffer>
+  readonly to_us: Float64Array<ArrayBuffer>
+  readonly to_ns: Uint16Array<ArrayBuffer>
+}
+
+export function newFlowColumns(): FlowColumns {
+  return {
+    rank: new Uint16Array(BATCH_ROWS),
+    from_track: new Uint32Array(BATCH_ROWS),
+    from_us: new Float64Array(BATCH_ROWS),
+    from_ns: new Uint16Array(BATCH_ROWS),
+    to_track: new Uint32Array(BATCH_ROWS),
+    to_us: new Float64Array(BATCH_ROWS),
+    to_ns: new Uint16Array(BATCH_ROWS),
+  }
+}

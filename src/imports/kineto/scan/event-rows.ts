@@ -9,6 +9,7 @@ import {
   newCounterColumns,
   type TrackKind,
 } from './event-columns.ts'
+import { flowRank, LaunchFlows } from './launch-flows.ts'
 import { decodeText, NameTable } from './name-table.ts'
 import type { ScanCounts, ScanOptions, ScanSink } from './scan-types.ts'
 import { type SpanEvent, SpanPairs } from './span-pairs.ts'
@@ -35,6 +36,8 @@ const KINDS = new Map<number, TrackKind>([
 /** Letters of begins and ends that belong to no thread: today's and those of before 2014. */
 const ASYNC_BEGINS = 'bS'
 const ASYNC_ENDS = 'eF'
+/** Of what happens at a moment within one: today's, and two kinds of steps of those. */
+const ASYNC_INSTANTS = 'nTp'
 
 export function newCounts(): ScanCounts {
   return {
@@ -96,6 +99,9 @@ export class EventRows {
   private readonly cacheTid = new Float64Array(CACHE)
   private readonly cacheTrack = new Uint32Array(CACHE)
   private readonly pairs = new SpanPairs((begin, durationNs) => this.span(begin, durationNs))
+  /** By category: the rank of its flows, -1 where they launch nothing. */
+  private readonly flowRanks: number[] = []
+  private readonly flows: LaunchFlows
   /** us that `streamEnds` count from. */
   private originUs = Number.NaN
   /** Last end on each track of a device so far, ns. */
@@ -108,6 +114,7 @@ export class EventRows {
     this.options = options
     this.sink = sink
     this.columns = newColumns(options.args)
+    this.flows = new LaunchFlows((columns, rows) => sink.flows(columns, rows))
   }
 
   /** An event begins: nothing is known of its args. */
@@ -126,6 +133,8 @@ export class EventRows {
     this.counts.unpaired = this.pairs.unpaired
     this.ship()
     this.shipSamples()
+    this.flows.finish()
+    if (this.flows.unpaired > 0) this.counts.others.s = (this.counts.others.s ?? 0) + this.flows.unpaired
   }
 
   /** An event of a length: `us` and `ns` add up to its time, its name and args are bytes of `buf`. */
@@ -224,6 +233,12 @@ export class EventRows {
       if (this.instantCategory < 0) this.instantCategory = this.categoryNamed('instant')
       const kind = category < 0 ? this.instantCategory : category
       this.complete(buf, nameFrom, nameTo, kind, pid, tid, us, ns, 0, argsFrom, argsTo)
+    } else if (letter !== '' && ASYNC_INSTANTS.includes(letter)) {
+      const kind = category < 0 ? this.categoryNamed('async') : category
+      const line = this.labelOf(this.categoryTexts[kind] ?? '')
+      this.complete(buf, nameFrom, nameTo, kind, pid, line, us, ns, 0, argsFrom, argsTo, true)
+    } else if ((letter === 's' || letter === 'f') && this.flowRanks[category]! >= 0) {
+      this.flow(letter === 's', buf, category, pid, tid, us, ns)
     } else if (letter === 'C') this.counter(buf, nameFrom, nameTo, pid, us, ns, argsFrom, argsTo)
     else {
       if (letter === 'M') {
@@ -254,6 +269,7 @@ export class EventRows {
       else if (text === 'user_annotation') this.annotationCategory = id
       else if (text === 'mtia_ccp_events') this.mtiaCategory = id
       if (isDeviceWork(text)) this.onDevice[id] = 1
+      this.flowRanks[id] = flowRank(text)
     }
     return this.present[id]!
   }
@@ -265,6 +281,17 @@ export class EventRows {
     else if (Number.isNaN(duration)) this.counts.noDuration++
     else if (duration < 0) this.counts.negativeDuration++
     else this.counts.endless++
+  }
+
+  private flow(isStart: boolean, buf: Uint8Array, category: number, pid: number, tid: number, us: number, ns: number) {
+    if (!(Math.abs(us) < MAX_US)) {
+      this.refuse(us, 0)
+      return
+    }
+    const id = Buffer.from(buf.subarray(this.idFrom, this.idTo)).toString('latin1')
+    const track = this.track(pid, tid, THREAD)
+    const at = ns < 0 ? { us: us - 1, ns: ns + 1000 } : { us, ns }
+    this.flows.add(this.flowRanks[category]!, id, isStart, { track, ...at })
   }
 
   private other(letter: string): void {

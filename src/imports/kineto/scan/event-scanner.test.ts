@@ -75,6 +75,7 @@ async function scan(text: string | Buffer, piece = 1 << 20, options: Partial<Sca
       track: (track) => tracks.push(track),
       metadata() {},
       series: (each) => series.push(each),
+      flows: () => {},
       counters(c, rows) {
         for (let i = 0; i < rows; i++) {
           const { pid, name, series: of } = series[c.series[i]!]!

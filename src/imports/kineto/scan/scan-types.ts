@@ -1,4 +1,4 @@
-import type { CounterColumns, CounterSeries, EventColumns, EventTrack } from './event-columns.ts'
+import type { CounterColumns, CounterSeries, EventColumns, EventTrack, FlowColumns } from './event-columns.ts'
 
 export interface ScanOptions {
   /** Keep Python functions. */
@@ -47,4 +47,6 @@ export interface ScanSink {
   /** Samples of counters, whose series are numbered in the order of `series`, from 0; handed over like rows. */
   counters(columns: CounterColumns, rows: number): void
   series(series: CounterSeries): void
+  /** Flows that launch; handed over like rows. */
+  flows(columns: FlowColumns, rows: number): void
 }

@@ -1,4 +1,4 @@
-import { problemOf } from './answer-problem.ts'
+import { problemOf, reasonText } from './answer-problem.ts'
 import { carriedText, KIND, lookForText, type Piece, readContent, readMessage, type Said } from './answer-text.ts'
 import { asObject, type Json } from './json.ts'
 
@@ -9,6 +9,11 @@ export interface Usage {
   outputTokens: number | null
   cachedTokens: number | null
   reasoningTokens: number | null
+}
+
+export interface ChoiceIds {
+  readonly choice: number
+  readonly ids: number[]
 }
 
 /** What one event, or one whole answer, of the completions APIs says. */
@@ -29,7 +34,8 @@ export interface AnswerEvent {
   finished: number
   finishReason: string | null
   usage: Usage | null
-  tokenIds: number[] | null
+  /** Token ids by choice; null where it has none. */
+  tokenIds: ChoiceIds[] | null
   id: string | null
   /** The server's own message, where it sent an error in place of an answer. */
   error: string | null
@@ -62,7 +68,7 @@ export function readAnswer(value: unknown): AnswerEvent | null {
   }
   if (answer.error !== null) return answer
   const choices: readonly unknown[] = Array.isArray(body.choices) ? body.choices : []
-  const said: Said = { pieces: [], opensToolCall: false, unread: null }
+  const said: Said = { pieces: [], choice: 0, opensToolCall: false, unread: null }
   choices.forEach((choice, i) => {
     readChoice(asObject(choice), i, answer, said)
   })
@@ -91,7 +97,8 @@ function withText(answer: AnswerEvent, said: Said): AnswerEvent {
 function readChoice(choice: Json | null, i: number, answer: AnswerEvent, said: Said): void {
   if (choice === null) return
   const at = `choices[${i}]`
-  const bit = 1 << (typeof choice.index === 'number' ? choice.index & 31 : i & 31)
+  said.choice = typeof choice.index === 'number' ? choice.index : i
+  const bit = 1 << (said.choice & 31)
   answer.choices |= bit
   const reason = finishReasonOf(choice.finish_reason)
   if (reason !== null) {
@@ -100,7 +107,8 @@ function readChoice(choice: Json | null, i: number, answer: AnswerEvent, said: S
   }
   answer.usage ??= readUsage(choice.usage)
   if (Array.isArray(choice.token_ids)) {
-    answer.tokenIds = [...(answer.tokenIds ?? []), ...choice.token_ids.filter((id) => typeof id === 'number')]
+    answer.tokenIds ??= []
+    answer.tokenIds.push({ choice: said.choice, ids: choice.token_ids.filter((id) => typeof id === 'number') })
   }
   const before = said.pieces.length
   const opened = said.opensToolCall
@@ -114,10 +122,10 @@ function readChoice(choice: Json | null, i: number, answer: AnswerEvent, said: S
   said.opensToolCall ||= opened
 }
 
-/** An empty text is none, as is the word `null` (DashScope). SGLang's own API has an object. */
+/** An empty text is none, as is the word `null` (DashScope). */
 function finishReasonOf(value: unknown): string | null {
-  const reason = typeof value === 'string' ? value : asObject(value)?.type
-  return typeof reason === 'string' && !/^\s*(null|none)?\s*$/i.test(reason) ? reason : null
+  const reason = reasonText(value)
+  return reason !== null && !/^\s*(null|none)?\s*$/i.test(reason) ? reason : null
 }
 
 function readUsage(value: unknown): Usage | null {

@@ -52,17 +52,28 @@ function problemOfChoices(choices: readonly unknown[]): string | null {
     if (choice === null) continue
     const own = errorField(choice)
     if (own !== null) return own
-    if (isErrorReason(choice.finish_reason)) {
-      const said = typeof choice.message === 'string' && choice.message !== '' ? `: ${choice.message}` : ''
-      return `finish_reason ${JSON.stringify(choice.finish_reason)}${said}`
+    const reason = reasonText(choice.finish_reason)
+    if (reason !== null && isErrorReason(reason)) {
+      const said = wordsOf(choice.message) ?? wordsOf(asObject(choice.finish_reason)?.message)
+      return `finish_reason ${JSON.stringify(reason)}${said === null ? '' : `: ${said}`}`
     }
   }
   return null
 }
 
-/** `error` (OpenRouter, LMDeploy), `network_error` (GLM), and DeepSeek's word for a server that gave up. */
-export function isErrorReason(reason: unknown): boolean {
-  return typeof reason === 'string' && /(^|_)error$|^insufficient_system_resource$/i.test(reason)
+/** SGLang's own API gives a reason as an object with a type and the words beside it. */
+export function reasonText(value: unknown): string | null {
+  const reason = typeof value === 'string' ? value : asObject(value)?.type
+  return typeof reason === 'string' ? reason : null
+}
+
+/**
+ * Reasons that are no end of an answer: `error` (OpenRouter, LMDeploy), `network_error` (GLM), DeepSeek's word for a server
+ * that gave up, and `abort` (vLLM, SGLang, GLM) or `cancelled` (Dynamo), where the engine ended a request that the client
+ * did not: it slept, was shut down, scaled down, or found the request wrong.
+ */
+function isErrorReason(reason: string): boolean {
+  return /(^|_)error$|^insufficient_system_resource$|^abort(ed)?$|^cancell?ed$/i.test(reason)
 }
 
 /** A bare `message` is an error only beside a code, a status or a type that says so. */

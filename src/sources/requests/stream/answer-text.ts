@@ -14,11 +14,15 @@ export interface Piece {
   readonly kind: number
   readonly text: string
   readonly path: string | null
+  /** The choice that it is of. */
+  readonly choice: number
 }
 
 /** What a message, or a part of one, says. */
 export interface Said {
   readonly pieces: Piece[]
+  /** The choice that is read. */
+  choice: number
   /** Carries a token whatever its text: a tool call that begins. */
   opensToolCall: boolean
   /** Where it has text in a shape that is not known; null where it has none. */
@@ -71,15 +75,15 @@ const MOST_DEEP = 6
 
 /** Reads a `delta` or a `message`. */
 export function readMessage(message: Json, at: string, said: Said): void {
+  const own = () => said.pieces.filter(({ choice }) => choice === said.choice)
   for (const field of REASONING) {
     const text = textOf(message[field])
     // The old name and the new one, or a text and its parts.
-    if (said.pieces.some((piece) => piece.text === text)) continue
+    if (own().some((piece) => piece.text === text)) continue
     add(said, KIND.reasoning, text, typeof message[field] === 'string' ? `${at}.${field}` : null)
   }
   for (const field of REASONING_PARTS) {
-    if (!said.pieces.some(({ kind }) => kind === KIND.reasoning))
-      add(said, KIND.reasoning, textOf(message[field]), null)
+    if (!own().some(({ kind }) => kind === KIND.reasoning)) add(said, KIND.reasoning, textOf(message[field]), null)
   }
   readContent(message.content, `${at}.content`, said)
   readContent(message.refusal, `${at}.refusal`, said)
@@ -165,5 +169,5 @@ function textOf(value: unknown, deep = 0): string {
 }
 
 function add(said: Said, kind: number, text: string, path: string | null): void {
-  if (text !== '') said.pieces.push({ kind, text, path })
+  if (text !== '') said.pieces.push({ kind, text, path, choice: said.choice })
 }

@@ -3,7 +3,7 @@ import { NULL_OF } from '../../../trace/columns.ts'
 import type { RowWriter } from '../../../trace/row-writer.ts'
 import type { chunks } from '../../../trace/tables.ts'
 import { AnswerError, excerpt, shortened } from './answer-error.ts'
-import { type AnswerEvent, KIND, readAnswer, type Usage } from './answer-event.ts'
+import { type AnswerEvent, type ChoiceIds, KIND, readAnswer, type Usage } from './answer-event.ts'
 import { eventErrorWords } from './answer-problem.ts'
 import { EventShape, type SharedShapes } from './event-shape.ts'
 import type { EventTemplate } from './event-template.ts'
@@ -12,6 +12,8 @@ import { RunningCount } from './running-count.ts'
 import { type EventSink, isError, type SseBlock } from './sse-events.ts'
 
 const UNKNOWN = NULL_OF.u32
+/** OpenAI's limit of `n`; of more, the note says no larger number. */
+const MOST_CHOICES = 128
 /** Events of these types are completions; others are passed over where they hold none. */
 const COMPLETIONS = /^(message|completion|chunk)?$/i
 
@@ -78,6 +80,9 @@ export class TokenStream implements EventSink {
   output = ''
   reasoning = ''
   tokenIds: number[] = []
+  /** Choices of which texts and ids came, and are not kept. */
+  readonly choicesLeft = new Set<number>()
+  private keptChoice = Number.POSITIVE_INFINITY
   private readonly requestId: number
   private readonly context: StreamContext
   private readonly hooks: RequestHooks | undefined
@@ -130,7 +135,8 @@ export class TokenStream implements EventSink {
     this.record(hasText ? template.kind : KIND.role, length, tokens, hasText)
     if (hasText && this.wantsText) {
       const raw = bytes.toString('utf8', template.textStart, template.textEnd)
-      this.addText(template.textEscaped ? (JSON.parse(`"${raw}"`) as string) : raw, template.kind)
+      // Templates are of choice 0.
+      this.addText(template.textEscaped ? (JSON.parse(`"${raw}"`) as string) : raw, template.kind, 0)
     }
   }
 
@@ -148,11 +154,7 @@ export class TokenStream implements EventSink {
     this.serverId ??= answer.id
     this.finishReason = answer.finishReason ?? this.finishReason
     const ids = answer.tokenIds
-    let tokens: number = ids === null ? UNKNOWN : ids.length
-    if (ids !== null) {
-      this.idCount = (this.idCount ?? 0) + ids.length
-      if (this.context.keepTokenIds) for (const id of ids) this.tokenIds.push(id)
-    }
+    let tokens: number = ids === null ? UNKNOWN : this.takeIds(ids)
     const hasText = answer.text !== ''
     const carries = hasText || answer.opensToolCall
     const counted = this.takeUsage(answer, carries)
@@ -160,8 +162,8 @@ export class TokenStream implements EventSink {
     this.record(answer.kind, block.end - block.start, tokens, carries)
     this.takeEnd(answer)
     if (answer.unread !== null) this.takeUnread(answer.unread)
-    if (hasText && this.wantsText) for (const { kind, text } of answer.pieces) this.addText(text, kind)
-    return hasText && answer.finishReason === null ? this.shape.learn(block, answer) : null
+    if (hasText && this.wantsText) for (const { kind, text, choice } of answer.pieces) this.addText(text, kind, choice)
+    return hasText && answer.finishReason === null && answer.spoke === 1 ? this.shape.learn(block, answer) : null
   }
 
   get done(): boolean {
@@ -196,13 +198,10 @@ export class TokenStream implements EventSink {
     this.serverId = answer.id
     this.finishReason = answer.finishReason
     if (answer.usage !== null) this.usage = answer.usage
-    if (answer.tokenIds !== null) {
-      this.idCount = answer.tokenIds.length
-      if (this.context.keepTokenIds) this.tokenIds = answer.tokenIds
-    }
+    if (answer.tokenIds !== null) this.takeIds(answer.tokenIds)
     if (answer.unread !== null) this.takeUnread(answer.unread)
     this.wholeHasText = answer.text !== '' || answer.opensToolCall
-    if (this.wantsText) for (const { kind, text } of answer.pieces) this.addText(text, kind)
+    if (this.wantsText) for (const { kind, text, choice } of answer.pieces) this.addText(text, kind, choice)
   }
 
   private failed(words: string): AnswerError {
@@ -330,11 +329,39 @@ export class TokenStream implements EventSink {
 
   private addIds(count: number, bytes: Buffer, start: number, end: number): void {
     this.idCount = (this.idCount ?? 0) + count
-    if (!this.context.keepTokenIds || count === 0) return
+    if (!this.context.keepTokenIds || count === 0 || !this.keeps(0)) return
     for (const id of JSON.parse(bytes.toString('latin1', start, end)) as number[]) this.tokenIds.push(id)
   }
 
-  private addText(delta: string, kind: number): void {
+  /** Ids of all choices count; kept are those of one. */
+  private takeIds(all: readonly ChoiceIds[]): number {
+    let count = 0
+    for (const { choice, ids } of all) {
+      count += ids.length
+      if (this.context.keepTokenIds && this.keeps(choice)) for (const id of ids) this.tokenIds.push(id)
+    }
+    this.idCount = (this.idCount ?? 0) + count
+    return count
+  }
+
+  /** Texts and ids of several choices (`n` above 1) are texts of several answers: kept is the first, by its number. */
+  private keeps(choice: number): boolean {
+    if (choice === this.keptChoice) return true
+    if (choice > this.keptChoice) {
+      if (this.choicesLeft.size < MOST_CHOICES) this.choicesLeft.add(choice)
+      return false
+    }
+    if (this.keptChoice !== Number.POSITIVE_INFINITY) this.choicesLeft.add(this.keptChoice)
+    this.keptChoice = choice
+    this.output = ''
+    this.content = ''
+    this.reasoning = ''
+    this.tokenIds.length = 0
+    return true
+  }
+
+  private addText(delta: string, kind: number, choice: number): void {
+    if (choice !== this.keptChoice && !this.keeps(choice)) return
     if (this.context.keepTexts) {
       if (kind === KIND.reasoning) this.reasoning += delta
       else this.output += delta
