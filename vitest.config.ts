@@ -16,7 +16,10 @@ export default defineConfig({
     setupFiles: ['./test/support/no-leftovers.ts'],
     reporters: ['minimal', './test/support/summary-reporter.ts'],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'bench/**/*.test.ts'], exclude } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['src/**/*.test.ts', 'bench/**/*.test.ts', 'scripts/**/*.test.mjs'], exclude },
+      },
       { extends: true, test: { name: 'program', include: ['test/**/*.test.ts'], exclude } },
       { extends: true, test: { name: 'full', include: [FULL] } },
       { extends: true, test: { name: 'long', include: [LONG] } },

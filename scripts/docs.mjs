@@ -1,13 +1,16 @@
 // Generates what the docs share with the code, or with --check says where they differ: a page a command from the options
-// table, the tables of the run format. Also checks that links between our pages lead somewhere.
+// table, the tables of the run format. Also checks that links between pages lead somewhere, and the language of all texts.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { houseProblems } from './house.mjs'
+import { languageProblems } from './language.mjs'
 import { root, setup } from './setup.mjs'
 
 setup()
 const { COMMANDS } = await import('../dist/src/cli/commands.js')
 const { optionOf } = await import('../dist/src/cli/program.js')
+const { groupedOptions } = await import('../dist/src/cli/options/help-groups.js')
+const { sentence, wrapped } = await import('../dist/src/cli/help-text.js')
 const { describe } = await import('../dist/src/cli/parse-values.js')
 const { FORMAT } = await import('../dist/src/trace/run-json.js')
 const { LIVE_TABLES } = await import('../dist/src/trace/tables.js')
@@ -16,6 +19,8 @@ const { PROBE_SETS, probeSet } = await import('../dist/src/sources/os/probe-sets
 const { readResults } = await import('../dist/test/injection/results.js')
 const { resultTables } = await import('../dist/test/injection/tables.js')
 const { readVerdictRuns, verdictTables } = await import('../dist/test/verdict/tables.js')
+/** Columns of the generated pages' prose. */
+const PAGE_COLUMNS = 100
 const check = process.argv.includes('--check')
 const problems = []
 
@@ -36,6 +41,7 @@ for (const name of readdirSync(join(root, 'docs', 'commands'))) {
 }
 checkLinks()
 problems.push(...houseProblems())
+if (check) problems.push(...languageProblems())
 
 if (problems.length > 0) {
   process.stderr.write(`${problems.map((problem) => `docs: ${problem}`).join('\n')}\n`)
@@ -60,45 +66,42 @@ function commandPage(command) {
     command.name,
     ...command.arguments.map(({ name, optional, variadic }) => (optional ? `[${name}${variadic ? '...' : ''}]` : name)),
   ]
-  const rows = command.options.map((name) => {
+  const item = (term, text) => wrapped(`- ${term}: ${text}`, PAGE_COLUMNS - 2).join('\n  ')
+  const entry = (name) => {
     const option = optionOf(command, name)
     const flag =
       option.value === undefined
         ? `--${name}`
         : `--${name} ${option.preset === undefined ? option.value : `[${option.value}]`}`
-    return `| \`${flag.replaceAll('|', '\\|')}\` | ${cell(describe(option))}${command.required?.includes(name) ? ' **required**' : ''} |`
-  })
+    return item(`\`${flag}\``, `${describe(option)}${command.required?.includes(name) ? ' **required**' : ''}`)
+  }
+  const groups = groupedOptions(command)
   return [
     `# layerline ${command.name}`,
     '',
-    `${command.summary[0].toUpperCase()}${command.summary.slice(1)}.`,
+    `${sentence(command.summary)}.`,
+    '',
+    '```',
+    command.examples[0].line,
+    '```',
+    '',
+    ...wrapped(command.about, PAGE_COLUMNS),
     '',
     '```',
     `${words.join(' ')}${command.options.length > 0 ? ' [options]' : ''}`,
     '```',
-    '',
-    command.about,
     ...(command.arguments.length > 0
       ? [
           '',
-          '| argument | meaning |',
-          '|---|---|',
-          ...command.arguments.map(
-            ({ name, doc, choices }) => `| \`${name}\` | ${cell(doc)}${choices ? `: ${choices.join(', ')}` : ''} |`,
+          ...command.arguments.map(({ name, doc, choices }) =>
+            item(`\`${name}\``, `${doc}${choices ? `: ${choices.join(', ')}` : ''}`),
           ),
         ]
       : []),
-    ...(rows.length > 0 ? ['', '| option | meaning |', '|---|---|', ...rows] : []),
+    ...groups.flatMap(({ title, options }) => ['', `## ${title}`, '', ...options.map(entry)]),
     '',
     '## Examples',
-    ...command.examples.flatMap(({ line, what }) => [
-      '',
-      `${what[0].toUpperCase()}${what.slice(1)}:`,
-      '',
-      '```',
-      line,
-      '```',
-    ]),
+    ...command.examples.flatMap(({ line, what }) => ['', `${sentence(what)}:`, '', '```', line, '```']),
     '',
   ].join('\n')
 }
@@ -108,11 +111,21 @@ function indexPage() {
   return [
     '# Commands',
     '',
-    'Every command has `--help`. Exit codes: 0 done; 1 nothing succeeded; 2 wrong usage or input; 3 the target could not be reached; 4 a needed tool, right or disk space is missing; 5 an internal error; 130 interrupted, the run is sealed.',
+    'Every command has `--help`.',
     '',
     '| command | does |',
     '|---|---|',
     ...rows,
+    '',
+    '| exit code | means |',
+    '|---|---|',
+    '| 0 | done |',
+    '| 1 | nothing succeeded |',
+    '| 2 | wrong usage or input |',
+    '| 3 | the target could not be reached |',
+    '| 4 | a needed tool, permission or disk space is missing |',
+    '| 5 | internal error |',
+    '| 130 | interrupted; the run is sealed |',
     '',
   ].join('\n')
 }

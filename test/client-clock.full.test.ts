@@ -64,7 +64,7 @@ describe("the client's clock, held against the kernel's", () => {
         expect(arrived).toBeLessThanOrEqual(Number(stamped) + toleranceNs)
       }
       const text = await layerline(folder, ['report', 'run'])
-      expect(text.stdout).toContain("held against the kernel's own time")
+      expect(text.stdout).toContain("compared with the kernel's own time")
     } finally {
       await server.stop()
     }

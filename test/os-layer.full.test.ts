@@ -115,7 +115,7 @@ describe('the layer, with the real bpftrace', () => {
     await until(() => total('openat_calls') >= 7050)
     await source.stop()
     expect(total('openat_calls')).toBe(7050)
-    expect(memory.gaps().map(({ name }) => name)).toContain('bpftrace or its reader stood still')
+    expect(memory.gaps().map(({ name }) => name)).toContain('bpftrace or its reader was stalled')
   })
 
   it('goes on beside threads that wait and wake all the time', async () => {

@@ -196,7 +196,7 @@ describe('prompts make with a generator', () => {
     const failed = await make(generated(generator, out))
     expect(failed.code).toBe(3)
     expect(failed.err).toContain('HTTP 503: not now (tried 7 times)')
-    expect(failed.err).toContain('the same command goes on with it')
+    expect(failed.err).toContain('the same command resumes it')
 
     const other = await make(generated(generator, out, ['--salt', 'another']))
     expect(other.code).toBe(2)

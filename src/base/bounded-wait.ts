@@ -200,7 +200,7 @@ const LISTEN_MS = 10_000
 /** Resolves when more may be written, or nobody reads any more; a reader may take as long as it likes. */
 export async function drained(stream: Writable): Promise<void> {
   if (stream.destroyed || !stream.writableNeedDrain) return
-  await nextEvent(stream, 'drain', { endedBy: 'whoever reads, or closes its end' }, ['close'])
+  await nextEvent(stream, 'drain', { endedBy: 'the reader, or by the end of its stream' }, ['close'])
 }
 
 /** Copies a stream to its end; ended with a LATE where nothing comes for `idleMs`. */

@@ -157,7 +157,7 @@ function wideText(bytes: Buffer): ForeignFile | null {
 export function spreadsheetTime(text: string): string | null {
   const trimmed = text.trim()
   if (/^\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}(,? \d{1,2}:\d\d(:\d\d([.,]\d+)?)?( ?[AP]M)?)?$/i.test(trimmed)) {
-    return 'a date as a spreadsheet rewrites it: day and month cannot be told apart, and fractions of seconds are gone'
+    return 'a date rewritten by a spreadsheet: day and month are ambiguous, and fractions of seconds are lost'
   }
   if (/^\d{1,2}:\d\d([.,]\d)?$/.test(trimmed)) return 'a time of day as a spreadsheet shows it: its date is gone'
   if (/^\d([.,]\d{1,5})?E\+\d\d$/.test(trimmed))

@@ -13,12 +13,14 @@ export interface ArgumentSpec {
 /** A command: its words for the help and docs, which load nothing of what it does. One file each in commands/. */
 export interface CommandSpec {
   readonly name: string
-  /** One line, for the list of commands. */
+  /** One line for the list of commands: a verb, what it does. */
   readonly summary: string
-  /** Some sentences for its page; plain text. */
+  /** A few sentences for its help and its page; plain text. */
   readonly about: string
   readonly arguments: readonly ArgumentSpec[]
   readonly options: readonly OptionName[]
+  /** Of these the ones that most calls need: first in the help. */
+  readonly common?: readonly OptionName[]
   /** Options that mean something else here than in the table. */
   readonly overrides?: Partial<Record<OptionName, Partial<OptionSpec>>>
   readonly required?: readonly OptionName[]

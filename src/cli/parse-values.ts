@@ -23,7 +23,9 @@ function flagOf(name: string, { value, preset }: OptionSpec): string {
 
 /** The text after an option in help and docs. */
 export function describe(spec: OptionSpec): string {
-  const doc = spec.alias === undefined ? spec.doc : `${spec.doc}; also --${spec.alias}`
+  const named = spec.choices === undefined || spec.value === spec.choices.join('|') || spec.choices.length === 1
+  const choices = named ? '' : `: ${spec.choices.join(', ')}`
+  const doc = `${spec.doc}${choices}${spec.alias === undefined ? '' : `; also --${spec.alias}`}`
   return spec.default === undefined ? doc : `${doc} (default: ${spec.default})`
 }
 

@@ -1,9 +1,11 @@
-import { Argument, Command, CommanderError } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import { EXIT, LayerlineError } from '../base/errors.ts'
 import { VERSION } from '../base/version.ts'
 import type { CommandSpec } from './command.ts'
 import { COMMANDS, commandNamed } from './commands.ts'
+import { HELP_LAYOUT, helpColumns, helpEnd, helpStart } from './help-text.ts'
 import { withoutAliases } from './option-aliases.ts'
+import { groupedOptions } from './options/help-groups.ts'
 import type { OptionSpec } from './options/option-spec.ts'
 import { OPTIONS, type OptionName, type OptionValues } from './options.ts'
 import { toOption } from './parse-values.ts'
@@ -11,18 +13,36 @@ import { unknownOptionHint } from './unknown-option.ts'
 
 export { commandNamed }
 
+const START = `
+Examples:
+  layerline demo                             a first run, without server or GPU
+  layerline trace --prompts FILE --url URL   record every token of a server
+  layerline load --rate 4 --duration 60 --url URL
+  layerline report RUN                       what happened, and how reliable it is
+
+layerline COMMAND --help describes a command.`
+
 /** Parses a command line and runs its command; returns the exit code. */
 export async function runProgram(given: readonly string[]): Promise<number> {
   const named = commandNamed(given[0])
   const argv = withoutAliases(given, named?.spec)
   let exit: number = EXIT.done
   const program = new Command('layerline')
-    .description('One timeline through every layer of LLM inference.')
-    .version(VERSION)
+    .description(
+      'Records LLM inference, from the request down to the kernel, on one timeline, and tells whether the figures can be trusted.',
+    )
+    .version(VERSION, '-V, --version', 'show the version')
+    .configureHelp({
+      ...HELP_LAYOUT,
+      helpWidth: helpColumns(process.stdout.columns),
+      subcommandTerm: (command) => command.name(),
+    })
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
     .showSuggestionAfterError()
     .configureOutput({ outputError: () => {} })
     .exitOverride()
-    .addHelpText('after', '\nStart with: layerline demo')
+    .addHelpText('after', START)
   for (const spec of named === undefined ? COMMANDS : [named.spec]) {
     program.addCommand(
       buildCommand(spec, async (positional, options) => {
@@ -33,7 +53,7 @@ export async function runProgram(given: readonly string[]): Promise<number> {
   }
   if (argv.length === 0) {
     process.stdout.write(program.helpInformation())
-    process.stdout.write('\nStart with: layerline demo\n')
+    process.stdout.write(`${START}\n`)
     return EXIT.done
   }
   try {
@@ -67,8 +87,10 @@ function buildCommand(
   spec: CommandSpec,
   run: (positional: readonly (string | undefined)[], options: OptionValues) => Promise<void>,
 ): Command {
+  const columns = helpColumns(process.stdout.columns)
   const command = new Command(spec.name)
-    .description(spec.summary)
+    .summary(spec.summary)
+    .configureHelp({ ...HELP_LAYOUT, helpWidth: columns })
     .exitOverride()
     .configureOutput({ outputError: () => {} })
   for (const argument of spec.arguments) {
@@ -76,12 +98,14 @@ function buildCommand(
     const made = new Argument(argument.optional ? `[${name}]` : `<${name}>`, argument.doc)
     command.addArgument(argument.choices === undefined ? made : made.choices([...argument.choices]))
   }
-  for (const name of spec.options) command.addOption(toOption(name, optionOf(spec, name)))
-  command.addHelpText('before', `${spec.about}\n`)
-  command.addHelpText(
-    'after',
-    `\nExamples:\n${spec.examples.map(({ line, what }) => `  ${line}\n      ${what}`).join('\n')}`,
-  )
+  const groups = groupedOptions(spec)
+  for (const { title, options } of groups) {
+    for (const name of options) command.addOption(toOption(name, optionOf(spec, name)).helpGroup(`${title}:`))
+  }
+  const help = groups.at(-1)?.title ?? 'Options'
+  command.addHelpOption(new Option('-h, --help', 'show this help').helpGroup(`${help}:`))
+  command.addHelpText('before', helpStart(spec, columns))
+  command.addHelpText('after', helpEnd(spec))
   command.action(async (...given: unknown[]) => {
     const positional = given.slice(0, spec.arguments.length).flat() as (string | undefined)[]
     const options = valuesOf(command, spec)

@@ -32,7 +32,7 @@ export function planText(targets: readonly PlanTargetLine[], paint: Paint): stri
     paint.dim,
   )
   const left = targets.flatMap(({ name, requests, answered, problem }) => {
-    if (problem !== null) return [paint.red(`${name}: left out: ${printable(problem)}`)]
+    if (problem !== null) return [paint.red(`${name}: skipped: ${printable(problem)}`)]
     return answered === requests ? [] : [`${name}: ${wholeNumber(answered)} of ${many('request', requests)} answered`]
   })
   return [...(targets.some(({ runs }) => runs.length > 0) ? lines : []), ...left].map((line) => `${line}\n`).join('')

@@ -3,7 +3,7 @@ import type { ExportFormat } from './export-options.ts'
 /** What a run can be written as, by the name that `--to` takes. What writes it is loaded when it is asked for. */
 export const EXPORTS = {
   parquet: {
-    about: 'a folder with one file a table, every table, the strings joined in',
+    about: 'a folder with one file per table, with the strings joined in',
     options: [],
     write: async (folder, out) => (await import('./parquet.ts')).writeTables(folder, out),
   },
@@ -19,7 +19,7 @@ export const EXPORTS = {
   },
   'tracer-csv': {
     about:
-      "the Tracer's trace_<time>.csv, a line a GPU sample with its heaviest request; --split size: a file a prompt size; --vision: prefill_<gpu>.csv and decode_<gpu>.csv; --tables: raw_* and filtered_* result tables",
+      "the Tracer's trace_<time>.csv, one line per GPU sample with its heaviest request; --split size: one file per prompt size; --vision: prefill_<gpu>.csv and decode_<gpu>.csv; --tables: raw_* and filtered_* result tables",
     options: ['fromNs', 'toNs', 'split', 'vision', 'tables'],
     write: async (...asked) => (await import('./tracer/tracer-csv.ts')).writeTracerCsv(...asked),
   },

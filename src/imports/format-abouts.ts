@@ -5,7 +5,7 @@ export const FORMAT_ABOUTS = {
   guidellm: "GuideLLM's JSON report",
   'tracer-trace': "the Tracer's trace_*.csv, nine columns",
   'tracer-performance': "the Tracer's performance_tracing_*.csv",
-  'tracer-vision': 'prefill_<gpu>.csv and decode_<gpu>.csv, a line a sample and request',
+  'tracer-vision': 'prefill_<gpu>.csv and decode_<gpu>.csv, one line per sample and request',
   'tracer-tables': 'the result tables raw_*.csv and filtered_*.csv',
 } as const
 

@@ -52,7 +52,7 @@ export const requests = defineTable('requests', 'one request offered', 'sent_ns'
   status: ['code', 'how it ended', STATUSES],
   http_status: ['u16?', 'HTTP status, where an answer came'],
   error: ['text?', 'what went wrong, in a sentence'],
-  finish_reason: ['text?', 'as the server said'],
+  finish_reason: ['text?', 'as the server sent it'],
   input_tokens: ['u32?', 'prompt tokens'],
   output_tokens: ['u32?', 'generated tokens'],
   cached_tokens: ['u32?', 'prompt tokens served from a prefix cache'],
@@ -136,7 +136,7 @@ export const strings = defineTable('strings', 'names and stacks, once each', 'id
 export const counters = defineTable('counters', 'a sampled value', 't_ns', {
   track_id: ['u32', 'tracks.track_id'],
   t_ns: ['f64', 'when it was sampled'],
-  value: ['f64?', 'NULL where the source said it had none'],
+  value: ['f64?', 'NULL where the source reported that it had none'],
 })
 
 export const links = defineTable('links', 'why two things belong together', 'src_id', {
@@ -208,11 +208,11 @@ export const op_kernels = defineTable('op_kernels', 'a kernel, summed over the c
   source: ['text', 'as in ops'],
   model: ['text?', 'as in ops'],
   name: ['text', 'the kernel'],
-  count: ['f64?', 'how often it ran; NULL: it was compiled, and nobody counted'],
+  count: ['f64?', 'how often it ran; NULL: it was compiled and not counted'],
   total_ns: ['f64?', 'time of all its runs'],
   min_ns: ['f64?', 'of its shortest run'],
   max_ns: ['f64?', 'of its longest run'],
-  config: ['text?', 'how it is launched, JSON, where a compiler said so'],
+  config: ['text?', 'how it is launched, JSON, where a compiler reported it'],
 })
 
 /** Live only: written when a request is sent, so that an interrupted request still has its row. */

@@ -20,7 +20,7 @@ export async function eventTokenBook(reader: RunReader): Promise<BookCheck> {
      FROM (SELECT * FROM requests WHERE status = 'ok' AND token_source = 'usage') r
      JOIN (SELECT request_id, sum(tokens) AS tokens FROM chunks WHERE ${IS_TOKEN_EVENT} OR tokens > 0 GROUP BY 1 HAVING count(*) = count(tokens)) e USING (request_id)`,
   )
-  if (countOf(row, 'n') === 0) return unchecked(of, 'no server said of its events how many tokens they hold')
+  if (countOf(row, 'n') === 0) return unchecked(of, 'no server reported how many tokens its events hold')
   return compared({ ...of, left_value: countOf(row, 'seen'), right_value: countOf(row, 'used'), bound: 0 })
 }
 

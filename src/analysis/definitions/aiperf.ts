@@ -47,7 +47,7 @@ export const aiperf: DefinitionSet = {
     {
       name: 'inter_token_latency',
       unit: 'ms',
-      formula: '(request latency - TTFT) / (output tokens - tokens of the first response, 1 where not told)',
+      formula: '(request latency - TTFT) / (output tokens - tokens of the first response, 1 where not reported)',
       sql: each(`${ITL} / 1e6`),
     },
     {

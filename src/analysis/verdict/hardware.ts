@@ -31,7 +31,7 @@ function missingSamples(
     {
       level: onPurpose ? 'note' : level,
       what: 'gpu_samples',
-      text: `GPU samples are missing for ${percent(1 - share)} of the time${onPurpose ? ', most of it taken out by --certify' : ''}: nothing is said of it`,
+      text: `GPU samples are missing for ${percent(1 - share)} of the time${onPurpose ? ', mostly because --certify switched the layer off' : ''}, so nothing is known about it`,
     },
   ]
 }

@@ -57,7 +57,7 @@ export const lostWorkers: Rule = ({ run }) => {
 export const resumedRun: Rule = ({ run }) => {
   const { resumed_from: from, first_request: first } = run.plan ?? {}
   if (from == null) return null
-  const text = `Goes on with ${from} from request ${wholeNumber(first ?? 0)} on: the figures are of this part alone`
+  const text = `Continues ${from} from request ${wholeNumber(first ?? 0)}: the figures cover this part only`
   return { level: 'note', what: 'resumed', text }
 }
 

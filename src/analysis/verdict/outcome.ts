@@ -14,7 +14,7 @@ export const nothingMeasured: Rule = ({ offered }) => {
 
 export const runState: Rule = ({ run }) => {
   if (run.state === 'recording')
-    return { level: 'note', what: 'state', text: 'Still recording: these figures are of what is there so far' }
+    return { level: 'note', what: 'state', text: 'Still recording: the figures cover what has been recorded so far' }
   return null
 }
 
@@ -68,7 +68,7 @@ export const warmupExcluded: Rule = ({ offered }) =>
     : {
         level: 'note',
         what: 'warmup',
-        text: `${many('warm-up request', offered.warmup)} kept in the run and left out of the figures`,
+        text: `${many('warm-up request', offered.warmup)} kept in the run and excluded from the figures`,
       }
 
 function cutOff({ by_status }: Offered): number {

@@ -53,7 +53,7 @@ export const runPrompts: Run<typeof promptsCommand> = async ({ options }) => {
     })
     progress.clear()
     if (!summary.whole) {
-      process.stderr.write(`stopped after ${summary.rows} prompts: ${partOf(out)}; the same command goes on with it\n`)
+      process.stderr.write(`stopped after ${summary.rows} prompts: ${partOf(out)}; the same command resumes it\n`)
       return EXIT.interrupted
     }
     if (options.json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`)

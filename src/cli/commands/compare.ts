@@ -3,12 +3,12 @@ import { defineCommand } from '../command.ts'
 
 export const compareCommand = defineCommand({
   name: 'compare',
-  summary: 'what changed between two runs',
+  summary: 'compare two runs',
   about:
-    "With --rules hta: which operators, calls and kernels of the first rank came, went, or occur more or less often, in one ProfilerStep or, where there is none, in the whole profile; as HTA's trace diff tells it.",
+    "With --rules hta: operators, calls and kernels of the first rank that were added, were removed, or occur more or less often, as in HTA's trace diff. Compares one ProfilerStep, or the whole profile if it has none.",
   arguments: [
-    { name: 'A', doc: 'folder of the run compared with' },
-    { name: 'B', doc: 'folder of the other run' },
+    { name: 'A', doc: 'folder of the first run' },
+    { name: 'B', doc: 'folder of the second run' },
   ],
   options: ['rules', 'iteration', 'device', 'json'],
   overrides: {
@@ -20,7 +20,7 @@ export const compareCommand = defineCommand({
     },
   },
   examples: [
-    { line: 'layerline compare A B --rules hta --json', what: 'lists of names' },
+    { line: 'layerline compare A B --rules hta --json', what: 'names that were added, removed or changed in number' },
     {
       line: 'layerline compare A B --rules hta --iteration 5,12 --device gpu',
       what: 'kernels of step 5 of A and 12 of B',

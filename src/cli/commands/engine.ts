@@ -2,9 +2,9 @@ import { defineCommand } from '../command.ts'
 
 export const engineCommand = defineCommand({
   name: 'engine',
-  summary: 'install, start, stop or list the engines in our care',
+  summary: 'install, start, stop or list managed engines',
   about:
-    'llamacpp: llama.cpp with SmolLM2-135M-Instruct, about 200 MB. vllm: vLLM with the same model, 3.5 GB and some minutes of installing, its profiler ready; the CPU build, or the CUDA build where an NVIDIA GPU answers (that one is not verified). Both are kept in a cache folder (LAYERLINE_CACHE, else ~/.cache/layerline) and served as an OpenAI-compatible API on 127.0.0.1 by processes of their own. `start` leaves the engine running and prints its URL; `stop` takes the name or a port.',
+    'llamacpp: llama.cpp with SmolLM2-135M-Instruct, about 200 MB. vllm: vLLM with the same model and its profiler, 3.5 GB, which takes minutes to install; the CPU build, or the CUDA build if there is an NVIDIA GPU (not tested on real GPUs). Both are kept in a cache folder (LAYERLINE_CACHE, else ~/.cache/layerline) and serve an OpenAI-compatible API on 127.0.0.1. `start` leaves the engine running and prints its URL; `stop` takes its name or port.',
   arguments: [
     { name: 'ACTION', doc: 'what to do', choices: ['install', 'start', 'stop', 'list'] },
     { name: 'NAME', doc: 'the engine; for stop, also a port', optional: true },
@@ -25,25 +25,25 @@ export const engineCommand = defineCommand({
   overrides: {
     model: {
       value: 'PATH|ID',
-      doc: 'llamacpp: a GGUF file; vllm: a model folder, an id that it fetches, or `tiny` (random weights, for tests)',
+      doc: 'llamacpp: a GGUF file; vllm: a model folder, an id that it downloads, or `tiny` (random weights, for tests)',
       default: 'SmolLM2-135M-Instruct',
     },
     os: {
       value: 'auto',
       choices: ['auto'],
-      doc: 'start: record what the kernel sees of the engine from before its program begins until it has answered a first request: its cold start (docs/os.md)',
+      doc: 'start: record the cold start as the kernel sees it, from before the program starts until it has answered a first request (docs/os.md)',
     },
     sequences: { default: "4; vllm: vLLM's own" },
-    'context-tokens': { default: '4096, vllm: 8192; at most what the model was trained for' },
+    'context-tokens': { default: '4096, vllm: 8192; at most the trained context of the model' },
   },
   examples: [
     { line: 'layerline engine start', what: 'a small real model on http://127.0.0.1:8080/v1' },
-    { line: 'layerline engine start llamacpp --port 9000 --model model.gguf', what: 'a model of your own' },
+    { line: 'layerline engine start llamacpp --port 9000 --model model.gguf', what: 'your own model' },
     { line: 'layerline engine start vllm --port 8000', what: 'vLLM with the small model on http://127.0.0.1:8000/v1' },
     {
       line: 'layerline engine start vllm --os auto --out cold-start',
-      what: 'its cold start as the kernel sees it (as root), as a run',
+      what: 'record its cold start as the kernel sees it (as root)',
     },
-    { line: 'layerline engine stop', what: 'ends every engine that `start` left running' },
+    { line: 'layerline engine stop', what: 'end every engine that `start` left running' },
   ],
 })

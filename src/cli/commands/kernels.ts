@@ -7,17 +7,18 @@ export const kernelsCommand = defineCommand({
   name: 'kernels',
   summary: 'trace the kernels and operators of many models',
   about:
-    "`list` shows the tracers there are. `run` traces every model with every tracer: each in a process of its own, which may crash, hang or run out of memory without harm to the others; models are fetched beside, and what is there already is left. A trace is DIR/<model>/<mode>/<tracer>: the tracer's files, `_TRACE_STATUS.json`, the worker's log, and `run`, the same as a run of Layerline. `inventory` shows which operators, with which inputs, all models traced there need, and which kernels serve them; `run` writes it, too, as inventory.json and inventory.csv. Ctrl-C ends the workers; the same command goes on where it stopped. Exit code 1 where a trace failed or a model could not be had (docs/kernels-run.md).",
+    "`list` shows the tracers. `run` traces every model with every tracer, each in a process of its own, so that a crash or a hang does not affect the others. Results go to DIR/<model>/<mode>/<tracer>: the tracer's files, `_TRACE_STATUS.json`, the worker's log, and `run`, the same as a run of Layerline; finished ones are not repeated. `inventory` shows which operators, with which inputs, the traced models need, and which kernels serve them; `run` also writes it as inventory.json and inventory.csv. Ctrl-C ends the workers; the same command resumes. Exit code 1 if a tracer failed or a model was not available (docs/kernels-run.md).",
   arguments: [
     {
       name: 'ACTION',
-      doc: 'what to do; without one, `run` where a model is named',
+      doc: 'what to do; `run` if only a model is named',
       choices: ['list', 'run', 'inventory'],
       optional: true,
     },
-    { name: 'DIR', doc: 'for inventory: the folder of all traces, outputs unless it is named', optional: true },
+    { name: 'DIR', doc: 'for inventory: the folder of the results (default: outputs)', optional: true },
   ],
   records: true,
+  common: ['framework', 'model', 'tracers', 'mode', 'device', 'output-dir'],
   options: OPTIONS,
   overrides: {
     model: {
@@ -31,8 +32,8 @@ export const kernelsCommand = defineCommand({
     describe: { alias: 'describe-tracer' },
     'input-tokens': { value: 'N', doc: 'tokens of each prompt', default: "the workers' own" },
     'output-tokens': { value: 'N', doc: 'tokens to decode', default: "the workers' own" },
-    'cache-dir': { doc: 'where models are fetched to', default: "Hugging Face's own cache" },
-    seed: { doc: 'seed of prompts and weights that are random', default: "the workers' own" },
+    'cache-dir': { doc: 'folder for downloaded models', default: "Hugging Face's own cache" },
+    seed: { doc: 'seed of random prompts and weights', default: "the workers' own" },
   },
   examples: [
     { line: 'layerline kernels list --framework huggingface', what: 'the tracers for Transformers' },

@@ -11,9 +11,10 @@ export const traceCommand = defineCommand({
   name: 'trace',
   summary: 'send prompts to a server and record every token',
   about:
-    'Sends each prompt of a file, one after another or N at once, and records request and token times, the client itself and the machine beside them, into one run. Settings may also stand in layerline.yaml or .env; flags win. Ctrl-C once stops offering and waits up to 5 s for what is in flight, twice cuts it off; the run is sealed either way.',
+    'Sends each prompt of a file, one after another or N at once, and records the times of requests and tokens, the client and the machine into one run. Options can also be set in layerline.yaml or .env; flags win. Ctrl-C once stops offering and waits up to 5 s for requests in flight, twice cuts them off; the run is sealed either way.',
   arguments: [],
   records: true,
+  common: ['prompts', 'url', 'model', 'concurrency', 'repeat', 'max-tokens', 'gpu', 'out'],
   options: [
     'prompts',
     'plan',
@@ -54,15 +55,15 @@ export const traceCommand = defineCommand({
     },
     {
       line: 'layerline trace --prompts prompts.csv --url http://gpu1:8000 --gpu ssh://me@gpu1 --engine-metrics http://gpu1:8000',
-      what: 'the GPUs and the machine of the server beside the requests, and what the server says of itself',
+      what: "also the server's GPUs, its machine and its own metrics",
     },
     {
       line: 'layerline trace --prompts prompts.csv --url http://127.0.0.1:8000 --sizes 64,128 --repeat 10 --warmup 2',
-      what: 'two sizes, ten passes, two requests first that do not count',
+      what: 'two sizes, ten passes, after two warm-up requests',
     },
     {
       line: 'layerline trace --plan plan.yaml --out runs/three-gpus',
-      what: 'several servers, stages and sizes in one order, idle time around each request',
+      what: 'several servers, stages and sizes in random order, with idle time around each request',
     },
   ],
 })

@@ -152,7 +152,7 @@ function refuseBeside(axis: SweepAxis, options: SweepOptions): void {
   if (options.resume !== undefined) throw wrong('--resume and --sweep: a sweep begins anew', 'leave one of them out')
   const live = LIVE_OPTIONS.find((name) => options[name] !== undefined && options[name] !== false)
   if (live !== undefined) {
-    throw wrong(`--${live} and --sweep: a sweep has a line a step, no dashboard`, `leave --${live} out`)
+    throw wrong(`--${live} and --sweep: a sweep prints one line per run and has no dashboard`, `remove --${live}`)
   }
 }
 

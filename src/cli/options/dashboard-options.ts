@@ -4,27 +4,27 @@ import type { OptionSpec } from './option-spec.ts'
 export const DASHBOARD_OPTIONS = {
   live: {
     kind: 'switch',
-    doc: 'watch the run: a dashboard on a terminal (docs/dashboard.md), else a line every --log-every seconds',
+    doc: 'watch the run: a dashboard on a terminal (docs/dashboard.md), else one line every --log-every seconds',
   },
   'log-every': {
     kind: 'seconds',
     value: 'S',
     min: 0.05,
-    doc: 'time between frames of the dashboard, or between lines where there is no terminal',
+    doc: 'time between frames of the dashboard, or between lines without a terminal',
     default: '0.25, lines 5',
   },
   'sample-interval': {
     kind: 'seconds',
     value: 'S',
     min: 0.5,
-    doc: 'window of rates and recent percentiles',
+    doc: 'window of the rates and the recent percentiles',
     default: '5',
   },
   'plot-window': {
     kind: 'seconds',
     value: 'S',
     min: 5,
-    doc: 'time that the charts show; + and - change it',
+    doc: 'time span of the charts; + and - change it',
     default: '60',
   },
   'plot-rows': { kind: 'integer', value: '1|2', min: 1, doc: '1: charts of one row each', default: '2' },
@@ -39,6 +39,6 @@ export const DASHBOARD_OPTIONS = {
     value: 'N',
     min: 0,
     max: 65_535,
-    doc: 'show the live figures to Prometheus at http://127.0.0.1:N/metrics; 0: any free port',
+    doc: 'serve the live figures to Prometheus at http://127.0.0.1:N/metrics; 0: any free port',
   },
 } as const satisfies Record<string, OptionSpec>

@@ -1,6 +1,6 @@
 import type { OptionSpec } from './option-spec.ts'
 
-/** An engine in our care. */
+/** A managed engine. */
 export const ENGINE_OPTIONS = {
   port: {
     kind: 'integer',
@@ -17,6 +17,6 @@ export const ENGINE_OPTIONS = {
     value: 'N',
     min: 128,
     doc: 'context of each sequence',
-    default: '4096, at most what the model was trained for',
+    default: '4096, at most the trained context of the model',
   },
 } as const satisfies Record<string, OptionSpec>

@@ -67,10 +67,10 @@ export const TRACE_OVERRIDES: Partial<Record<OptionName, Partial<OptionSpec>>> =
   from: {
     kind: 'text',
     value: 'T',
-    doc: "leave out what comes before: seconds or a duration (10m, 1h30m) after the trace's first row, or an instant (2023-11-16T18:20:00Z)",
-    default: "the trace's begin",
+    doc: "skip earlier rows: seconds or a duration (10m, 1h30m) after the trace's first row, or an instant (2023-11-16T18:20:00Z)",
+    default: "the trace's start",
   },
-  to: { kind: 'text', value: 'T', doc: 'leave out that time and what comes after it', default: "the trace's end" },
+  to: { kind: 'text', value: 'T', doc: 'skip rows at this time and later', default: "the trace's end" },
 }
 
 /** Options that say what load is made; a command that makes load names them all. */

@@ -149,7 +149,7 @@ export async function runWhole(
     const common = await stop.unlessStopped(commonOf(options, context))
     const unread = [...(context.server.notes ?? []), ...files]
     for (const note of [...unread, ...schedule.notes, ...common.prompts.notes]) view.say(note)
-    if (resumed !== null) view.say(`goes on with ${resumed.point.runId} at request ${resumed.point.from}`)
+    if (resumed !== null) view.say(`continues ${resumed.point.runId} at request ${resumed.point.from}`)
     const offered = { command, options, context, offering, common, resumed }
     const run = await runRequests(await stop.unlessStopped(requestRunOf(offered), endSources), stop, view)
     const { requests, ok } = run.report.offered

@@ -69,7 +69,7 @@ function refuseOthers(options: Options): void {
     ([name, value]) => value !== undefined && value !== false && !BESIDE.some((each) => each === name),
   )
   if (other === undefined) return
-  throw new LayerlineError('usage/plan', `--${other[0]} and --plan: what is sent where stands in the plan`, {
+  throw new LayerlineError('usage/plan', `--${other[0]} and --plan: the plan already names what to send and where`, {
     hint: `write it into ${options.plan}; beside --plan there may be ${BESIDE.slice(1)
       .map((name) => `--${name}`)
       .join(', ')}`,

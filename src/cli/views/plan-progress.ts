@@ -42,7 +42,7 @@ export function planProgress(options: { targets: number; quiet: boolean; json: b
       say(`${name}: ${basename(run.folder)} sealed`)
     },
     skipped(name, error) {
-      say(`${name}: left out: ${error.message}${error.hint === undefined ? '' : `\n  -> ${error.hint}`}`)
+      say(`${name}: skipped: ${error.message}${error.hint === undefined ? '' : `\n  -> ${error.hint}`}`)
     },
     done() {
       view?.done()

@@ -124,7 +124,7 @@ export function batchText(state: BatchState, { width, paint }: TextStyle): strin
     `${counts.bypassed} there already`,
     `${counts.skipped} skipped`,
     `${counts.failed} failed`,
-    ...(counts.waiting > 0 ? [`${counts.waiting} left: the same command goes on with them`] : []),
+    ...(counts.waiting > 0 ? [`${counts.waiting} left: the same command resumes them`] : []),
   ].join(', ')
   return `${[
     ...table(titles, rows, paint.dim),

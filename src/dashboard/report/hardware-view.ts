@@ -60,7 +60,9 @@ export function stageLines({ hardware }: Report, width: number, paint: Paint): s
   )
   if (rows.length > MAX_ROWS) lines.push(paint.dim(`and ${wholeNumber(rows.length - MAX_ROWS)} more in --json`))
   if (mixed)
-    lines.push(paint.dim('~: shorter than its sensor looks back; the figure is mostly of what went on beside it'))
+    lines.push(
+      paint.dim('~: shorter than the sensor averages over; the figure mostly reflects what ran before and after'),
+    )
   return lines
 }
 

@@ -43,7 +43,7 @@ export function lateLines({ late_tokens: late }: Report, width: number, paint: P
   ]
   return [
     ...wrap(
-      `${wholeNumber(late.late)} of ${wholeNumber(late.tokens)} gaps are ${from}${looked}; held against ${many('token', late.on_time)} in time`,
+      `${wholeNumber(late.late)} of ${wholeNumber(late.tokens)} gaps are ${from}${looked}; compared with ${many('on-time token', late.on_time)}`,
       width - 2,
     ),
     ...table([{ title: '' }, right('tokens'), right('late by'), right('share')], rows, paint.dim),

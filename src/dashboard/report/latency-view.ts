@@ -47,7 +47,7 @@ export function latencyLines({ latency }: Report, width: number, paint: Paint): 
   }
   if (latency.itl_amortized_left_out > 0) {
     const left = many('request', latency.itl_amortized_left_out)
-    lines.push(paint.dim(`ITL amortised leaves out ${left} whose events' tokens are not known`))
+    lines.push(paint.dim(`ITL amortised excludes ${left} whose events' tokens are not known`))
   }
   return lines
 }
@@ -56,10 +56,10 @@ export function latencyLines({ latency }: Report, width: number, paint: Paint): 
 export function kernelClockLines({ kernel_clock: clock }: Report): string[] {
   if (clock === null) return []
   const { events, held, p50_ms, p99_ms, max_ms, first } = clock
-  if (held === 0) return [`none of ${many('token event', events)} could be held against the kernel's segments`]
+  if (held === 0) return [`none of ${many('token event', events)} could be compared with the kernel's segments`]
   const within = `aligned within ${durationOr(clock.uncertainty_ms)}`
   return [
-    `${wholeNumber(held)} of ${many('token event', events)} held against the kernel's own time of their segment (${within}): stamped ${durationOr(p50_ms)} later (median), ${p99_ms === null ? '' : `p99 ${durationOr(p99_ms)}, `}at most ${durationOr(max_ms)}`,
+    `${wholeNumber(held)} of ${many('token event', events)} compared with the kernel's own time of their segment (${within}): stamped ${durationOr(p50_ms)} later (median), ${p99_ms === null ? '' : `p99 ${durationOr(p99_ms)}, `}at most ${durationOr(max_ms)}`,
     ...(first.requests === 0
       ? []
       : [
@@ -76,7 +76,7 @@ export function tokenLines({ tokens }: Report): string[] {
   )
   const parts = [
     `${count(tokens.input_tokens)} in`,
-    tokens.cached_share === null ? 'cached not told' : `${percent(tokens.cached_share)} cached`,
+    tokens.cached_share === null ? 'cached tokens not reported' : `${percent(tokens.cached_share)} cached`,
     `${count(tokens.output_tokens)} out`,
     ...(tokens.reasoning_tokens ? [`${count(tokens.reasoning_tokens)} of them reasoning`] : []),
     `counted by ${sources.join(', ')}`,

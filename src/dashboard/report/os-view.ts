@@ -24,7 +24,7 @@ function coldStart(start: ColdStart, width: number, paint: Paint): string[] {
   const faults = `faults from the weights to the first pass: ${count(start.minor_faults)} minor, ${count(start.major_faults)} major`
   const cache =
     start.page_cache === null
-      ? 'page cache: not told'
+      ? 'page cache: not known'
       : `page cache ${start.page_cache}: ${bytes(start.storage_read_bytes ?? 0)} from storage`
   return [
     paint.bold(clip(printable(start.process), width - 2)) +

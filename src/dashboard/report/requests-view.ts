@@ -94,7 +94,7 @@ function whyText({ reasons, retries }: Report['slowest'][number]): string {
     return `${REASONS[reason]} ${bound}${duration(ms)}${cause === null ? '' : ` (${cause.replaceAll('_', ' ')})`}`
   })
   const again = retries === 0 ? [] : [retries === 1 ? '1 retry' : `${wholeNumber(retries)} retries`]
-  return [...again, ...parts].join(', ') || 'nothing stands out'
+  return [...again, ...parts].join(', ') || 'nothing unusual'
 }
 
 /** One line a request, its gaps as a sparkline; all of them to one scale, so that stalls can be compared. */

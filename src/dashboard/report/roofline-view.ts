@@ -1,4 +1,4 @@
-import { percent, threeDigits } from '../../analysis/quantity.ts'
+import { many, percent, threeDigits } from '../../analysis/quantity.ts'
 import type { Roofline } from '../../analysis/roofline/roofline.ts'
 import { NOTHING } from '../text/format.ts'
 import type { Paint } from '../text/paint.ts'
@@ -32,8 +32,8 @@ export function rooflineLines(found: Roofline | null, paint: Paint): string[] {
     peaks === null
       ? 'no peaks declared: no bound is claimed'
       : `declared peaks: ${threeDigits(peaks.flops_per_s / 1e12)} TFLOP/s, ${threeDigits(peaks.bytes_per_s / 1e9)} GB/s, ridge at ${threeDigits(peaks.ridge_flops_per_byte)} FLOPs/byte`,
-    attention === 'left_out' ? 'attention left out: contexts are not known' : '',
-    leftOut === 0 ? '' : `${leftOut} steps left out: contexts not known`,
+    attention === 'left_out' ? 'attention excluded: contexts are not known' : '',
+    leftOut === 0 ? '' : `${many('step', leftOut)} excluded: contexts not known`,
   ]
   return [...lines, paint.dim(facts.filter(Boolean).join(' · '))]
 }

@@ -60,7 +60,7 @@ function windowLines(window: SteadyWindow, paint: Paint): string[] {
   ]
   const cells = rows.flatMap(([name, d]) => (d === null ? [] : [{ name, ...distributionCells(d) }]))
   return [
-    `left out: ${duration(warmup.s * 1e3)} of warm-up with ${many('request', warmup.requests)}, ${duration(drain.s * 1e3)} of drain with ${many('request', drain.requests)}`,
+    `excluded: ${duration(warmup.s * 1e3)} of warm-up with ${many('request', warmup.requests)}, ${duration(drain.s * 1e3)} of drain with ${many('request', drain.requests)}`,
     `inside: ${many('request', window.requests)} · offered ${threeDigits(window.offered_per_s)}/s · done ${threeDigits(window.answered_per_s)}/s · in flight ${threeDigits(window.in_flight)}`,
     ...table(
       [{ title: 'inside' }, { title: 'n', align: 'right' }, { title: 'p50' }, { title: 'p90' }, { title: 'p99' }],

@@ -61,12 +61,12 @@ function exactPercent(share: number): string {
 const DOUBTS: Readonly<Record<Doubt, string>> = {
   preemption: 'after a preemption',
   speculative: 'several tokens a step (speculative decoding)',
-  foreign: "beside requests of somebody else, or that don't fit",
+  foreign: 'beside requests of another client, or not matching',
   order: 'not first come, first served',
   missing_steps: 'near missing steps',
   ambiguous: 'explained in more than one way',
   late: 'too late for their step',
-  uncounted: 'of events whose tokens nobody counted',
+  uncounted: 'of events whose tokens are not counted',
   several_engines: 'steps of several engines',
   unseen: 'of requests that had begun before',
 }

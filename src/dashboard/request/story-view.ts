@@ -203,7 +203,7 @@ function tokenSection(story: RequestStory, token: TokenStory, width: number, pai
   const rows = table(
     [
       {
-        title: what === 'kernels' ? 'kernel' : 'operator (stands in for a kernel)',
+        title: what === 'kernels' ? 'kernel' : 'operator (in place of a kernel)',
         max: Math.min(NAME_COLUMNS, width - 44),
       },
       { title: 'n', align: 'right' },

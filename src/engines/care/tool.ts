@@ -101,5 +101,5 @@ function lastLine(output: string): string {
     .map((line) => line.trim())
     .filter((line) => line !== '' && !/A complete log of this run|^npm (error|ERR!)$|^[{}\]",]*$/.test(line))
   const error = lines.filter((line) => /error|failed|no space/i.test(line)).at(-1)
-  return (error ?? lines.at(-1) ?? 'it said nothing').slice(0, 300)
+  return (error ?? lines.at(-1) ?? 'it printed nothing').slice(0, 300)
 }

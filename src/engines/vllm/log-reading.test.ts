@@ -33,7 +33,7 @@ RuntimeError: Engine core initialization failed. See root cause above. Failed co
     'error: unrecognized arguments: --colour',
   ],
   ['the last line where there is no exception', 'one\n\ntwo\n\n', 'two'],
-  ['that there was nothing', '', 'it said nothing'],
+  ['that there was nothing', '', 'it printed nothing'],
 ])('finds in a log %s', (_, log, reason) => {
   expect(failureReason(log)).toBe(reason)
 })

@@ -95,7 +95,7 @@ export function failureReason(log: string): string {
     ]
   })
   const reason = exceptions.findLast((text) => !/root cause above|Engine core initialization failed/.test(text))
-  return (reason ?? lines.findLast((line) => line !== '') ?? 'it said nothing').slice(0, 400)
+  return (reason ?? lines.findLast((line) => line !== '') ?? 'it printed nothing').slice(0, 400)
 }
 
 /** A log line without who said it: `(Worker pid=1) ERROR 11-22 04:56:08 [file.py:953] `. */

@@ -50,7 +50,7 @@ function unservable(what: string): LayerlineError {
     'input/model',
     `${what}; vLLM serves a model folder (config.json, safetensors, tokenizer).`,
     {
-      hint: 'Give --model such a folder or an id ORGANISATION/NAME, or leave it out for the small model that comes with Layerline.',
+      hint: 'Give --model such a folder or an id ORGANISATION/NAME, or omit it for the small model that comes with Layerline.',
     },
   )
 }

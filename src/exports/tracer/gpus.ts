@@ -53,7 +53,7 @@ export async function sampledGpus(run: SealedRun): Promise<SampledGpu[]> {
   const sampled = [...gpus.values()].filter(({ tracks }) => tracks.has('gpu_utilization_ratio'))
   if (sampled.length === 0) {
     throw new LayerlineError('input/no-gpu-samples', `${run.folder}: no GPU samples in this run`, {
-      hint: 'the Tracer writes a line a GPU sample: record with --gpu, or use --to tracer-csv --tables',
+      hint: 'the Tracer writes one line per GPU sample: record with --gpu, or use --to tracer-csv --tables',
     })
   }
   return sampled

@@ -123,7 +123,7 @@ async function read(file: ResultFile, run: RunWriter): Promise<void> {
   for await (const line of file.lines(schema, quoteNs)) {
     if (line === null) {
       run.lose('requests', 1)
-      run.note('warn', 'cut line', `${file.name}: the last line was cut off and is left out`)
+      run.note('warn', 'cut line', `${file.name}: the last line was cut off and is skipped`)
     } else requests.take(line)
   }
   file.finish(run, requests.read)

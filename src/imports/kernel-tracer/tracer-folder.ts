@@ -148,6 +148,6 @@ function text(path: string): string {
   const { size } = statSync(path)
   if (size < MOST_BYTES) return readFileSync(path, 'utf8')
   throw new LayerlineError('input/import-value', `${path}: ${Math.round(size / 2 ** 20)} MiB; expected less than 512`, {
-    hint: 'import the Kineto trace that it was made of',
+    hint: 'import the Kineto profile that it was made from',
   })
 }

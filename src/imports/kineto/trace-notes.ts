@@ -55,7 +55,11 @@ export function noteTrace(run: TraceRun, files: readonly ReadFile[]): void {
     else if (counts.open)
       say('note', 'import-open', 'its list of events has no closing bracket, which the format allows')
     if (counts.unpaired > 0)
-      say('warn', 'import-unpaired', `${counts.unpaired} begins without an end, or ends without a begin, skipped`)
+      say(
+        'warn',
+        'import-unpaired',
+        `${counts.unpaired} start events without an end, or end events without a start, skipped`,
+      )
     if (counts.python > 0)
       say('note', 'import-stacks', `${counts.python} Python functions skipped; --stacks keeps them`)
     for (const [kind, count] of othersOf(counts.others)) say('note', 'import-kinds', `${count} ${kind} skipped`)

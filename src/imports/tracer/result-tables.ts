@@ -94,7 +94,7 @@ async function read(files: readonly CsvFile[], run: RunWriter): Promise<void> {
       for (const record of records) {
         if (record.cut) {
           run.lose(isRaw ? 'requests' : 'counters', 1)
-          run.note('warn', 'cut line', `${file.name}: the last line was cut off and is left out`)
+          run.note('warn', 'cut line', `${file.name}: the last line was cut off and is skipped`)
           continue
         }
         const isGood = file.row(record, () => {

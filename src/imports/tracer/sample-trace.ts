@@ -112,7 +112,7 @@ async function read(shape: Shape, files: readonly CsvFile[], run: RunWriter): Pr
   for (const file of files) file.reportBad(run, 'counters', shape.columns.length)
   if (lost > 0) {
     run.lose('counters', lost * shape.columns.length)
-    run.note('warn', 'cut line', 'the last line of a file was cut off and is left out')
+    run.note('warn', 'cut line', 'the last line of a file was cut off and is skipped')
   }
   run.note(
     'note',

@@ -212,7 +212,7 @@ async function read(files: readonly CsvFile[], run: RunWriter): Promise<void> {
   }
   if (reader.lost > 0) {
     run.lose('counters', reader.lost * COLUMNS.length)
-    run.note('warn', 'cut line', 'the last line of a file was cut off and is left out')
+    run.note('warn', 'cut line', 'the last line of a file was cut off and is skipped')
   }
   run.note('note', 'idle', 'the files have samples within requests only')
   if (!files.every((file) => file.has('since_sent_ms', 'e2e_ms')))

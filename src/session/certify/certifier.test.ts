@@ -77,5 +77,5 @@ it('ends a block at once when the run ends, and says where there is nothing to t
   await certifier.stop()
   expect(run.gaps()).toEqual([])
   await new Certifier(run.context, [], { seed: 1, blockS: 3600 }).stop()
-  expect(run.notes).toEqual(['certify: this run has no layer that can be taken out'])
+  expect(run.notes).toEqual(['certify: this run has no layer that can be switched off'])
 })

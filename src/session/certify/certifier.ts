@@ -55,7 +55,7 @@ export class Certifier {
       const own = steps[i] as number
       return { toggle, steps: own, track: this.makeTrack(toggle, own), on: true }
     })
-    if (this.layers.length === 0) context.note('certify: this run has no layer that can be taken out')
+    if (this.layers.length === 0) context.note('certify: this run has no layer that can be switched off')
     this.running = this.run()
   }
 

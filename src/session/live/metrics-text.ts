@@ -36,7 +36,7 @@ function counts({ requests, tokens, bytes, elapsedNs, pausedNs, paused }: LiveFi
     metric('layerline_offering_paused', 'gauge', 'Whether the user holds the offering', [[paused ? 1 : 0]]),
     metric('layerline_offering_paused_seconds_total', 'counter', 'Time the user held the offering', [[pausedNs / 1e9]]),
     metric('layerline_requests_planned', 'gauge', 'Requests of the whole schedule', [[requests.planned]]),
-    metric('layerline_requests_offered_total', 'counter', 'Requests whose time came', [[requests.offered]]),
+    metric('layerline_requests_offered_total', 'counter', 'Requests that were due', [[requests.offered]]),
     metric('layerline_requests_held_back', 'gauge', 'Requests that are due and held back', [[requests.holding]]),
     metric('layerline_requests_sent_total', 'counter', 'Requests handed to the client', [[requests.sent]]),
     metric(
@@ -63,7 +63,7 @@ function rates({ rates }: LiveFigures): string[] {
     metric(`layerline_${name}_per_second`, 'gauge', `${what} a second over the last sample interval`, [[value]])
   return [
     rate('requests', 'Requests that ended well,', rates.okPerS),
-    rate('offered_requests', 'Requests whose time came,', rates.offeredPerS),
+    rate('offered_requests', 'Requests that were due,', rates.offeredPerS),
     rate('failed_requests', 'Requests that failed,', rates.failedPerS),
     rate('input_tokens', 'Prompt tokens', rates.inputTokensPerS),
     rate('output_tokens', 'Generated tokens', rates.outputTokensPerS),

@@ -21,7 +21,7 @@ export async function resumePoint(folder: string): Promise<ResumePoint> {
     const { run } = reader
     const refuse = (why: string, hint: string) => new LayerlineError('input/resume', `${folder}: ${why}`, { hint })
     if (run.plan?.schedule == null || run.loop !== 'open') {
-      throw refuse('no schedule to go on with', 'expected a run of `replay`, or of `load` with --rate')
+      throw refuse('no schedule to resume', 'expected a run of `replay`, or of `load` with --rate')
     }
     if (run.state === 'recording') throw refuse('still recording', 'Ctrl-C there ends it')
     const first = run.plan.first_request
@@ -59,7 +59,7 @@ export function checkResumed(point: ResumePoint, { provenance, total }: ArrivalS
   }
   if (total !== null && point.from >= total) {
     throw new LayerlineError('input/resume', `--resume ${point.runId}: all ${total} requests were offered`, {
-      hint: 'there is nothing to go on with',
+      hint: 'there is nothing to resume',
     })
   }
 }

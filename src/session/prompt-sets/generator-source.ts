@@ -77,7 +77,7 @@ async function answerTo(options: GeneratorOptions, body: object): Promise<string
     }
     if (tried >= tries) {
       throw new LayerlineError('unreachable/generator', `${failure.message} (tried ${tried} times)`, {
-        hint: 'what is written so far is kept: the same command goes on with it',
+        hint: 'what is written so far is kept: the same command resumes it',
         cause: failure,
       })
     }

@@ -241,7 +241,7 @@ function limitMs(stoppedMs: number): number {
 function allLost(workers: number, end: ChildEnd | null | undefined): LayerlineError {
   const how = end?.signal ?? (end?.code == null ? 'no reason known' : `exit code ${end.code}`)
   return new LayerlineError('internal/workers', `all ${workers} workers died before they were done (${how})`, {
-    hint: 'the run holds what they had committed; were they killed for memory (dmesg), or by somebody?',
+    hint: 'the run holds what they had committed; check dmesg for kills by the out-of-memory killer, and for other causes',
   })
 }
 

@@ -59,7 +59,7 @@ export class WorkerLink {
     tell({ type: 'hello' })
     const message = (await task) as ToWorker | typeof LATE | null
     if (message === LATE || message === null) throw new LayerlineError('internal/worker', 'no task came')
-    if (message.type !== 'task') throw new LayerlineError('internal/worker', `told ${message.type} before its task`)
+    if (message.type !== 'task') throw new LayerlineError('internal/worker', `received ${message.type} before its task`)
     return new WorkerLink(message.task)
   }
 

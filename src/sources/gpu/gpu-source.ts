@@ -5,7 +5,7 @@ import type { GpuTarget } from './gpu-target.ts'
 import { prepareLocalSmi, type SmiSourceOptions } from './smi/local-smi.ts'
 import { prepareSshSmi } from './ssh/ssh-smi.ts'
 
-const WITHOUT = 'or go on without GPU samples: --gpu none'
+const WITHOUT = 'or record without GPU samples: --gpu none'
 
 /**
  * Finds out whether a run can sample its GPUs, before it begins. What was asked for by name and does not work throws;

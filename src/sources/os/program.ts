@@ -11,7 +11,7 @@ import { syscallName } from './syscall-names.ts'
 
 /** Counts that come so many ticks late are stamped when they come. */
 const LATE_TICKS = 10
-const STALLED = 'bpftrace or its reader stood still'
+const STALLED = 'bpftrace or its reader was stalled'
 
 /** What a program tells the layer, and asks of it. */
 export interface ProgramHost {
@@ -218,11 +218,11 @@ export class Program {
     if (lost > 0) sink.lost(lost)
     if (capped > 0) {
       sink.lost(capped)
-      sink.note(`os: ${capped} events were left out, beyond ${this.layer.options.eventsPerSecond} a second`)
+      sink.note(`os: ${capped} events were skipped, beyond ${this.layer.options.eventsPerSecond} a second`)
     }
     if (this.missed > 0)
       sink.note(
-        `os: the kernel left out ${this.missed} calls of probes, of any process, while another one was at work: counts are short of them`,
+        `os: the kernel skipped ${this.missed} calls of probes, of any process, while another probe was running; counts lack them`,
       )
     if (this.rows.full.size > 0) sink.note(`os: full, other keys are not counted: ${[...this.rows.full].join(', ')}`)
     if (!asked && this.lastTickBootNs > 0) {

@@ -122,7 +122,7 @@ export class SegmentCopies {
     const { bavail, bsize } = statfsSync(this.folder)
     if (bavail * bsize < MIN_FREE_BYTES) {
       throw new LayerlineError('missing/disk-space', `${this.folder}: too little room on the disk for a copy to read`, {
-        hint: 'the recording goes on and needs what is left: free some space, or read the run when it has ended',
+        hint: 'the recording continues and needs the remaining space: free some, or read the run when it has ended',
       })
     }
     const path = join(this.folder, `${table}-${this.shard}-${from}-${to}.parquet`)
@@ -131,7 +131,7 @@ export class SegmentCopies {
     } catch (error) {
       rmSync(path, { force: true })
       throw new LayerlineError('missing/copy', `${table} cannot be copied for readers: ${errorText(error)}`, {
-        hint: 'the recording goes on: read the run when it has ended',
+        hint: 'the recording continues: read the run when it has ended',
         cause: error,
       })
     }

@@ -179,7 +179,7 @@ const interference: RunView = {
 
 const htaKernels: RunView = {
   name: 'v_hta_kernels',
-  doc: "an event of a GPU stream by HTA's rules (docs/kernels.md): whole us, the last of several ProfilerSteps left out",
+  doc: "an event of a GPU stream by HTA's rules (docs/kernels.md): whole µs, without the last of several ProfilerSteps",
   columns: {
     slice_id: 'slices.slice_id',
     rank: 'of the profile',

@@ -64,7 +64,7 @@ describe('a trace longer than what is looked at', () => {
 
   it('says that its last line is cut off, from its end', async () => {
     const schedule = await openTrace({ path: long('400000,5') })
-    expect(schedule.notes).toContain('its last line is cut off, and left out')
+    expect(schedule.notes).toContain('its last line is cut off and skipped')
     await last(schedule)
     expect(schedule.counts).toEqual({ truncated_last_line: 1 })
   })

@@ -296,7 +296,7 @@ function windowOf({ path, from, to }: TraceOptions, layout: TraceLayout, firstUs
     toUs: place(to, '--to', Number.POSITIVE_INFINITY),
   }
   if (window.fromUs < window.toUs) return window
-  throw new LayerlineError('usage/trace-time', `--from ${from} --to ${to}: expected an end after the begin`)
+  throw new LayerlineError('usage/trace-time', `--from ${from} --to ${to}: expected an end after the start`)
 }
 
 function nothingLeft(path: string, options: TraceOptions, { counts }: Offered): LayerlineError {

@@ -57,17 +57,17 @@ export function traceNotes(trace: NotedTrace): string[] {
 }
 
 const COUNTED: Record<string, (count: number) => string> = {
-  bad_rows: (count) => `${rowsText(count)} cannot be read and ${count === 1 ? 'is' : 'are'} left out (--skip-bad)`,
-  truncated_last_line: () => 'its last line is cut off, and left out',
+  bad_rows: (count) => `${rowsText(count)} cannot be read and ${count === 1 ? 'is' : 'are'} skipped (--skip-bad)`,
+  truncated_last_line: () => 'its last line is cut off and skipped',
   repeated_headers: (count) => `its header comes again ${times(count)}: several files in one`,
   rows_with_images: (count) => `${rowsText(count)} had images: they are offered as text of as many tokens`,
   rows_with_odd_blocks: (count) =>
     `${rowsText(count)} name another number of blocks than their tokens make: they are taken to share none`,
   conversations_without_start: (count) =>
-    `${rowsText(count)} answer a turn that is not in the trace: each begins a conversation`,
-  warmup_of_the_run: (count) => `${rowsText(count)} were warm-up of that run, and are left out`,
+    `${rowsText(count)} answer a turn that is not in the trace: each starts a conversation`,
+  warmup_of_the_run: (count) => `${rowsText(count)} were warm-up of that run, and are skipped`,
   rows_without_output: (count) => `${rowsText(count)} do not say their output: the model ends when it likes`,
-  tokens_not_known: (count) => `${rowsText(count)} have no count of tokens, and are left out`,
+  tokens_not_known: (count) => `${rowsText(count)} have no count of tokens, and are skipped`,
 }
 
 function summary({ path, format, rows, isWhole, spanUs, headSpanUs, from }: NotedTrace): string {

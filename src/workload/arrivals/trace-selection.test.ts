@@ -245,6 +245,6 @@ describe('trace time', () => {
     const { arrivals } = await all({ path: dated, from: '2024-05-12T00:00:05Z', to: '2024-05-12T02:00:09+02:00' })
     expect(tokens(arrivals)).toEqual([[2, 2]])
     await expect(openTrace({ path: table(['0,1,1']), from: '2024-05-12' })).rejects.toThrow('are not dates')
-    await expect(openTrace({ path: dated, from: '5s', to: '5s' })).rejects.toThrow('expected an end after the begin')
+    await expect(openTrace({ path: dated, from: '5s', to: '5s' })).rejects.toThrow('expected an end after the start')
   })
 })

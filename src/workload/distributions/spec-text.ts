@@ -61,7 +61,7 @@ export function readFields<const F extends Fields>(spec: SpecText, rest: string,
     const field = Object.hasOwn(fields, name) ? fields[name] : undefined
     if (field === undefined)
       throw badSpec(spec, `no \`${name}\` here; there is ${Object.keys(fields).join(', ') || 'nothing'}`)
-    if (Object.hasOwn(values, name)) throw badSpec(spec, `\`${name}\` stands there twice`)
+    if (Object.hasOwn(values, name)) throw badSpec(spec, `\`${name}\` is given twice`)
     values[name] = fieldValue(spec, name, field, part.slice(equals + 1).trim())
   }
   for (const [name, field] of Object.entries(fields)) {

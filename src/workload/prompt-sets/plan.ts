@@ -44,7 +44,7 @@ export function checkPlan(plan: PromptSetPlan): void {
   const odd = plan.sizes.find((size) => !Number.isSafeInteger(size) || size < 1 || size > 10_000_000)
   if (odd !== undefined) throw bad(`--sizes ${odd}: expected whole numbers from 1 to 10000000`)
   const twice = plan.sizes.find((size, i) => plan.sizes.indexOf(size) !== i)
-  if (twice !== undefined) throw bad(`--sizes: ${twice} stands there twice`)
+  if (twice !== undefined) throw bad(`--sizes: ${twice} is given twice`)
   if (plan.stage === 'decode') {
     if (plan.sharedPrefix > 0) throw bad('--shared-prefix: the prompts of --stage decode have no text to share')
     if (plan.perSize > 10_000) throw bad('--per-size: at most 10000 different prompts a size with --stage decode')

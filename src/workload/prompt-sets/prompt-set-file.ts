@@ -148,7 +148,7 @@ async function begunPart(part: string, plan: string, identity: Record<string, un
     'input/part-differs',
     `${part}: begun with other settings: ${differences(before, identity)}`,
     {
-      hint: 'ask for the same again to go on with it, delete it, or give another --out',
+      hint: 'repeat the same command to resume it, delete it, or give another --out',
     },
   )
 }

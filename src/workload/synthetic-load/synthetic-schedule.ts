@@ -72,7 +72,7 @@ function notesOf(load: SyntheticLoad): string[] {
     }
   }
   if (turns !== null) {
-    notes.push('a turn carries all that was said before: --input-tokens is what each turn adds, and prompts grow')
+    notes.push('each turn carries all earlier ones: --input-tokens is what it adds, and prompts grow')
   }
   const tokens = [
     `${figure(lengths.meanInput)} in`,

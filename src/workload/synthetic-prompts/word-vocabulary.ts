@@ -34,7 +34,7 @@ export async function wordVocabulary(
   endpoint: 'chat' | 'completions',
 ): Promise<PromptVocabulary> {
   if (tokenizer === null) {
-    return estimated(1, 0, 'no tokenizer at hand: a word is taken for a token', null)
+    return estimated(1, 0, 'no tokenizer: each word is counted as one token', null)
   }
   const plain: Count = async (text) => (await tokenizer.encode(text, false)).length
   const hasTemplate = endpoint === 'chat' && (await tokenizer.chatTokens(HEAD)) !== null

@@ -1,6 +1,6 @@
 /** The keys of the dashboard, as its help and its page of the docs tell them. */
 export const HELP: readonly (readonly [key: string, what: string])[] = [
-  ['space', 'hold the offering of requests, or go on; what is in flight goes on; the run says when it was held'],
+  ['space', 'pause or resume sending; requests in flight continue; the run records each pause'],
   ['1 2 3', 'views: load, latency, machine'],
   ['tab', 'the next view'],
   ['+ -', 'zoom: half, or twice, the time that the charts show'],

@@ -8,7 +8,7 @@ export function checkGguf(path: string): void {
   const wrong = whatIsWrong(path)
   if (wrong === undefined) return
   throw new LayerlineError('input/model', `${path} ${wrong}; expected a GGUF file.`, {
-    hint: 'Give --model a .gguf file of a text model, or leave it out for the small model that comes with Layerline.',
+    hint: 'Give --model a .gguf file of a text model, or omit it for the small model that comes with Layerline.',
   })
 }
 

@@ -80,5 +80,8 @@ function isDevice(text: string, device: string): boolean {
 /** The last line that says something. */
 export function lastLine(tail: string): string {
   const lines = tail.split('\n').map((line) => line.trim())
-  return (lines.filter((line) => line !== '' && !line.startsWith('{"event"')).at(-1) ?? 'it said nothing').slice(0, 300)
+  return (lines.filter((line) => line !== '' && !line.startsWith('{"event"')).at(-1) ?? 'it printed nothing').slice(
+    0,
+    300,
+  )
 }

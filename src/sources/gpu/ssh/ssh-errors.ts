@@ -15,12 +15,12 @@ export const SSH_FAILURES: readonly SshFailure[] = [
     pattern: /REMOTE HOST IDENTIFICATION HAS CHANGED/,
     code: 'unreachable/ssh-host-key',
     sentence: 'the host shows another key than the one known for it',
-    hint: 'if the host was installed anew, ask its keeper for its new key and remove the old one with `ssh-keygen -R`; else somebody may be in between',
+    hint: 'if the host was reinstalled, ask its administrator for the new key and remove the old one with `ssh-keygen -R`; otherwise the connection may be intercepted',
   },
   {
     pattern: /Host key verification failed|No .* host key is known/,
     code: 'unreachable/ssh-host-key',
-    sentence: 'the host is not known yet, and nobody is there to say yes',
+    sentence: 'the host is not known yet, and ssh cannot ask for confirmation',
     hint: 'connect once by hand, compare the key that it shows, and accept it: ssh USER@HOST',
   },
   {
@@ -87,7 +87,7 @@ export const SSH_FAILURES: readonly SshFailure[] = [
     pattern: /Bad owner or permissions on|Bad configuration option|terminating, .* bad configuration/i,
     code: 'input/ssh-config',
     sentence: 'ssh does not accept its configuration file',
-    hint: 'mend it as ssh says',
+    hint: 'fix it as the message of ssh says',
   },
   {
     pattern: /not found|not available|No such file/i,

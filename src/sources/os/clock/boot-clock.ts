@@ -53,7 +53,7 @@ export class BootClock {
       tNs: monotonicNs(),
       offsetNs: best.offsetNs,
       uncertaintyNs: best.widthNs / 2,
-      method: 'a system call of ours, stamped by its probe',
+      method: "a system call of Layerline's, stamped by its probe",
     })
   }
 

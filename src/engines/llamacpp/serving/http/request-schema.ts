@@ -119,7 +119,7 @@ function refuseUnsupported(body: unknown): void {
     const value = (body as Record<string, unknown>)[field]
     if (value === undefined || value === null || !refuses(value)) continue
     const given = JSON.stringify(value).slice(0, 60)
-    throw new ApiError(400, `${field}: ${given} is not supported by this server; leave it out.`, {
+    throw new ApiError(400, `${field}: ${given} is not supported by this server; omit it.`, {
       param: field,
       code: 'unsupported_parameter',
     })
