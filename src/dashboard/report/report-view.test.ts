@@ -60,7 +60,7 @@ describe('reportText', () => {
       /TTFT +ms +30 +1\.00 +15\.0 \(10\.0–21\.0\) +27\.0 \(\d+\.\d–30\.0\) +too few \(<299\) +30\.0$/m,
     )
     expect(text).toMatch(/ITL +ms +300 +10\.0 +10\.0 \(10\.0–10\.0\)/)
-    expect(text).toContain('30,000 in · cached not told · 330 out · counted by usage')
+    expect(text).toContain('30,000 in · cached tokens not reported · 330 out · counted by usage')
     expect(text).toMatch(/nothing in flight/)
     expect(text.endsWith('\n')).toBe(true)
   })
