@@ -109,7 +109,7 @@ describe('reportText', () => {
     expect(text).toContain('time_per_output_token_ms: (last token - request start) / output tokens')
   })
 
-  it('draws the load over time, with what is left out of the steady part', async () => {
+  it('draws the load over time, with what is excluded from the steady part', async () => {
     // Four at a time, a second each, staggered; the first 4 s at one at a time.
     const requests = Array.from({ length: 100 }, (_, id) => {
       const sent = (id < 4 ? id : 4 + (id - 4) / 4) * 1e9
@@ -127,7 +127,7 @@ describe('reportText', () => {
     const text = await reported({ requests })
     expect(text).toMatch(/in flight +[▁▂▃▄▅▆▇█]{50} +4\.0/)
     expect(text).toMatch(/^ {2}steady +·{4,12}━{30,45}·{1,4}$/m)
-    expect(text).toMatch(/left out: \d\.\d+ s of warm-up with \d+ requests, [\d.]+ m?s of drain with \d+ requests?/)
+    expect(text).toMatch(/excluded: \d\.\d+ s of warm-up with \d+ requests, [\d.]+ m?s of drain with \d+ requests?/)
     expect(text).toMatch(/inside: \d+ requests · offered 4\.\d+\/s · done [34]\.\d+\/s · in flight 4\.0/)
   })
 

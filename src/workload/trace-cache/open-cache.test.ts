@@ -104,7 +104,7 @@ it('a bad row leaves no copy behind; what was skipped is counted from a copy too
     const { schedule } = await all({ ...options, skipBad: true })
     expect(schedule.provenance.read_from).toBe(from)
     expect(schedule.counts).toEqual({ bad_rows: 1, truncated_last_line: 1, zero_tokens: 1 })
-    expect(schedule.notes).toContain('1 row cannot be read and is left out (--skip-bad)')
+    expect(schedule.notes).toContain('1 row cannot be read and is skipped (--skip-bad)')
     expect(schedule.notes).toContain('its last line is cut off and skipped')
   }
 })
