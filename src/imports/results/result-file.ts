@@ -64,7 +64,7 @@ export class ResultFile {
       this.row(() => {
         if (!tooLong) return this.checked(this.parsed(prepare(text), line), schema, line)
         throw new LayerlineError('input/import-line', `${this.path}:${line}: a line of more than 64 MiB`, {
-          hint: `expected one request a line: ${this.reads}`,
+          hint: `expected one request per line: ${this.reads}`,
         })
       })
     for await (const lines of textLines(this.path, MAX_LINE_CHARS)) {
