@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { builtFile } from '../src/base/package-files.ts'
 import { writeAzureLike } from './arrivals/azure-like.ts'
 import { type Measured, measureIngest, measurePeer, measureTrace, type WorkMeasured } from './arrivals/measure.ts'
 import { definitions, type Figure, figure, figureTable } from './client/figures.ts'
@@ -164,7 +165,7 @@ async function main(): Promise<void> {
 }
 
 function child<T>(measure: string, file: string, folder: string, from?: string): T {
-  const args = [fileURLToPath(import.meta.url), '--measure', measure, '--file', file, '--folder', folder]
+  const args = [fileURLToPath(builtFile('bench/arrivals')), '--measure', measure, '--file', file, '--folder', folder]
   const output = execFileSync(process.execPath, from === undefined ? args : [...args, '--from', from])
   return JSON.parse(output.toString()) as T
 }

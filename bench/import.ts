@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { builtFile } from '../src/base/package-files.ts'
 import { definitions, type Figure, figure, figureTable } from './client/figures.ts'
 import { generatedTrace, newTruth } from './import/generated-trace.ts'
 
 const EVENTS = 1_400_000
-const IMPORT = fileURLToPath(new URL('./import/import-main.js', import.meta.url))
+const IMPORT = fileURLToPath(builtFile('bench/import/import-main'))
 
 /**
  * `node dist/bench/import.js [--quick] [--json] [--events N] [--repeat N] [--stacks] [--hta PYTHON]`: a generated profile of vLLM on a
@@ -43,7 +44,7 @@ async function main(): Promise<void> {
     const wanted = truth.slices + (values.stacks ? truth.pythonFunctions : 0)
     const [scans, imports, peaks, ratios]: number[][] = [[], [], [], []]
     for (let i = 0; i < Number(values.repeat ?? (values.quick ? 1 : 5)); i++) {
-      const scan = await timed(process.execPath, [fileURLToPath(import.meta.url), '--scan', path])
+      const scan = await timed(process.execPath, [fileURLToPath(builtFile('bench/import')), '--scan', path])
       // The head's one device lies as deep as an event.
       if (Number(scan.stdout) !== truth.events + 1) throw new Error(`the scan found ${scan.stdout.trim()} objects`)
       const out = join(folder, `run${i}`)

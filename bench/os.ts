@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { packageFile } from '../src/base/package-files.ts'
 import { randomStream } from '../src/base/random-stream.ts'
 import { environmentPython } from '../src/engines/vllm/environment.ts'
 import { installVllm } from '../src/engines/vllm/install.ts'
@@ -13,7 +13,7 @@ import { parseProcessStat, TICK_NS } from '../src/sources/host/proc/proc-text.ts
 import { decided, type PairedRatio, pairedRatio } from './os/paired.ts'
 import { BUSY, GENERATE, LOCK } from './os/workload.ts'
 
-const LAYERLINE = fileURLToPath(new URL('../../bin/layerline', import.meta.url))
+const LAYERLINE = packageFile('bin/layerline')
 const AIM_WALL = 1.02
 const AIM_OWN_CORES = 0.03
 const LEAST_PAIRS = 6

@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { packageFile } from '../src/base/package-files.ts'
 import { createRunClock } from '../src/base/time.ts'
 import { Recording } from '../src/session/recording.ts'
 import { sourceContext } from '../src/session/source-context.ts'
@@ -17,7 +17,7 @@ import { openRun } from '../src/store/read/open-run.ts'
 import { counters, tracks } from '../src/trace/tables.ts'
 import { definitions, type Figure, figure, figureTable } from './client/figures.ts'
 
-const FAKE = fileURLToPath(new URL('../../test/fake-nvidia-smi', import.meta.url))
+const FAKE = packageFile('test/fake-nvidia-smi')
 const PERIOD_MS = 10
 const CADENCES_MS = [1000, 100, 50, 20, 10]
 const FIELDS = 14

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { studentT975 } from '../src/analysis/intervals/cluster-interval.ts'
+import { packageFile } from '../src/base/package-files.ts'
 import { cacheFolder, cacheLayout } from '../src/engines/care/install/cache.ts'
 import { environmentPython, pythonEnvironment } from '../src/engines/vllm/environment.ts'
 import { installVllm } from '../src/engines/vllm/install.ts'
@@ -11,9 +11,9 @@ import { coreSettings } from '../src/engines/vllm/server-arguments.ts'
 import { installStepLog } from '../src/engines/vllm/step-log.ts'
 import { definitions, type Figure, figure, figureTable } from './client/figures.ts'
 
-const WRAPPER = fileURLToPath(new URL('../../bench/steplog/wrapper_cost.py', import.meta.url))
-const PLUGIN = fileURLToPath(new URL('../../python/layerline_vllm', import.meta.url))
-const SCRIPT = fileURLToPath(new URL('../../bench/steplog/engine_blocks.py', import.meta.url))
+const WRAPPER = packageFile('bench/steplog/wrapper_cost.py')
+const PLUGIN = packageFile('python/layerline_vllm')
+const SCRIPT = packageFile('bench/steplog/engine_blocks.py')
 
 interface Block {
   arm: 'on' | 'off'

@@ -1,19 +1,10 @@
 // Installs what the lockfile names and builds dist/, each only when needed. Plain Node: it runs before anything is installed.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { builtMark, isFresh, readOr } from './fingerprint.mjs'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const lockDir = join(root, '.setup-lock')
@@ -35,14 +26,14 @@ export function setup() {
 }
 
 function setupOrThrow() {
-  if (installed() && built()) return
+  if (isFresh(root)) return
   withLock(() => {
     if (!installed()) {
       say('installing dependencies (first use) …')
       run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])
       writeFileSync(join(root, 'node_modules', '.layerline-lock'), lockHash())
     }
-    if (!built()) {
+    if (!isFresh(root)) {
       say('building …')
       build()
     }
@@ -52,15 +43,10 @@ function setupOrThrow() {
 /** Builds aside and swaps, so that what runs from the old build meanwhile is disturbed for an instant at most. */
 function build() {
   const [fresh, old, dist] = ['dist.new', 'dist.old', 'dist'].map((name) => join(root, name))
-  const hash = sourceHash()
+  const mark = builtMark(root)
   rmSync(fresh, { recursive: true, force: true })
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', fresh])
-  for (const name of readdirSync(join(root, 'src'), { recursive: true })) {
-    // The compiler leaves data files where they are; the built program reads them beside itself.
-    if (name.endsWith('.json')) cpSync(join(root, 'src', name), join(fresh, 'src', name))
-  }
-  writeFileSync(join(fresh, '.built'), hash)
+  run(process.execPath, [join(root, 'scripts', 'build.mjs'), fresh])
+  writeFileSync(join(fresh, '.built'), mark)
   rmSync(old, { recursive: true, force: true })
   if (existsSync(dist)) renameSync(dist, old)
   renameSync(fresh, dist)
@@ -71,29 +57,10 @@ function installed() {
   return readOr(join(root, 'node_modules', '.layerline-lock')) === lockHash()
 }
 
-function built() {
-  return readOr(join(root, 'dist', '.built')) === sourceHash()
-}
-
 function lockHash() {
   return createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex')
-}
-
-/** A fingerprint of every source's path, size and time: any edit rebuilds. */
-function sourceHash() {
-  const hash = createHash('sha256')
-  for (const folder of ['src', 'bench', 'test/paced-server', 'test/injection', 'test/kills']) {
-    if (!existsSync(join(root, folder))) continue
-    for (const name of readdirSync(join(root, folder), { recursive: true }).sort()) {
-      if (!/\.(ts|json)$/.test(name) || name.endsWith('.test.ts')) continue
-      const stat = statSync(join(root, folder, name))
-      hash.update(`${folder}/${name} ${stat.size} ${stat.mtimeMs}\n`)
-    }
-  }
-  hash.update(readFileSync(join(root, 'tsconfig.build.json')))
-  return hash.digest('hex')
 }
 
 function withLock(work) {
@@ -135,10 +102,6 @@ function run(command, args) {
     )
     process.exit(4)
   }
-}
-
-function readOr(path) {
-  return existsSync(path) ? readFileSync(path, 'utf8') : ''
 }
 
 function say(text) {

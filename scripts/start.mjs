@@ -1,10 +1,18 @@
 // What bin/layerline runs: sets up if needed, then hands over to the command line in this same process.
+import { isFresh } from './fingerprint.mjs'
+
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(`layerline: Node ${process.version} is too old; expected >= 20.19 (https://nodejs.org)\n`)
   process.exit(4)
 }
-const { setup } = await import('./setup.mjs')
-setup()
+// A worker is the same build as the process that started it.
+if (
+  process.env.LAYERLINE_WORKER === undefined &&
+  !isFresh(decodeURIComponent(new URL('..', import.meta.url).pathname))
+) {
+  const { setup } = await import('./setup.mjs')
+  setup()
+}
 const { main } = await import('../dist/src/cli/main.js')
 await main(process.argv.slice(2))

@@ -4,8 +4,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { builtFile } from '../src/base/package-files.ts'
 import { isSameProcessAlive, processStart } from '../src/base/process-identity.ts'
-import { builtFile } from '../src/base/worker-file.ts'
 import type { Engine } from '../src/engines/care/engine.ts'
 import { stopEngine } from '../src/engines/care/process/running-engines.ts'
 import { listEngines } from '../src/engines/engines.ts'
@@ -327,7 +327,7 @@ describe('its process', () => {
   it(
     'ends when the program that started it is killed',
     async () => {
-      const control = builtFile(import.meta.url.replace('/test/', '/src/engines/llamacpp/'), 'control').href
+      const control = builtFile('src/engines/llamacpp/control').href
       const script = `const { startLlamacpp } = await import(${JSON.stringify(control)})
       const engine = await startLlamacpp({ sequences: 1, contextTokens: 256 })
       console.log(JSON.stringify([engine.pid, engine.port]))`

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { builtFile } from '../../src/base/worker-file.ts'
+import { builtFile } from '../../src/base/package-files.ts'
 import type { RunningPacedServer } from '../../test/paced-server/start.ts'
 import type { Job, Measured, ReaderName } from './job.ts'
 
@@ -14,7 +14,7 @@ export async function runReader(
   server: RunningPacedServer,
   job: Omit<Job, 'url'>,
 ): Promise<Measured[]> {
-  const main = fileURLToPath(builtFile(import.meta.url, 'reader-main'))
+  const main = fileURLToPath(builtFile('bench/client/reader-main'))
   const args = [main, reader, JSON.stringify({ ...job, url: server.url }), String(server.pid)]
   const { stdout, stderr } = await promisify(execFile)(process.execPath, args, {
     timeout: LIMIT_MS,

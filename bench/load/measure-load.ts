@@ -2,16 +2,16 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Percentile, Report } from '../../src/analysis/report.ts'
+import { packageFile } from '../../src/base/package-files.ts'
 import { openRun } from '../../src/store/read/open-run.ts'
 import { readRunJson } from '../../src/store/run-folder.ts'
 import type { RunningPacedServer } from '../../test/paced-server/start.ts'
 import type { Truth } from '../../test/paced-server/truth.ts'
 import { quantile } from '../client/compare.ts'
 
-const CLI = fileURLToPath(new URL('../../../bin/layerline', import.meta.url))
+const CLI = packageFile('bin/layerline')
 const LIMIT_MS = 1_800_000
 
 /** A run of `layerline load` as a user starts it, and what the server says that it did. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
 import { tempFolder } from '../../test/support/temp-folder.ts'
-import { builtFile } from '../base/worker-file.ts'
+import { builtFile } from '../base/package-files.ts'
 
 /** Makes folders of the same names as another process that begins at the same moment; prints which it got. */
 const RACER = `
@@ -26,7 +26,7 @@ console.log(JSON.stringify(got))`
 it('is made by one of two processes that want it at the same moment', async () => {
   const folder = join(tempFolder(), 'runs')
   mkdirSync(folder)
-  const module = builtFile(import.meta.url, 'run-folder').href
+  const module = builtFile('src/store/run-folder').href
   const startMs = String(Date.now() + 1500)
   const racers = [0, 1].map(() =>
     spawn(process.execPath, ['--input-type=module', '-e', RACER, module, folder, startMs], {

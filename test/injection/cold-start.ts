@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { ColdStart } from '../../src/analysis/os/cold-start.ts'
+import { packageFile } from '../../src/base/package-files.ts'
 import { isWeights } from '../../src/sources/os/rows/processes.ts'
 import { type ColdResult, madeHere } from './results.ts'
 
 const run = promisify(execFile)
-const LAYERLINE = fileURLToPath(new URL('../../../bin/layerline', import.meta.url))
+const LAYERLINE = packageFile('bin/layerline')
 /** Of a file that was dropped, at most this share may still be in memory. */
 const STILL_THERE = 0.05
 

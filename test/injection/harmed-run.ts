@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { explainLate } from '../../src/analysis/late-tokens/explain.ts'
 import { readGaps } from '../../src/analysis/late-tokens/read-gaps.ts'
 import { TIMED_GAPS } from '../../src/analysis/populations.ts'
+import { packageFile } from '../../src/base/package-files.ts'
 import type { Engine } from '../../src/engines/care/engine.ts'
 import { openRun } from '../../src/store/read/open-run.ts'
 import { usualGaps } from '../support/usual-gaps.ts'
@@ -14,7 +14,7 @@ import { type Injected, inject } from './inject.ts'
 import type { Harm, Injector } from './injectors/injector.ts'
 import { type Judged, summed } from './score.ts'
 
-const LAYERLINE = fileURLToPath(new URL('../../../bin/layerline', import.meta.url))
+const LAYERLINE = packageFile('bin/layerline')
 /** What the answers of the run itself are: short prompts, so that they hardly disturb one another. */
 const OUTPUT_TOKENS = 60
 const CONCURRENCY = 2

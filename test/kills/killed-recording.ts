@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { packageFile } from '../../src/base/package-files.ts'
 import { recoverRun } from '../../src/session/recover-run.ts'
 import { openRun } from '../../src/store/read/open-run.ts'
 import { clockBaseOf } from '../../src/trace/run-json.ts'
@@ -67,7 +67,7 @@ export async function killedRecording(
   await server.setDefaults(regime.paced)
   await server.clearTruth()
   const before = await generated(server)
-  const bin = fileURLToPath(new URL('bin/layerline', checkout()))
+  const bin = packageFile('bin/layerline')
   const args = [...regime.args, '--url', server.url, '--model', 'paced', '--out', out]
   const child = spawn(bin, args, { cwd: folder, stdio: 'ignore' })
   const gone = once(child, 'exit')
@@ -129,10 +129,4 @@ async function compared(out: string, truth: Truth, killed: bigint): Promise<Kill
 async function generated(server: RunningPacedServer): Promise<number> {
   const text = await (await fetch(`${server.url}/metrics`)).text()
   return Number(/generation_tokens_total\{.*\} (\d+)/.exec(text)?.[1] ?? 0)
-}
-
-/** From the sources as from what is built of them. */
-function checkout(): URL {
-  const here = new URL('../../', import.meta.url)
-  return existsSync(new URL('bin/layerline', here)) ? here : new URL('../', here)
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { builtFile } from '../../src/base/package-files.ts'
 import { recoverRun } from '../../src/session/recover-run.ts'
 import { openRun } from '../../src/store/read/open-run.ts'
 import { readRunJson } from '../../src/store/run-folder.ts'
@@ -121,7 +122,7 @@ export class WorkKills {
   }
 
   private start(script: string, module: string, ...args: string[]): ChildProcess {
-    const built = new URL(`src/${module}.js`, distFolder()).href
+    const built = builtFile(`src/${module}`).href
     return spawn(process.execPath, ['--input-type=module', '-e', script, built, ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
@@ -174,10 +175,4 @@ function leftovers(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
     (name) => !/^(run\.json|\w+|\w+\/part-\d+-\d+\.parquet)$/.test(name),
   )
-}
-
-/** Where the program is built, from the sources as from there. */
-function distFolder(): URL {
-  const here = new URL('../../', import.meta.url)
-  return existsSync(new URL('package.json', here)) ? new URL('dist/', here) : here
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { builtFile } from '../../src/base/worker-file.ts'
+import { builtFile } from '../../src/base/package-files.ts'
 import type { PartialBehaviour } from './behaviour.ts'
 import type { KeptRequest, PacedServerOptions } from './server.ts'
 import type { Truth } from './truth.ts'
@@ -36,7 +36,7 @@ export interface RunningPacedServer {
 /** Starts the built server (`dist/`) as a child process; resolves when it listens. */
 export async function startPacedServer(options: StartOptions = {}): Promise<RunningPacedServer> {
   const host = options.host ?? '127.0.0.1'
-  const child = spawn(process.execPath, [fileURLToPath(builtFile(import.meta.url, 'main')), ...flags(options)], {
+  const child = spawn(process.execPath, [fileURLToPath(builtFile('test/paced-server/main')), ...flags(options)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const lines = createInterface({ input: child.stdout })

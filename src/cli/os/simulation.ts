@@ -1,18 +1,15 @@
-import { fileURLToPath } from 'node:url'
 import { LayerlineError } from '../../base/errors.ts'
 import { interruption } from '../../base/interruption.ts'
+import { packageFile } from '../../base/package-files.ts'
 import { firstLine, runTool } from '../../base/tool.ts'
 import { knownAmounts } from './known-amounts.ts'
 import { type OsRunOptions, runOs } from './run-os.ts'
 
-const SIMULATE = new URL(
-  '../../../python/layerline_os/layerline_os/simulate.py',
-  import.meta.url.replace('/dist/src/', '/src/'),
-)
+const SIMULATE = 'python/layerline_os/layerline_os/simulate.py'
 const PYTHON_MS = 20_000
 /** Runs the program of known behaviour, and says of each amount whether it was counted; exit code 1 where one is off. */
 export async function runSimulation(options: OsRunOptions): Promise<number> {
-  const command = [await realPython(), fileURLToPath(SIMULATE)]
+  const command = [await realPython(), packageFile(SIMULATE)]
   return runOs(command, options, knownAmounts)
 }
 

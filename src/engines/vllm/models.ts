@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { LayerlineError } from '../../base/errors.ts'
+import { packageFile } from '../../base/package-files.ts'
 import type { CacheLayout } from '../care/install/cache.ts'
 import { fileDigest, hasStamp, writeStamp } from '../care/install/checked-file.ts'
 import { installModel, MODEL, modelReady, smallModelFile } from '../care/install/small-model.ts'
@@ -27,9 +27,7 @@ export type ModelChoice =
 const STAMP = '.layerline-complete'
 
 /** Beside the sources, like all that is not JavaScript. */
-const SCRIPT = fileURLToPath(
-  new URL('../../../python/layerline_engines/prepare_model.py', import.meta.url.replace('/dist/src/', '/src/')),
-)
+const SCRIPT = packageFile('python/layerline_engines/prepare_model.py')
 
 /** What `--model` means: nothing, `tiny`, a folder, or an id that vLLM fetches. Throws input/model for anything else. */
 export function chooseModel(given: string | undefined): ModelChoice {

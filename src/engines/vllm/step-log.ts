@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { packageFile } from '../../base/package-files.ts'
 import { type CacheLayout, makeFolder } from '../care/install/cache.ts'
 import { hasStamp, writeStamp } from '../care/install/checked-file.ts'
 import { runTool } from '../care/tool.ts'
 import { environmentPython, pythonEnvironment } from './environment.ts'
 import { VLLM } from './pins.ts'
 
-const PACKAGE = fileURLToPath(new URL('../../../python/layerline_vllm', import.meta.url.replace('/dist/src/', '/src/')))
+const PACKAGE = packageFile('python/layerline_vllm')
 
 /** Puts our plugin, which logs the scheduler's steps, into an environment of vLLM; does nothing where this very one is there. */
 export async function installStepLog(layout: CacheLayout, engineFolder: string, env: NodeJS.ProcessEnv): Promise<void> {

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { endThread, unlessAborted } from '../../base/bounded-wait.ts'
 import { LayerlineError } from '../../base/errors.ts'
 import { interruption } from '../../base/interruption.ts'
-import { builtFile } from '../../base/worker-file.ts'
+import { builtFile } from '../../base/package-files.ts'
 import type { Columns } from '../../store/live/row-buffer.ts'
 import { codeOf } from '../../trace/columns.ts'
 import { LAYERS } from '../../trace/tables.ts'
@@ -76,7 +76,7 @@ export class TraceImport {
     const ids: { names: number[]; categories: number[]; tracks: number[] } = { names: [], categories: [], tracks: [] }
     const seriesTracks: number[] = []
     const data: TraceThreadData = { path, options: this.options }
-    const thread = new Worker(builtFile(import.meta.url, 'trace-thread'), { workerData: data, execArgv: [] })
+    const thread = new Worker(builtFile('src/imports/kineto/trace-thread'), { workerData: data, execArgv: [] })
     try {
       const reading = new Promise<Extract<FromTrace, { type: 'done' }>>((resolve, reject) => {
         thread.on('error', reject)

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { endThread, LATE, type Late, nextEvent } from '../../base/bounded-wait.ts'
+import { builtFile } from '../../base/package-files.ts'
 import type { RunClock } from '../../base/time.ts'
-import { builtFile } from '../../base/worker-file.ts'
 import { OVER, type PacerData, TURN } from './pacer-thread.ts'
 
 const START_MS = 60_000
@@ -41,7 +41,7 @@ export class Pacer {
       signals: this.signals,
       wakeNs: this.wakeNs,
     }
-    this.thread = new Worker(builtFile(import.meta.url, 'pacer-thread'), { workerData: data, execArgv: [] })
+    this.thread = new Worker(builtFile('src/session/open-loop/pacer-thread'), { workerData: data, execArgv: [] })
   }
 
   static async start(clock: RunClock, options: { precise: boolean }, onDue: () => void): Promise<Pacer> {

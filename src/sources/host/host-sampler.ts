@@ -3,8 +3,8 @@ import { hostname } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { endThread, LATE, nextEvent } from '../../base/bounded-wait.ts'
 import { errorText } from '../../base/errors.ts'
+import { builtFile } from '../../base/package-files.ts'
 import type { ClockBase } from '../../base/time.ts'
-import { builtFile } from '../../base/worker-file.ts'
 import { codeOf } from '../../trace/columns.ts'
 import type { RowWriter } from '../../trace/row-writer.ts'
 import { type counters, LAYERS, type tracks } from '../../trace/tables.ts'
@@ -63,7 +63,7 @@ export async function startHostSampler(options: HostSamplerOptions, sinks: Count
   const ids: number[] = []
   let problem: string | null = null
   let ended = false
-  const worker = new Worker(builtFile(import.meta.url, 'sampler-thread'), { workerData: data })
+  const worker = new Worker(builtFile('src/sources/host/sampler-thread'), { workerData: data })
   worker.on('message', (batch: SamplerBatch) => appendBatch(batch, ids, trackIds, sinks))
   worker.on('error', (error) => {
     problem = `the host layer stopped: ${errorText(error)}`

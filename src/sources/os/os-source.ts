@@ -4,7 +4,7 @@ import { atExit } from '../../base/at-exit.ts'
 import { endThread, LATE, unlessAborted, within } from '../../base/bounded-wait.ts'
 import { errorText, LayerlineError } from '../../base/errors.ts'
 import { interruption } from '../../base/interruption.ts'
-import { builtFile } from '../../base/worker-file.ts'
+import { builtFile } from '../../base/package-files.ts'
 import { codeOf } from '../../trace/columns.ts'
 import { LAYERS } from '../../trace/tables.ts'
 import type { PreparedSource, SourceContext, Toggle } from '../source.ts'
@@ -120,7 +120,7 @@ class ThreadSource implements OsSource {
   private readonly totalOf: ({ value: number } | undefined)[] = []
 
   constructor(data: OsOptions) {
-    this.worker = new Worker(builtFile(import.meta.url, 'os-thread'), { workerData: data })
+    this.worker = new Worker(builtFile('src/sources/os/os-thread'), { workerData: data })
     this.exit = new Promise((resolve) =>
       this.worker.once('exit', () => {
         this.ended = true

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { atExit } from '../../base/at-exit.ts'
 import { endThread, LATE, nextEvent, within } from '../../base/bounded-wait.ts'
 import { errorText, LayerlineError } from '../../base/errors.ts'
-import { builtFile } from '../../base/worker-file.ts'
+import { builtFile } from '../../base/package-files.ts'
 import { LIVE_TABLES, type LiveTableName } from '../../trace/tables.ts'
 import { liveFile } from '../run-folder.ts'
 import { folderGone, storageError } from '../storage-error.ts'
@@ -101,7 +101,7 @@ export class LiveStore {
       socket: options.socket,
       turn: turn.shared,
     }
-    const worker = new Worker(builtFile(import.meta.url, 'store-thread'), { workerData: data, execArgv: [] })
+    const worker = new Worker(builtFile('src/store/live/store-thread'), { workerData: data, execArgv: [] })
     let first: unknown
     try {
       first = await nextEvent(worker, 'message', OPEN_MS, ['exit'])

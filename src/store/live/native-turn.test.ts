@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { tempFolder } from '../../../test/support/temp-folder.ts'
-import { builtFile } from '../../base/worker-file.ts'
+import { builtFile } from '../../base/package-files.ts'
 
 test('a crash while the store commits is reported as what it is, never as an abort of the database', () => {
   const script = `
-    import { LiveStore } from ${JSON.stringify(builtFile(new URL('native-turn.ts', import.meta.url).href, 'live-store').href)}
+    import { LiveStore } from ${JSON.stringify(builtFile('src/store/live/live-store').href)}
     const store = await LiveStore.open({ folder: process.cwd(), shard: 0, socket: null }, () => {})
     setInterval(() => {
       for (let i = 0; i < 5000; i++) store.writers.counters.append({ track_id: 1, t_ns: i, value: i })

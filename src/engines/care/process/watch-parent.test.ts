@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
+import { builtFile } from '../../../base/package-files.ts'
 import { isSameProcessAlive, processStart } from '../../../base/process-identity.ts'
-import { builtFile } from '../../../base/worker-file.ts'
 import { allOver } from './end-process.ts'
 
 const PARENT = `
@@ -17,7 +17,7 @@ console.log(engine.pid)
 setInterval(() => {}, 1000)`
 
 async function engineAfterParentDied(mode: string): Promise<{ pid: number; start: string; alive: boolean }> {
-  const module = builtFile(import.meta.url, 'watch-parent').href
+  const module = builtFile('src/engines/care/process/watch-parent').href
   const parent = spawn(process.execPath, ['--input-type=module', '-e', PARENT, module, mode], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })

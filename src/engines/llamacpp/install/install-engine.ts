@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto'
-import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { CacheLayout } from '../../care/install/cache.ts'
 import { fileDigest, folderBytes, hasStamp, refuseFile, writeStamp } from '../../care/install/checked-file.ts'
 import type { InstallStep } from '../../care/progress.ts'
 import { runTool } from '../../care/tool.ts'
+import lock from './engine-lock.json' with { type: 'json' }
 import { ENGINE, type PlatformPin } from './pins.ts'
 
 const STAMP = '.layerline-complete'
 
-/** The lock file stays beside the sources: the build moves only JavaScript to dist/. */
-const LOCK_FILE = fileURLToPath(new URL('./engine-lock.json', import.meta.url.replace('/dist/src/', '/src/')))
+/** As npm writes it. */
+const LOCK_TEXT = `${JSON.stringify(lock, null, 2)}\n`
 
 const PACKAGE_JSON = JSON.stringify({
   name: 'layerline-llamacpp',
@@ -22,8 +22,8 @@ const PACKAGE_JSON = JSON.stringify({
 const NPM_QUIET = ['--no-audit', '--no-fund', '--loglevel=error']
 
 function stampContent(pin: PlatformPin): string {
-  const lock = createHash('sha256').update(readFileSync(LOCK_FILE)).digest('hex')
-  return JSON.stringify({ version: ENGINE.version, lock, platform: pin.integrity })
+  const digest = createHash('sha256').update(LOCK_TEXT).digest('hex')
+  return JSON.stringify({ version: ENGINE.version, lock: digest, platform: pin.integrity })
 }
 
 /** The finished engine: package.json, node_modules and our stamp. */
@@ -53,7 +53,7 @@ export async function installEngine(step: InstallStep, pin: PlatformPin): Promis
 async function installCore(step: InstallStep, stage: string, content: string): Promise<void> {
   rmSync(stage, { recursive: true, force: true })
   writeStamp(join(stage, 'package.json'), PACKAGE_JSON)
-  cpSync(LOCK_FILE, join(stage, 'package-lock.json'))
+  writeStamp(join(stage, 'package-lock.json'), LOCK_TEXT)
   const report = (done: number) =>
     step.onProgress({
       name: 'engine',

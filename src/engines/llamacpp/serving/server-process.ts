@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { LayerlineError } from '../../../base/errors.ts'
-import { builtFile } from '../../../base/worker-file.ts'
+import { builtFile } from '../../../base/package-files.ts'
 import type { CacheLayout } from '../../care/install/cache.ts'
 import { createLog, lastLogLine } from '../../care/process/log-file.ts'
 import { portTaken } from '../../care/process/port.ts'
@@ -15,7 +15,7 @@ import type { ServerMessage } from './server-main.ts'
 /** Starts the engine's process; its stderr is the log. */
 export function spawnServer(options: ServerArguments, layout: CacheLayout, env: NodeJS.ProcessEnv) {
   const { path: log, file } = createLog(layout, ENGINE.name)
-  const main = fileURLToPath(builtFile(import.meta.url, 'server-main'))
+  const main = fileURLToPath(builtFile('src/engines/llamacpp/serving/server-main'))
   try {
     const child = spawn(process.execPath, [main, ...serverArgv(options)], {
       stdio: [options.detached ? 'ignore' : 'pipe', 'pipe', file],

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { packageFile } from '../../../base/package-files.ts'
 import { cacheFolder, cacheLayout } from '../../../engines/care/install/cache.ts'
 import { pythonCommand } from '../../../engines/care/install/python.ts'
 import type { OnProgress } from '../../../engines/care/progress.ts'
@@ -20,9 +20,7 @@ export interface KernelPython {
   readonly env: NodeJS.ProcessEnv
 }
 
-const PACKAGE = fileURLToPath(
-  new URL('../../../../python/layerline_kernels', import.meta.url.replace('/dist/src/', '/src/')),
-)
+const PACKAGE = packageFile('python/layerline_kernels')
 
 /** For tracing: the one that was named, else that of vLLM in our care, which is installed on first use. */
 export async function tracingPython(

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { packageFile } from '../../../base/package-files.ts'
 
 /** How dear a file's probes are: see docs/os.md for what was measured. */
 export const COSTS = ['low', 'medium', 'high'] as const
@@ -40,11 +40,9 @@ export interface ProbeFile {
   readonly body: string
 }
 
-const FOLDER = new URL('../../../../bpf/', import.meta.url.replace('/dist/src/', '/src/'))
-
 /** Reads `bpf/<name>.bt`. */
 export function readProbeFile(name: string): ProbeFile {
-  return parseProbeFile(name, readFileSync(fileURLToPath(new URL(`${name}.bt`, FOLDER)), 'utf8'))
+  return parseProbeFile(name, readFileSync(packageFile(`bpf/${name}.bt`), 'utf8'))
 }
 
 /** Parses the comment that a file begins with; throws where a line of it is not understood. */
