@@ -36,6 +36,11 @@ const LOADED_BY_NAME = [
 ]
 /** Threads and child processes, by their files' names: `builtFile` starts them. */
 const PROGRAM = /(^|\/)(main|[\w-]+-main|[\w-]+-thread)\.ts$/
+/** What every start loads, and what every command line does: a file each, with all that they import. */
+const IN_ONE_FILE = [
+  { name: 'start', test: /src\/cli\/main\.ts$/, priority: 2 },
+  { name: 'words', test: /src\/cli\/program\.ts$/, priority: 1 },
+]
 const BENCH = /^[\w-]+\.ts$/
 
 /** A built module is not where its source was: src/base/package-files.ts alone asks where it is. */
@@ -70,6 +75,7 @@ async function bundle(entries, chunks) {
     cwd: root,
     input: Object.fromEntries(entries.map((entry) => [entry, join(root, `${entry}.ts`)])),
     platform: 'node',
+    transform: { target: 'node20.19' },
     external: [/^@duckdb\/node-bindings/],
     plugins: [onlyOneKnowsWhere],
     onLog(level, log) {
@@ -82,6 +88,7 @@ async function bundle(entries, chunks) {
     entryFileNames: '[name].js',
     chunkFileNames: `${chunks}/[name]-[hash].js`,
     sourcemap: true,
+    codeSplitting: { groups: IN_ONE_FILE },
   })
   await build.close()
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT, errorCode, LayerlineError } from '../base/errors.ts'
 import { interruption } from '../base/interruption.ts'
+import { readableStack } from '../base/readable-stack.ts'
 import { withoutCredentials } from '../base/secrets/credentials.ts'
 import { VERSION } from '../base/version.ts'
 import { learnFromVariables } from '../config/learn-secrets.ts'
@@ -87,10 +88,10 @@ function report(error: unknown): number {
   if (error instanceof LayerlineError) {
     process.stderr.write(`layerline: ${message(error.message)}\n`)
     if (error.hint !== undefined) process.stderr.write(`  -> ${message(error.hint)}\n`)
-    if (process.env.LAYERLINE_DEBUG) process.stderr.write(`${message(error.stack ?? '')}\n`)
+    if (process.env.LAYERLINE_DEBUG) process.stderr.write(`${message(readableStack(error.stack ?? ''))}\n`)
     return error.exitCode
   }
-  const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  const what = error instanceof Error ? readableStack(error.stack ?? error.message) : String(error)
   process.stderr.write(`layerline: internal error: ${message(what)}\n`)
   process.stderr.write(
     '  -> this is a bug in Layerline; what was recorded can be sealed with `layerline recover RUN`\n',
