@@ -13,6 +13,7 @@ from pathlib import Path
 MOST_BYTES = 60_000_000
 ARCHIVE = "gpu-check.tar.xz"
 FOLDERS = ("dist", "bpf", "python")
+NOT_RUN = ("dist/bench", "dist/test")
 START = """#!/bin/sh
 # Checks what Layerline reads of this machine's NVIDIA GPUs: needs Python 3.9, and PyTorch for some lines. No network.
 here=$(CDPATH= cd -P -- "$(dirname -- "$0")" && pwd) || exit 5
@@ -62,6 +63,8 @@ def gather(root: Path, stage: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__", "tests", "*.map", "*.tsbuildinfo")
     for name in FOLDERS:
         shutil.copytree(root / name, stage / name, ignore=ignored)
+    for name in NOT_RUN:
+        shutil.rmtree(stage / name, ignore_errors=True)
     shutil.copy(root / "package.json", stage / "package.json")
     (stage / "start.mjs").write_text("const { main } = await import('./dist/src/cli/main.js')\nawait main(process.argv.slice(2))\n", encoding="utf-8")
     lock = json.loads((root / "package-lock.json").read_text(encoding="utf-8"))["packages"]
