@@ -1,4 +1,6 @@
 // What bin/layerline runs: sets up if needed, then hands over to the command line in this same process.
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { isFresh } from './fingerprint.mjs'
 
 const [major, minor] = process.versions.node.split('.').map(Number)
@@ -7,10 +9,8 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(4)
 }
 // A worker is the same build as the process that started it.
-if (
-  process.env.LAYERLINE_WORKER === undefined &&
-  !isFresh(decodeURIComponent(new URL('..', import.meta.url).pathname))
-) {
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+if (process.env.LAYERLINE_WORKER === undefined && !isFresh(root)) {
   const { setup } = await import('./setup.mjs')
   setup()
 }

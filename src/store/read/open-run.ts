@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { LayerlineError } from '../../base/errors.ts'
@@ -100,15 +100,34 @@ function partsOf(folder: string, table: TableName): string[] {
     .map((name) => join(inside, name))
 }
 
-/** Makes a view of every table over a sealed run's parts, and the joined views; returns the parts read. `wide`: amounts in 64 bits. */
+/** A table of fewer bytes is read once when the run is opened: a report asks dozens of times, and each opens the file anew. */
+const SMALL_BYTES = 1 << 20
+
+/** Makes a view of every table over a sealed run's parts, and the joined views; returns the parts read. `wide`: amounts in 64 bits, small tables in memory. */
 export async function sealedViews(connection: DuckDBConnection, folder: string, wide = false): Promise<string[]> {
   const files: string[] = []
   for (const table of Object.keys(TABLES) as TableName[]) {
     const parts = partsOf(folder, table)
     const select = parts.length === 0 ? emptyTable(TABLES[table]) : await partsSelect(connection, table, parts, wide)
-    await connection.run(`CREATE VIEW ${ident(table)} AS ${select}`)
+    const inMemory =
+      wide && parts.length > 0 && bytesOf(parts) < SMALL_BYTES && (await isRead(connection, table, select))
+    if (!inMemory) await connection.run(`CREATE VIEW ${ident(table)} AS ${select}`)
     files.push(...parts)
   }
   for (const view of JOINED_VIEWS) await connection.run(view)
   return files
+}
+
+/** False where that cannot be done: whoever asks for the rows is told why. */
+async function isRead(connection: DuckDBConnection, table: TableName, select: string): Promise<boolean> {
+  try {
+    await connection.run(`CREATE TABLE ${ident(table)} AS ${select}`)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function bytesOf(files: readonly string[]): number {
+  return files.reduce((sum, file) => sum + statSync(file).size, 0)
 }
