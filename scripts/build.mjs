@@ -1,6 +1,6 @@
 // `node scripts/build.mjs FOLDER`: makes the few files that Layerline runs from, and those of benches and tests. Types are not looked
 // at here: `npm run types`.
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
@@ -9,40 +9,13 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const [folder] = process.argv.slice(2)
 if (folder === undefined) throw new Error('build: expected the folder to write into')
 
-/** Modules that scripts and tests load by their built file, beside what is a program of its own. */
-const LOADED_BY_NAME = [
-  'src/cli/commands',
-  'src/cli/parse-values',
-  'src/cli/program',
-  'src/engines/care/install/cache',
-  'src/engines/care/install/small-model',
-  'src/engines/care/process/watch-parent',
-  'src/engines/llamacpp/control',
-  'src/engines/llamacpp/install/install-engine',
-  'src/engines/llamacpp/install/pins',
-  'src/engines/vllm/environment',
-  'src/engines/vllm/pins',
-  'src/imports/import-run',
-  'src/session/recording',
-  'src/session/recover-run',
-  'src/sources/os/probe-sets',
-  'src/store/live/live-store',
-  'src/store/run-folder',
-  'src/store/views/run-views',
-  'src/trace/tables',
-  'test/injection/results',
-  'test/injection/tables',
-  'test/verdict/tables',
-]
-/** Threads and child processes, by their files' names: `builtFile` starts them. */
-const PROGRAM = /(^|\/)(main|[\w-]+-main|[\w-]+-thread)\.ts$/
+/** What is loaded or started by its built file says so in one of these words, and is built into a file of its own. */
+const BY_NAME = [/\bbuiltFile\(\s*'([\w/-]+)'/g, /'\.\.\/dist\/([\w/-]+)\.js'/g]
 /** What every start loads, and what every command line does: a file each, with all that they import. */
 const IN_ONE_FILE = [
   { name: 'start', test: /src\/cli\/main\.ts$/, priority: 2 },
   { name: 'words', test: /src\/cli\/program\.ts$/, priority: 1 },
 ]
-const BENCH = /^[\w-]+\.ts$/
-
 /** A built module is not where its source was: src/base/package-files.ts alone asks where it is. */
 const onlyOneKnowsWhere = {
   name: 'only-one-knows-where',
@@ -55,16 +28,17 @@ const onlyOneKnowsWhere = {
   },
 }
 
+const program = new Set(['src/cli/main'])
+const tools = new Set()
+for (const name of ['src', 'bench', 'test', 'scripts'].flatMap(sourcesIn)) {
+  const isTool = !name.startsWith('src/') || name.endsWith('.test.ts')
+  const text = readFileSync(join(root, name), 'utf8')
+  for (const [, entry] of BY_NAME.flatMap((words) => [...text.matchAll(words)])) (isTool ? tools : program).add(entry)
+  if (/^bench\/[\w-]+\.ts$|^test\/[\w-]+\/main\.ts$/.test(name)) tools.add(name.slice(0, -3))
+}
+await bundle([...program], 'chunks')
 await bundle(
-  sources('src', (name) => PROGRAM.test(name)),
-  'chunks',
-)
-await bundle(
-  [
-    ...LOADED_BY_NAME,
-    ...sources('bench', (name) => PROGRAM.test(name) || BENCH.test(name)),
-    ...sources('test', (name) => PROGRAM.test(name)),
-  ],
+  [...tools].filter((entry) => !program.has(entry)),
   'test/chunks',
 )
 
@@ -93,10 +67,10 @@ async function bundle(entries, chunks) {
   await build.close()
 }
 
-function sources(top, isEntry) {
+function sourcesIn(top) {
   if (!existsSync(join(root, top))) return []
   return readdirSync(join(root, top), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && isEntry(name))
-    .map((name) => `${top}/${name.slice(0, -3)}`)
+    .filter((name) => /\.(ts|mjs)$/.test(name) && !name.startsWith('fixtures'))
+    .map((name) => `${top}/${name}`)
     .sort()
 }

@@ -10,11 +10,9 @@ const ENVIRONMENTS = {
   'nvidia-cuda-runtime-cu12-12.9.79': 35,
 }
 
-const built = (path) => import(new URL(`../dist/src/engines/${path}`, import.meta.url).href)
-
 /** Lines for what these kinds of tests need and the cache folder lacks; the program must be built. */
 export async function missingDownloads(kinds) {
-  const { cacheFolder, cacheLayout } = await built('care/install/cache.js')
+  const { cacheFolder, cacheLayout } = await import('../dist/src/engines/care/install/cache.js')
   const layout = cacheLayout(cacheFolder())
   const needed = [...(await coreDownloads(layout)), ...(kinds.includes('full') ? await fullDownloads(layout) : [])]
   const lines = needed.filter(({ here }) => !here).map(({ what, mb }) => `${what}, ${mb} MB`)
@@ -22,9 +20,9 @@ export async function missingDownloads(kinds) {
 }
 
 async function coreDownloads(layout) {
-  const { engineReady } = await built('llamacpp/install/install-engine.js')
-  const { platformPin, thisMachine } = await built('llamacpp/install/pins.js')
-  const { MODEL, modelReady } = await built('care/install/small-model.js')
+  const { engineReady } = await import('../dist/src/engines/llamacpp/install/install-engine.js')
+  const { platformPin, thisMachine } = await import('../dist/src/engines/llamacpp/install/pins.js')
+  const { MODEL, modelReady } = await import('../dist/src/engines/care/install/small-model.js')
   return [
     { what: 'llama.cpp, by npm', mb: 85, here: whereThereIsOne(() => engineReady(layout, platformPin(thisMachine()))) },
     { what: `${MODEL.file}, by pip`, mb: 94, here: modelReady(layout) },
@@ -32,8 +30,8 @@ async function coreDownloads(layout) {
 }
 
 async function fullDownloads(layout) {
-  const { environmentReady } = await built('vllm/environment.js')
-  const { chooseBuild, VLLM } = await built('vllm/pins.js')
+  const { environmentReady } = await import('../dist/src/engines/vllm/environment.js')
+  const { chooseBuild, VLLM } = await import('../dist/src/engines/vllm/pins.js')
   return [
     {
       what: `vLLM ${VLLM.version} with PyTorch, by pip, and two small models made from the one above`,

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
+import { builtFile } from '../src/base/package-files.ts'
 import { openRun } from '../src/store/read/open-run.ts'
 import { recoverRun } from '../src/store/seal/recover.ts'
 import { killedRecording, REGIMES } from './kills/killed-recording.ts'
@@ -38,7 +39,7 @@ process.stdout.write('ready\\n')
 `
 
 async function recorder(out: string, note: string): Promise<ChildProcess> {
-  const module = new URL('../dist/src/session/recording.js', import.meta.url).href
+  const module = builtFile('src/session/recording').href
   const child = spawn(process.execPath, ['--input-type=module', '-e', RECORDER, module, out, note], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { builtFile } from '../src/base/package-files.ts'
 import { loadPrompts, type PromptRow } from '../src/workload/prompts.ts'
 import { useRealEngine } from './support/real-engine.ts'
 import { tempFolder } from './support/temp-folder.ts'
@@ -20,7 +21,7 @@ function environment(more: Record<string, string> = {}): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), ...more }
 }
 
-const MAIN = new URL('../dist/src/cli/main.js', import.meta.url).href
+const MAIN = builtFile('src/cli/main').href
 const argv = (args: readonly string[]) => [
   '--input-type=module',
   '-e',

@@ -17,7 +17,7 @@ export function packageFile(path: string): string {
 
 /**
  * The built file of a program of its own, a thread or a child process, by its source's path without the ending: they
- * need JavaScript even where the caller is a source under the tests' transformer. scripts/build.mjs finds them by name.
+ * need JavaScript even where the caller is a source under the tests' transformer. scripts/build.mjs looks for these words.
  */
 export function builtFile(source: string): URL {
   return packageUrl(`dist/${source}.js`)

@@ -67,7 +67,7 @@ export class WorkKills {
   /** Makes what the work is done with, and measures how long the work takes. */
   async prepare(): Promise<void> {
     if (this.work === 'recovering') {
-      const child = this.start(RECORDER, 'session/recording', this.template, 'die')
+      const child = this.start(RECORDER, builtFile('src/session/recording'), this.template, 'die')
       await once(child, 'exit')
     } else if (this.work === 'importing') writeFileSync(this.file, results())
     const { child, startMs } = await this.begin()
@@ -111,19 +111,18 @@ export class WorkKills {
       cpSync(this.template, this.out, { recursive: true, filter: (path) => !path.endsWith('.sock') })
     const child =
       this.work === 'sealing'
-        ? this.start(RECORDER, 'session/recording', this.out, 'finish')
+        ? this.start(RECORDER, builtFile('src/session/recording'), this.out, 'finish')
         : this.work === 'recovering'
-          ? this.start(RECOVERER, 'session/recover-run', this.out)
-          : this.start(IMPORTER, 'imports/import-run', this.out, this.file)
+          ? this.start(RECOVERER, builtFile('src/session/recover-run'), this.out)
+          : this.start(IMPORTER, builtFile('src/imports/import-run'), this.out, this.file)
     const died = once(child, 'exit').then(([code]) => Promise.reject(new Error(`${this.work} ended with ${code}`)))
     died.catch(() => {})
     await Promise.race([once(child.stdout as NodeJS.ReadableStream, 'data'), died])
     return { child, startMs: performance.now() }
   }
 
-  private start(script: string, module: string, ...args: string[]): ChildProcess {
-    const built = builtFile(`src/${module}`).href
-    return spawn(process.execPath, ['--input-type=module', '-e', script, built, ...args], {
+  private start(script: string, module: URL, ...args: string[]): ChildProcess {
+    return spawn(process.execPath, ['--input-type=module', '-e', script, module.href, ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
   }
