@@ -33,7 +33,6 @@ import { spanFigures } from './steps/span-figures.ts'
 import { stepFigures } from './steps/step-figures.ts'
 import { stepJoin } from './steps/step-join.ts'
 import { readTokenEvents } from './token-events/token-events.ts'
-import { assessments } from './verdict/assessment.ts'
 import { judge } from './verdict/judge.ts'
 
 export interface AnalyseOptions {
@@ -106,8 +105,7 @@ export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}
   const { run, ...rest } = figures
   return {
     run,
-    verdict: judge(figures),
-    assessments: run.command === 'os' || offered.requests === 0 ? null : assessments(figures),
+    ...judge(figures),
     ...rest,
   }
 }

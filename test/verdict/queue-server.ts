@@ -3,6 +3,8 @@ import type { RandomStream } from '../../src/base/random-stream.ts'
 /** A request as a server sees it, s. `sent_s` is when it came; the server fills in the rest. */
 export interface ServerRequest {
   sent_s: number
+  /** When the server began with it; it waited before. */
+  start_s: number
   first_s: number
   end_s: number
 }
@@ -53,6 +55,7 @@ class SlotServer implements QueueServer {
     const slot = this.freeAt.indexOf(Math.min(...this.freeAt))
     const start = Math.max(request.sent_s, this.freeAt[slot] as number)
     const service = this.draw()
+    request.start_s = start
     request.first_s = start + PREFILL_SHARE * service
     request.end_s = start + service
     this.freeAt[slot] = request.end_s
@@ -118,6 +121,7 @@ class BatchingServer implements QueueServer {
 
   private step(): void {
     const admitted = this.waiting.splice(0, this.parallel - this.running.length)
+    for (const request of admitted) request.start_s = this.nowS
     this.running.push(...admitted.map((request) => ({ request, left: this.draw() })))
     this.nowS += this.baseS + this.eachS * this.running.length + this.prefillS * admitted.length
     for (const request of admitted) request.first_s = this.nowS

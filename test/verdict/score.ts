@@ -38,7 +38,7 @@ export async function scored([group, given]: readonly [Group, SimulatedCase]): P
       ...{ offered, backlog, machine: await machineFigures(reader, span) },
       latency: { ...fine.latency, ttft_ms: ttft, start_lag_ms: lag },
     }
-    const line = judge(figures).find(({ what }) => what === 'server')
+    const line = judge(figures).verdict.find(({ what }) => what === 'server')
     const answer = line?.level === 'bad' || line?.level === 'warn' ? 'behind' : line?.level === 'ok' ? 'fine' : 'open'
     return {
       group,

@@ -48,16 +48,24 @@ export function simulatedRun(given: SimulatedCase): SimulatedRun {
   const server = queueServer(given.service, random, given.client === 'users' ? 4 : 1)
   if (given.client === 'users') return closedLoop(given, server)
   const requests = arrivals(given, server.capacity_per_s, random).map((due_s): Request => {
-    return { due_s, ready_s: due_s, sent_s: due_s, first_s: 0, end_s: 0 }
+    return { due_s, ready_s: due_s, sent_s: due_s, start_s: 0, first_s: 0, end_s: 0 }
   })
   if (given.client === 'late_sends') passThrough(requests, 'ready_s', 1 / (SLOW_CLIENT * server.capacity_per_s))
   serve(requests, server, given.client === 'ceiling' ? Math.ceil(CEILING * server.parallel) : Number.POSITIVE_INFINITY)
+  const truthS = requests.map(({ sent_s, start_s, end_s }) => ({ sent_s, start_s, end_s }))
   const behind = given.client === 'late_reads' ? lateReads(requests, server.capacity_per_s) : []
   const last = requests.at(-1) as Request
   const sentPerS = (requests.length - 1) / (last.ready_s - (requests[0] as Request).ready_s)
   return {
     loop: 'open',
-    tables: { requests: requests.map(row), ...clientSamples(behind, Math.max(...requests.map(({ end_s }) => end_s))) },
+    tables: {
+      requests: requests.map(row),
+      ...together(
+        clientSamples(behind, Math.max(...requests.map(({ end_s }) => end_s))),
+        // Every other server tells of its queue.
+        given.seed % 2 === 0 ? engineSamples(truthS) : {},
+      ),
+    },
     capacity_per_s: server.capacity_per_s,
     sent_load: given.client === 'late_sends' ? sentPerS / server.capacity_per_s : given.load,
   }
@@ -67,7 +75,7 @@ export function simulatedRun(given: SimulatedCase): SimulatedRun {
 function closedLoop({ load, requests: count }: SimulatedCase, server: QueueServer): SimulatedRun {
   const requests: Request[] = []
   const ask = (s: number) => {
-    const request: Request = { due_s: s, ready_s: s, sent_s: s, first_s: 0, end_s: 0 }
+    const request: Request = { due_s: s, ready_s: s, sent_s: s, start_s: 0, first_s: 0, end_s: 0 }
     requests.push(request)
     server.arrive(request)
   }
@@ -190,5 +198,32 @@ function clientSamples(behind: readonly { at_s: number; late_s: number }[], unti
       { track_id: 1, t_ns: s * 1e9, value: lateBy(s) * 1e9 },
       { track_id: 2, t_ns: s * 1e9, value: lateBy(s) > 1e-3 ? 1 : 0.1 },
     ]),
+  }
+}
+
+/** What the engine's page of metrics would say, so many times in a run. */
+const PAGES = 300
+
+function engineSamples(requests: readonly Pick<ServerRequest, 'sent_s' | 'start_s' | 'end_s'>[]): Tables {
+  const untilS = Math.max(...requests.map(({ end_s }) => end_s))
+  const pages = Array.from({ length: PAGES }, (_, i) => ((i + 1) * untilS) / PAGES)
+  const track = (track_id: number, name: string) => ({ track_id, layer: 'engine', name })
+  return {
+    tracks: [track(3, 'num_requests_waiting'), track(4, 'num_requests_running')],
+    counters: pages.flatMap((s) => [
+      {
+        track_id: 3,
+        t_ns: s * 1e9,
+        value: requests.filter(({ sent_s, start_s }) => sent_s <= s && start_s > s).length,
+      },
+      { track_id: 4, t_ns: s * 1e9, value: requests.filter(({ start_s, end_s }) => start_s <= s && end_s > s).length },
+    ]),
+  }
+}
+
+function together(a: Tables, b: Tables): Tables {
+  return {
+    tracks: [...(a.tracks ?? []), ...(b.tracks ?? [])],
+    counters: [...(a.counters ?? []), ...(b.counters ?? [])],
   }
 }

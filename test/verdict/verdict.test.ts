@@ -45,7 +45,10 @@ describe('the simulated servers', () => {
   it.each(SERVICES)('%s answers at its capacity while it has work', (service) => {
     for (let seed = 0; seed < 5; seed++) {
       const server = queueServer(service, randomStream('capacity', seed))
-      const requests = Array.from({ length: 6000 }, (): ServerRequest => ({ sent_s: 0, first_s: 0, end_s: 0 }))
+      const requests = Array.from(
+        { length: 6000 },
+        (): ServerRequest => ({ sent_s: 0, start_s: 0, first_s: 0, end_s: 0 }),
+      )
       for (const request of requests) server.arrive(request)
       while (server.takeEnd(Number.POSITIVE_INFINITY) !== null);
       const ends = requests.map(({ end_s }) => end_s).sort((a, b) => a - b)

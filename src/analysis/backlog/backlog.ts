@@ -66,7 +66,7 @@ export async function backlogFigures(reader: RunReader, concurrency: Offered['co
     }
     return { state: judged, sustained_per_s: null, ...none, ...common }
   }
-  const judged = judgeBacklog(flow)
+  const judged = judgeBacklog(flow, common.engine)
   if (judged === null) return null
   return {
     state: judged.state,

@@ -3,6 +3,12 @@ import type { Flow } from './flow.ts'
 /** What the rows say of a load that was offered whatever the server did. */
 export type BacklogState = 'kept_up' | 'overloaded' | 'undecided'
 
+/** Requests that wait in the engine, means over the first and the last fifth of the offering. */
+export interface EngineQueue {
+  readonly waiting_first: number | null
+  readonly waiting_last: number
+}
+
 export interface JudgedBacklog {
   readonly state: BacklogState
   /** Requests that should have been answered by the end of the offering and were not: its mean over the last twentieth. */
@@ -38,6 +44,12 @@ const ABOVE_EARLIER = 1.5
 const GONE_SHARE = 0.05
 /** The server works at its capacity while this share of the final backlog is left. */
 const DRAINING_SHARE = 0.5
+/**
+ * The engine's own queue holds only what waits: no answer's time has to be taken off, so less growth of it decides. It is compared over the four fifths of the offering
+ * between the middles of the first and the last fifth.
+ */
+const QUEUE_GROWN = 0.05
+const QUEUE_SPAN = 0.8
 const MIN_REQUESTS = 10
 /** Offerings shorter than this many answers show how a run begins, not how it goes on. */
 const MIN_ANSWERS = 3
@@ -52,9 +64,9 @@ const T_9 = 2.262
  * the backlog grew through the whole offering (or its last half or quarter) by a share that bursts do not explain, and is longer
  * than the queue of a server at 80 % of its capacity is once in a hundred looks. That length is the exponential tail of a queue
  * in heavy traffic (Kingman 1961): P(Q > x) = rho * exp(-2 x (1 - rho) / (rho (ca2 + cs2))), with the measured dispersion of
- * arrivals and answers as ca2 + cs2. Null where there is too little to judge.
+ * arrivals and answers as ca2 + cs2. What that leaves open, a queue of the engine's own that grew and is longer than that decides. Null where there is too little to judge.
  */
-export function judgeBacklog(flow: Flow): JudgedBacklog | null {
+export function judgeBacklog(flow: Flow, queue: EngineQueue | null = null): JudgedBacklog | null {
   const { unqueued_s: unqueued, offering_s: offering, bin_s: width } = flow
   if (unqueued === null || flow.requests < MIN_REQUESTS) return null
   const backlog = backlogOf(flow, unqueued)
@@ -78,7 +90,8 @@ export function judgeBacklog(flow: Flow): JudgedBacklog | null {
   // A backlog that was as long in the first half, and went away, is that of bursts.
   const usualHere = Math.max(usual, ...backlog.slice(0, Math.round(last / 2)))
   const keptUp = whole < KEPT_UP && end < usualHere
-  const state: BacklogState = short ? 'undecided' : over ? 'overloaded' : keptUp ? 'kept_up' : 'undecided'
+  const byBacklog: BacklogState = short ? 'undecided' : over ? 'overloaded' : keptUp ? 'kept_up' : 'undecided'
+  const state = byBacklog === 'undecided' && queueGrew(queue, flow.requests, usual) ? 'overloaded' : byBacklog
   const since = state === 'overloaded' ? standsSince(backlog, last, end) : null
   return {
     state,
@@ -89,6 +102,12 @@ export function judgeBacklog(flow: Flow): JudgedBacklog | null {
     sustained_per_s: since === null ? null : sustained(flow, backlog, since, last, end, unqueued),
     drain_s: Math.max(0, backlog.length * width - offering - unqueued),
   }
+}
+
+function queueGrew(queue: EngineQueue | null, requests: number, usual: number): boolean {
+  if (queue === null || queue.waiting_first === null) return false
+  const grown = queue.waiting_last - queue.waiting_first
+  return grown >= QUEUE_GROWN * QUEUE_SPAN * requests && queue.waiting_last >= usual
 }
 
 /** At the end of each stretch. */

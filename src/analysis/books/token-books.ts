@@ -14,14 +14,12 @@ export async function eventTokenBook(reader: RunReader): Promise<BookCheck> {
     right: "the server's usage",
     unit: 'tokens',
   }
-  const row = await oneRow(
+  const found = await besideUsage(
     reader,
-    `SELECT count(*) AS n, sum(r.output_tokens) AS used, sum(e.tokens) AS seen
-     FROM (SELECT * FROM requests WHERE status = 'ok' AND token_source = 'usage') r
-     JOIN (SELECT request_id, sum(tokens) AS tokens FROM chunks WHERE ${IS_TOKEN_EVENT} OR tokens > 0 GROUP BY 1 HAVING count(*) = count(tokens)) e USING (request_id)`,
+    `SELECT request_id, sum(tokens) AS tokens FROM chunks WHERE ${IS_TOKEN_EVENT} OR tokens > 0 GROUP BY 1 HAVING count(*) = count(tokens)`,
   )
-  if (countOf(row, 'n') === 0) return unchecked(of, 'no server reported how many tokens its events hold')
-  return compared({ ...of, left_value: countOf(row, 'seen'), right_value: countOf(row, 'used'), bound: 0 })
+  if (found === null) return unchecked(of, 'no server reported how many tokens its events hold')
+  return compared({ ...of, left_value: found.tokens, right_value: found.used, bound: 0 })
 }
 
 /** The server's usage, and what its own counters grew by. Its pages have to span the run, and each request has to be answered. */
@@ -56,13 +54,21 @@ export async function stepTokenBook(reader: RunReader): Promise<BookCheck> {
     right: "tokens out of the engine's steps",
     unit: 'tokens',
   }
+  const found = await besideUsage(
+    reader,
+    `SELECT request_id, sum(coalesce((args->>'emitted')::DOUBLE, CASE WHEN name = 'chunked prefill' THEN 0 ELSE 1 END)) AS tokens
+     FROM named_slices WHERE category = 'scheduled' GROUP BY 1`,
+  )
+  if (found === null) return unchecked(of, "the engine's log of its steps was not recorded")
+  return compared({ ...of, left_value: found.used, right_value: found.tokens, bound: 0 })
+}
+
+/** The server's usage beside another count of the same tokens, `counted(request_id, tokens)`, over the requests that have both; null where none has. */
+async function besideUsage(reader: RunReader, counted: string): Promise<{ used: number; tokens: number } | null> {
   const row = await oneRow(
     reader,
-    `SELECT count(*) AS n, sum(r.output_tokens) AS used, sum(s.emitted) AS emitted
-     FROM (SELECT * FROM requests WHERE status = 'ok' AND token_source = 'usage') r
-     JOIN (SELECT request_id, sum(coalesce((args->>'emitted')::DOUBLE, CASE WHEN name = 'chunked prefill' THEN 0 ELSE 1 END)) AS emitted
-       FROM named_slices WHERE category = 'scheduled' GROUP BY 1) s USING (request_id)`,
+    `SELECT count(*) AS n, sum(r.output_tokens) AS used, sum(c.tokens) AS tokens
+     FROM (SELECT * FROM requests WHERE status = 'ok' AND token_source = 'usage') r JOIN (${counted}) c USING (request_id)`,
   )
-  if (countOf(row, 'n') === 0) return unchecked(of, "the engine's log of its steps was not recorded")
-  return compared({ ...of, left_value: countOf(row, 'used'), right_value: countOf(row, 'emitted'), bound: 0 })
+  return countOf(row, 'n') === 0 ? null : { used: countOf(row, 'used'), tokens: countOf(row, 'tokens') }
 }

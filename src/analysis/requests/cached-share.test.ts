@@ -54,7 +54,7 @@ describe('the cached share of the input', () => {
   it('is what the steps did not run, where the log of them is there', async () => {
     const found = await tokens({ requests: [request(1), request(2)], slices: [...steps(1, 100), ...steps(2, 40)] })
     expect(found).toMatchObject({ cached_share: 0.3, cached_by: 'step_log', cached_known: 0 })
-    const line = judge({ ...fine, tokens: { ...fine.tokens, ...found } }).find(({ what }) => what === 'cache')
+    const line = judge({ ...fine, tokens: { ...fine.tokens, ...found } }).verdict.find(({ what }) => what === 'cache')
     expect(line?.level).toBe('warn')
   })
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { about, fine, track } from '../../../test/support/fine-run.ts'
 import type { Backlog } from '../backlog/backlog.ts'
 import type { Figures } from '../report.ts'
-import { assess, assessments } from './assessment.ts'
+import { assess } from './assessment.ts'
 import { judge } from './judge.ts'
 
 const BACKLOG: Backlog = {
@@ -78,39 +78,42 @@ const withThread = (waiting: number): Change => ({
   },
 })
 
-const levelOf = (figures: Figures, what: string) => judge(figures).find((line) => line.what === what)?.level
+const levelOf = (figures: Figures, what: string) => judge(figures).verdict.find((line) => line.what === what)?.level
 
 describe('one assessment each', () => {
   it('late token timestamps and a wait for CPUs never stand beside a client that did not limit the run', () => {
     const figures = changed({ stream: { late_p99_ms: 199 } }, withTracks({ run_queue_wait_ns: 0.3e9 }))
-    expect(assessments(figures).client).toEqual({ state: 'limits', evidence: ['stamps', 'run_queue', 'same_host'] })
+    expect(judge(figures).assessments?.client).toEqual({
+      state: 'limits',
+      evidence: ['stamps', 'run_queue', 'same_host'],
+    })
     expect(levelOf(figures, 'client')).toBe('bad')
     expect(levelOf(figures, 'same_host')).toBe('warn')
   })
 
   it('threads that the kernel saw waiting for a CPU never stand beside a client that did not limit the run', () => {
     const figures = changed(withThread(0.3))
-    expect(assessments(figures).client).toEqual({ state: 'may_limit', evidence: ['os_run_queue'] })
+    expect(judge(figures).assessments?.client).toEqual({ state: 'may_limit', evidence: ['os_run_queue'] })
     expect(levelOf(figures, 'client')).toBe('warn')
     expect(levelOf(figures, 'os_run_queue')).toBe('warn')
     expect(levelOf(changed(withThread(0.1)), 'client')).toBe('ok')
     // Of a program that was looked at alone there is no client to speak of.
     const alone = changed(withThread(0.3), { run: { command: 'os' }, offered: { requests: 0 } })
-    expect(judge(alone).map(({ what, level }) => [what, level])).toContainEqual(['os_run_queue', 'note'])
+    expect(judge(alone).verdict.map(({ what, level }) => [what, level])).toContainEqual(['os_run_queue', 'note'])
   })
 
   it('an overloaded server is the worst there is, unless the client itself was late', () => {
     const figures = changed({ backlog: BACKLOG })
-    expect(assessments(figures).server).toEqual({ state: 'limits', evidence: ['server'] })
+    expect(judge(figures).assessments?.server).toEqual({ state: 'limits', evidence: ['server'] })
     expect(levelOf(figures, 'server')).toBe('bad')
     const slow = changed({ backlog: BACKLOG }, withTracks({ event_loop_delay_p99_ns: 40e9 }))
-    expect(assessments(slow)).toMatchObject({ client: { state: 'limits' }, server: { state: 'unknown' } })
+    expect(judge(slow).assessments).toMatchObject({ client: { state: 'limits' }, server: { state: 'unknown' } })
     expect(levelOf(slow, 'server')).toBe('note')
   })
 
   it('a client that waited for CPUs and stamped in time does not hide an overloaded server', () => {
     const figures = changed({ backlog: BACKLOG }, withTracks({ run_queue_wait_ns: 0.3e9 }))
-    expect(assessments(figures)).toMatchObject({ client: { state: 'limits' }, server: { state: 'limits' } })
+    expect(judge(figures).assessments).toMatchObject({ client: { state: 'limits' }, server: { state: 'limits' } })
   })
 
   it('a ceiling under which nothing waits at the server leaves open what the server sustains', () => {
@@ -126,7 +129,7 @@ describe('one assessment each', () => {
   ] as const)('%s is %s', (state, level, assessed) => {
     const figures = changed({ backlog: { ...BACKLOG, state } })
     expect(levelOf(figures, 'server')).toBe(level)
-    expect(assessments(figures).server.state).toBe(assessed)
+    expect(judge(figures).assessments?.server.state).toBe(assessed)
   })
 
   it('praises no server that refused requests, or failed many', () => {
@@ -200,7 +203,7 @@ it('no evidence, however it is drawn, yields lines that contradict each other', 
           ? {}
           : { backlog: { ...BACKLOG, state: e.state as Backlog['state'], waiting_share: e.waiting } },
       )
-      const lines = judge(figures)
+      const lines = judge(figures).verdict
       const { client, server, network } = assess(figures)
       const against = (what: string) => lines.filter((line) => line.what === what && /bad|warn/.test(line.level))
       const praised = (what: string) => lines.some((line) => line.what === what && line.level === 'ok')

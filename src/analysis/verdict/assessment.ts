@@ -1,11 +1,13 @@
 import type { Figures } from '../report.ts'
-import { type Assessed, type Assessment, type Assessments, assessed } from './assessed.ts'
+import { type Assessed, type Assessments, assessed } from './assessed.ts'
 import { clientEvidence, clientMeasured } from './client.ts'
 import { networkEvidence } from './network.ts'
 import { serverEvidence } from './server.ts'
 
+export type AllAssessed = { readonly [K in keyof Assessments]: Assessed }
+
 /** Everything that a verdict says of client, server and network follows from these, so that no two lines disagree. */
-export function assess(figures: Figures): { client: Assessed; server: Assessed; network: Assessed } {
+export function assess(figures: Figures): AllAssessed {
   const client = assessed(clientEvidence(figures), clientMeasured(figures) ? 'fine' : 'unknown')
   return {
     client,
@@ -15,8 +17,7 @@ export function assess(figures: Figures): { client: Assessed; server: Assessed; 
 }
 
 /** Without the lines, which stand in the verdict. */
-export function assessments(figures: Figures): Assessments {
-  const { client, server, network } = assess(figures)
-  const bare = ({ state, evidence }: Assessed): Assessment => ({ state, evidence })
-  return { client: bare(client), server: bare(server), network: bare(network) }
+export function bare({ client, server, network }: AllAssessed): Assessments {
+  const without = ({ state, evidence }: Assessed) => ({ state, evidence })
+  return { client: without(client), server: without(server), network: without(network) }
 }

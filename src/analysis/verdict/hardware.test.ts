@@ -42,7 +42,7 @@ const energyWith = (per_request: Partial<PerRequestEnergy>, modelled_share = 0):
   requests: [],
 })
 const linesOf = (hardware: Partial<Hardware>) =>
-  judge({ ...fine, hardware: { ...fine.hardware, ...hardware } }).filter(
+  judge({ ...fine, hardware: { ...fine.hardware, ...hardware } }).verdict.filter(
     ({ what }) => what === 'gpu_samples' || what === 'energy',
   )
 

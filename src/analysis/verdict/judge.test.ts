@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { about, fine, track } from '../../../test/support/fine-run.ts'
+import type { VerdictLine } from '../../trace/run-json.ts'
 import type { Figures, TrackFigures } from '../report.ts'
 import { judge } from './judge.ts'
 
@@ -8,13 +9,16 @@ function judged(part: Part = {}) {
   const figures = { ...fine }
   for (const [key, value] of Object.entries(part))
     Object.assign(figures, { [key]: { ...(fine[key as keyof Figures] as object), ...value } })
-  return judge(figures)
+  return judge(figures).verdict
 }
 const withTrack = (...tracks: TrackFigures[]) =>
   judged({
     machine: { tracks: [...fine.machine.tracks.filter((t) => !tracks.some((n) => n.name === t.name)), ...tracks] },
   })
-const levelIn = (lines: ReturnType<typeof judge>, what: string) => lines.find((line) => line.what === what)?.level
+const levelIn = (lines: VerdictLine[], what: string) => lines.find((line) => line.what === what)?.level
+
+/** Events that a proxy hands on 16 at a time. */
+const BURSTS = { coalesced_share: 1, burst_share: 0.94, burst_events: 16, burst_every_ms: 320, burst_late_ms: 1 }
 
 describe('judge', () => {
   it('answers the five questions of a run in which nothing is wrong, all of them well', () => {
@@ -82,24 +86,14 @@ describe('judge', () => {
     ['buffered streams', { stream: { buffered_share: 0.6 } }, 'network', 'bad'],
     ['coalesced events', { stream: { coalesced_share: 0.1 } }, 'coalesced', 'note'],
     ['half of the events coalesced', { stream: { coalesced_share: 0.5 } }, 'coalesced', 'warn'],
-    [
-      'bursts of 16 every 320 ms',
-      { stream: { coalesced_share: 1, burst_share: 0.94, burst_events: 16, burst_every_ms: 320, burst_late_ms: 1 } },
-      'bursts',
-      'bad',
-    ],
+    ['bursts of 16 every 320 ms', { stream: BURSTS }, 'bursts', 'bad'],
     [
       'some bursts',
       { stream: { coalesced_share: 1, burst_share: 0.3, burst_events: 4, burst_every_ms: 80, burst_late_ms: 1 } },
       'bursts',
       'warn',
     ],
-    [
-      'bursts instead of coalesced events',
-      { stream: { coalesced_share: 1, burst_share: 0.94, burst_events: 16, burst_every_ms: 320, burst_late_ms: 1 } },
-      'coalesced',
-      undefined,
-    ],
+    ['bursts instead of coalesced events', { stream: BURSTS }, 'coalesced', undefined],
     [
       'two events a read',
       { stream: { coalesced_share: 1, burst_share: 0.5, burst_events: 2, burst_every_ms: 20, burst_late_ms: 1 } },
@@ -108,13 +102,13 @@ describe('judge', () => {
     ],
     [
       'reads too close together to tell',
-      { stream: { coalesced_share: 1, burst_share: 0.94, burst_events: 16, burst_every_ms: 1, burst_late_ms: 0.1 } },
+      { stream: { ...BURSTS, burst_every_ms: 1, burst_late_ms: 0.1 } },
       'bursts',
       undefined,
     ],
     [
       'a client that read too late to tell',
-      { stream: { coalesced_share: 1, burst_share: 0.94, burst_events: 16, burst_every_ms: 20, burst_late_ms: 15 } },
+      { stream: { ...BURSTS, burst_every_ms: 20, burst_late_ms: 15 } },
       'bursts',
       undefined,
     ],
@@ -122,12 +116,8 @@ describe('judge', () => {
       'a client that read a few events late',
       {
         stream: {
-          coalesced_share: 1,
-          burst_share: 0.94,
-          burst_events: 16,
-          burst_every_ms: 320,
+          ...BURSTS,
           late_p99_ms: 200,
-          burst_late_ms: 1,
         },
       },
       'bursts',
@@ -135,7 +125,7 @@ describe('judge', () => {
     ],
     [
       'a client that read too late, coalesced',
-      { stream: { coalesced_share: 1, burst_share: 0.94, burst_events: 16, burst_every_ms: 20, burst_late_ms: 15 } },
+      { stream: { ...BURSTS, burst_every_ms: 20, burst_late_ms: 15 } },
       'coalesced',
       'warn',
     ],

@@ -1,7 +1,8 @@
 import type { VerdictLine } from '../../trace/run-json.ts'
 import type { Figures } from '../report.ts'
 import { answerLines } from './answers.ts'
-import { assess } from './assessment.ts'
+import type { Assessments } from './assessed.ts'
+import { type AllAssessed, assess, bare } from './assessment.ts'
 import { commitBacklog } from './backlog.ts'
 import { openBooks } from './books.ts'
 import { cachedTokens } from './cache.ts'
@@ -21,10 +22,18 @@ import { serverLines } from './server.ts'
 import { countedEvents, lostRows, tokenDrift, uncheckedTls } from './trust.ts'
 import { watchingLines } from './watching.ts'
 
+type Theme = (figures: Figures) => VerdictLine | VerdictLine[]
+
+/** The lines, and the assessments that those of client, server and network follow from; null of a run without measured requests. */
+export interface Judged {
+  readonly verdict: VerdictLine[]
+  readonly assessments: Assessments | null
+}
+
 const one = (rule: Rule) => (figures: Figures) => rule(figures) ?? []
 
 /** In order of importance among lines of the same level. */
-const THEMES: readonly ((figures: Figures) => VerdictLine | VerdictLine[])[] = [
+const themesOf = (assessed: AllAssessed): readonly Theme[] => [
   one(nothingMeasured),
   one(earlyEnd),
   one(failedRequests),
@@ -33,7 +42,7 @@ const THEMES: readonly ((figures: Figures) => VerdictLine | VerdictLine[])[] = [
   one(serverFull),
   one(portsGone),
   one(heldBack),
-  assessedLines,
+  (figures) => assessedLines(figures, assessed),
   scheduleLines,
   one(sameHost),
   one(cachedTokens),
@@ -64,22 +73,26 @@ const THEMES: readonly ((figures: Figures) => VerdictLine | VerdictLine[])[] = [
 ]
 
 /** Of a run without one measured request. */
-const NO_REQUESTS: typeof THEMES = [
+const NO_REQUESTS: readonly Theme[] = [
   ...[one(nothingMeasured), one(earlyEnd), one(lostWorkers), one(lostRows), one(runState)],
   osLines,
 ]
 /** Of a program that was looked at, and of an imported profile: no requests were meant. */
-const WITHOUT_REQUESTS: typeof THEMES = [one(lostRows), one(runState), osLines]
+const WITHOUT_REQUESTS: readonly Theme[] = [one(lostRows), one(runState), osLines]
 
 /** Good news and notes keep the order of their themes. */
 const FIRST: Partial<Record<VerdictLine['level'], number>> = { bad: 0, warn: 1 }
 
 /** What may have spoiled the run, worst first; then the answers that speak for it. */
-export function judge(figures: Figures): VerdictLine[] {
-  const lines = (
-    meansNoRequests(figures) ? WITHOUT_REQUESTS : figures.offered.requests === 0 ? NO_REQUESTS : THEMES
-  ).flatMap((theme) => theme(figures))
-  return lines.sort((a, b) => (FIRST[a.level] ?? 2) - (FIRST[b.level] ?? 2))
+export function judge(figures: Figures): Judged {
+  const measured = !meansNoRequests(figures) && figures.offered.requests > 0
+  const assessed = measured ? assess(figures) : null
+  const themes = assessed !== null ? themesOf(assessed) : meansNoRequests(figures) ? WITHOUT_REQUESTS : NO_REQUESTS
+  const verdict = themes.flatMap((theme) => theme(figures))
+  return {
+    verdict: verdict.sort((a, b) => (FIRST[a.level] ?? 2) - (FIRST[b.level] ?? 2)),
+    assessments: assessed === null ? null : bare(assessed),
+  }
 }
 
 function meansNoRequests({ run, offered }: Figures): boolean {
@@ -87,8 +100,7 @@ function meansNoRequests({ run, offered }: Figures): boolean {
 }
 
 /** Server, client and network, each by its one assessment. */
-function assessedLines(figures: Figures): VerdictLine[] {
-  const { client, server, network } = assess(figures)
+function assessedLines(figures: Figures, { client, server, network }: AllAssessed): VerdictLine[] {
   return [...serverLines(server), ...clientLines(figures, client), ...networkLines(figures, network)]
 }
 

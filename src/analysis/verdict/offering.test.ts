@@ -20,7 +20,7 @@ function line(
     offered: { ...fine.offered, ...change.offered },
     failures: change.failures ?? fine.failures,
   }
-  return judge(figures).find((each) => each.what === what)
+  return judge(figures).verdict.find((each) => each.what === what)
 }
 
 const failing = (error: string): Failures => ({
@@ -71,6 +71,6 @@ it('a loop that spins on purpose is busy and no limit', () => {
       ...fine,
       run: { ...fine.run, plan: { ...PLAN, pacing } },
       machine: { ...fine.machine, tracks: busy },
-    }).find(({ what }) => what === 'client')?.level
+    }).verdict.find(({ what }) => what === 'client')?.level
   expect([judged('thread'), judged('precise')]).toEqual(['bad', 'ok'])
 })

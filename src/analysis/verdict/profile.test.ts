@@ -10,7 +10,7 @@ function line(what: string, profile: Partial<ProfileFit>, profiled = 0) {
     ...{ kinds: [], queue_ms: null, prefill_ms: null, delivery_ms: null, preemptions: 0, events: 0, linked: 0 },
     profile: { ...FIT, ...profile },
   }
-  return judge({ ...fine, steps, offered: { ...fine.offered, profiled } }).find((each) => each.what === what)
+  return judge({ ...fine, steps, offered: { ...fine.offered, profiled } }).verdict.find((each) => each.what === what)
 }
 
 it('speaks of the profile’s clock where a step of it fits no step of the log, or a token came too early', () => {

@@ -6,7 +6,7 @@ import { judge } from './judge.ts'
 function line(itl_ms: CertifiedEffect) {
   const none = { pairs: 0, too_few: 6 }
   const layer = { layer: 'os', off: 'detached', block_s: 8, itl_ms, ttft_ms: none, output_tokens_per_s: none } as const
-  return judge({ ...fine, certificate: { layers: [layer] } }).find(({ what }) => what === 'watching')
+  return judge({ ...fine, certificate: { layers: [layer] } }).verdict.find(({ what }) => what === 'watching')
 }
 
 it('says which layer slowed the tokens, and nothing where that is not decided', () => {
@@ -26,9 +26,11 @@ it('GPU samples that were left out on purpose are no fault of the run', () => {
   const hardware = { ...fine.hardware, gpu_covered_share: 0.5 }
   const layer = { off: 'paused', block_s: 2, itl_ms: none, ttft_ms: none, output_tokens_per_s: none } as const
   const level = (layers: string[]) =>
-    judge({ ...fine, hardware, certificate: { layers: layers.map((name) => ({ ...layer, layer: name })) } }).find(
-      ({ what }) => what === 'gpu_samples',
-    )?.level
+    judge({
+      ...fine,
+      hardware,
+      certificate: { layers: layers.map((name) => ({ ...layer, layer: name })) },
+    }).verdict.find(({ what }) => what === 'gpu_samples')?.level
   expect(level(['host', 'gpu'])).toBe('note')
   expect(level(['host'])).toBe('bad')
 })
