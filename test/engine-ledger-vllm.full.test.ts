@@ -76,7 +76,6 @@ it(
       lost += a.lost_ms
       if (a.lost_to[0]?.request_id === b.lost_to[0]?.request_id) sameCulprit++
     }
-    console.log(JSON.stringify({ known, n: ids.length, differs, lost, sameCulprit, t: truth?.total, f: found?.total }))
     expect(known).toBeGreaterThanOrEqual(ids.length - 1)
     // The log's steps include scheduling and sampling, the profile's the model alone: cells are compared by their share of what the victim lost.
     expect(differs).toBeLessThan(0.1 * lost)

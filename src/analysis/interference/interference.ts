@@ -101,6 +101,7 @@ export async function victimOf(reader: RunReader, requestId: number): Promise<Vi
   return victim ?? null
 }
 
+const SHARES = 'ledger_shares'
 const WORK = 'ledger_work'
 const SPANS = 'ledger_spans'
 /** CTEs over what is kept, under the names that the SQL of the views has. */
@@ -110,12 +111,25 @@ const KEPT = `spans AS (SELECT * FROM ${SPANS}), work AS (SELECT * FROM ${WORK})
 async function keepLedger(reader: RunReader): Promise<{ from: StepsFrom; energy: StepEnergy | null } | null> {
   const from = await stepsFrom(reader)
   if (from === null) return null
-  await reader.keep('ledger_shares', `WITH ${workSql(from)} SELECT * FROM work`)
-  const energy = await keepStepEnergy(reader, 'ledger_shares')
+  await reader.keep(SHARES, `WITH ${workSql(from)} SELECT * FROM work`)
+  const energy = await keepStepEnergy(reader, SHARES)
+  await (energy === null ? keepTimes(reader) : keepTimesAndEnergy(reader))
+  return { from, energy }
+}
+
+async function keepTimes(reader: RunReader): Promise<void> {
+  const none = (of: string) => `NULL::DOUBLE AS ${of}_j`
+  await reader.keep(WORK, `SELECT *, ${none('work')} FROM ${SHARES}`)
+  const parts = ['own', 'lost', 'between'].map(none).join(', ')
+  await reader.keep(SPANS, `WITH work AS (SELECT * FROM ${SHARES}), ${SPANS_SQL} SELECT *, ${parts} FROM spans`)
+}
+
+/** Each share of a step also in J: of the energy between its start and its end, what it is of its time. */
+async function keepTimesAndEnergy(reader: RunReader): Promise<void> {
   await reader.keep(
     WORK,
     `SELECT w.*, (b.j - a.j) * coalesce(w.work_ns / nullif(w.upto_ns - w.from_ns, 0), 0) AS work_j, a.j AS from_j, b.j AS upto_j
-     FROM ledger_shares w LEFT JOIN ${STEP_ENERGY} a ON a.at_ns = w.from_ns LEFT JOIN ${STEP_ENERGY} b ON b.at_ns = w.upto_ns`,
+     FROM ${SHARES} w LEFT JOIN ${STEP_ENERGY} a ON a.at_ns = w.from_ns LEFT JOIN ${STEP_ENERGY} b ON b.at_ns = w.upto_ns`,
   )
   await reader.keep(
     SPANS,
@@ -125,7 +139,6 @@ async function keepLedger(reader: RunReader): Promise<{ from: StepsFrom; energy:
      SELECT s.*, o.j AS own_j, z.j - a.j + a.upto_j - a.from_j - o.j AS lost_j, z.upto_j - a.from_j - (z.j - a.j + a.upto_j - a.from_j) AS between_j
      FROM spans s JOIN own_j o USING (request_id) JOIN spent z ON z.track_id = s.track_id AND z.i = s.i1 JOIN spent a ON a.track_id = s.track_id AND a.i = s.i0`,
   )
-  return { from, energy }
 }
 
 async function stepsFrom(reader: RunReader): Promise<StepsFrom | null> {

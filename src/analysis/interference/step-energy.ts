@@ -21,7 +21,7 @@ export interface StepEnergy {
 /** Where `keepStepEnergy` keeps it: `(at_ns, j)`, the energy of all devices up to the start or end of each step. */
 export const STEP_ENERGY = 'ledger_energy'
 
-/** Keeps the energy up to each start and end of a step of the table `work`; null, and all of it NULL, where no power is known or several engines share the devices. */
+/** Keeps the energy up to each start and end of a step of the table `work`; null where no power is known or several engines share the devices. */
 export async function keepStepEnergy(reader: RunReader, work: string): Promise<StepEnergy | null> {
   const [engines] = await reader.query(`SELECT count(DISTINCT track_id) AS n FROM ${work}`)
   const [scope] = engines !== undefined && countOf(engines, 'n') === 1 ? energyScopes(await findSensors(reader)) : []
@@ -43,7 +43,6 @@ export async function keepStepEnergy(reader: RunReader, work: string): Promise<S
       }
     }
   }
-  await reader.keep(STEP_ENERGY, 'SELECT NULL::DOUBLE AS at_ns, NULL::DOUBLE AS j, NULL::DOUBLE AS known_s LIMIT 0')
   return null
 }
 
