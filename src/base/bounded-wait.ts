@@ -60,6 +60,17 @@ export async function withinOrThrow<T>(promise: Promise<T>, limit: Limit, late: 
   return result
 }
 
+/**
+ * What events settle, where no limit can be set here. `endedBy` says what ends it all the same: a timer around it, the other
+ * side's end.
+ */
+export function settledBy<T>(
+  _endedBy: string,
+  settle: (resolve: (value: T) => void, reject: (error: unknown) => void) => void,
+): Promise<T> {
+  return new Promise<T>(settle)
+}
+
 /** What a promise gives; rejects with the signal's reason as soon as that is aborted. The promise itself is not ended by this. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   let onAbort: () => void = () => undefined

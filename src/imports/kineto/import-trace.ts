@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { endThread, unlessAborted } from '../../base/bounded-wait.ts'
+import { endThread, settledBy, unlessAborted } from '../../base/bounded-wait.ts'
 import { LayerlineError } from '../../base/errors.ts'
 import { interruption } from '../../base/interruption.ts'
 import { builtFile } from '../../base/package-files.ts'
@@ -78,7 +78,7 @@ export class TraceImport {
     const data: TraceThreadData = { path, options: this.options }
     const thread = new Worker(builtFile('src/imports/kineto/trace-thread'), { workerData: data, execArgv: [] })
     try {
-      const reading = new Promise<Extract<FromTrace, { type: 'done' }>>((resolve, reject) => {
+      const reading = settledBy<Extract<FromTrace, { type: 'done' }>>("the thread's word or end", (resolve, reject) => {
         thread.on('error', reject)
         thread.on('exit', () => reject(new LayerlineError('internal/import', `${path}: the thread that read it ended`)))
         thread.on('message', (message: FromTrace) => {

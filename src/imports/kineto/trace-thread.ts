@@ -1,5 +1,5 @@
-import { once } from 'node:events'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { settledBy } from '../../base/bounded-wait.ts'
 import { errorText, LayerlineError } from '../../base/errors.ts'
 import { readTrace } from './read-trace.ts'
 import { openBytes } from './scan/byte-source.ts'
@@ -50,12 +50,18 @@ async function scanFile(port: MessagePort, { path, options }: TraceThreadData): 
   try {
     const facts = await readTrace(source, scanner, async () => {
       post({ type: 'progress', ...source.progress() })
-      while (untaken > MAX_UNTAKEN) await once(port, 'message')
+      while (untaken > MAX_UNTAKEN) await taken(port)
     })
     post({ type: 'done', facts, counts: scanner.rows.counts, damage: source.damage })
   } finally {
     source.close()
   }
+}
+
+function taken(port: MessagePort): Promise<void> {
+  return settledBy('the importer, which takes them or ends this thread', (resolve) =>
+    port.once('message', () => resolve()),
+  )
 }
 
 function buffersOf(columns: EventColumns | CounterColumns | FlowColumns): ArrayBuffer[] {

@@ -1,6 +1,6 @@
 import { Agent as HttpAgent, request as requestHttp } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
-import { abortForMany } from '../../base/bounded-wait.ts'
+import { abortForMany, settledBy } from '../../base/bounded-wait.ts'
 import { LayerlineError } from '../../base/errors.ts'
 import { networkWords } from '../../sources/requests/http/connect-errors.ts'
 import { commonHeaders } from '../../sources/requests/http/request-head.ts'
@@ -57,7 +57,7 @@ export class JsonApi {
       rejectUnauthorized: !target.insecure,
       ...(target.servername === '' ? {} : { servername: target.servername }),
     })
-    return new Promise<JsonAnswer>((resolve, reject) => {
+    return settledBy<JsonAnswer>('the timer of its connection', (resolve, reject) => {
       let timer: NodeJS.Timeout | undefined
       const fail = (error: unknown) => {
         clearTimeout(timer)

@@ -1,4 +1,4 @@
-import { LATE, nextEvent } from '../../base/bounded-wait.ts'
+import { LATE, nextEvent, settledBy } from '../../base/bounded-wait.ts'
 import { closeAll } from '../../base/close-all.ts'
 import { errorText, LayerlineError } from '../../base/errors.ts'
 import { interruption } from '../../base/interruption.ts'
@@ -38,7 +38,7 @@ export class WorkerLink {
   private constructor(task: WorkerTask) {
     this.task = task
     process.on('disconnect', () => this.stop.advance('cut'))
-    this.started = new Promise((resolve) => {
+    this.started = settledBy("the parent's word or end", (resolve) => {
       process.on('message', (message) => {
         const told = message as ToWorker
         if (told.type === 'start') resolve(told.startNs)

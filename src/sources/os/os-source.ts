@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { atExit } from '../../base/at-exit.ts'
-import { endThread, LATE, unlessAborted, within } from '../../base/bounded-wait.ts'
+import { endThread, LATE, settledBy, unlessAborted, within } from '../../base/bounded-wait.ts'
 import { errorText, LayerlineError } from '../../base/errors.ts'
 import { interruption } from '../../base/interruption.ts'
 import { builtFile } from '../../base/package-files.ts'
@@ -121,13 +121,13 @@ class ThreadSource implements OsSource {
 
   constructor(data: OsOptions) {
     this.worker = new Worker(builtFile('src/sources/os/os-thread'), { workerData: data })
-    this.exit = new Promise((resolve) =>
+    this.exit = settledBy('`stop`, which ends the thread', (resolve) =>
       this.worker.once('exit', () => {
         this.ended = true
         resolve()
       }),
     )
-    this.ready = new Promise((resolve, reject) => {
+    this.ready = settledBy('the deadlines of the tools that the thread runs', (resolve, reject) => {
       this.worker.on('message', (message: OsThreadMessage) => {
         if (message.kind === 'batch') this.take(message)
         else if (message.kind === 'child') this.keep(message.pid, message.isOver)

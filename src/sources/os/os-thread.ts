@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { everyAligned } from '../../base/aligned-timer.ts'
+import { settledBy } from '../../base/bounded-wait.ts'
 import { errorText, LayerlineError } from '../../base/errors.ts'
 import { OsLayer } from './os-layer.ts'
 import type { OsBatch, OsOptions, OsSink, OsThreadMessage, OsThreadRequest } from './os-messages.ts'
@@ -18,7 +19,7 @@ async function run(port: NonNullable<typeof parentPort>, options: OsOptions): Pr
   let without: ReturnType<typeof problemOf> | null = null
   let work: Promise<void> = Promise.resolve()
   let isAttached = false
-  const told = new Promise<void>((resolve) =>
+  const told = settledBy<void>('the program, which ends this thread', (resolve) =>
     port.on('message', (request: OsThreadRequest) => {
       if (request === 'stop') {
         resolve()

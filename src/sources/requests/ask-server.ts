@@ -1,5 +1,6 @@
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { settledBy } from '../../base/bounded-wait.ts'
 import { LayerlineError } from '../../base/errors.ts'
 import { networkWords } from './http/connect-errors.ts'
 import { commonHeaders } from './http/request-head.ts'
@@ -53,7 +54,7 @@ export function askServer(
     ...(target.servername === '' ? {} : { servername: target.servername }),
   })
   const timer = setTimeout(() => sent.destroy(new Error(`no answer within ${limitMs} ms`)), limitMs)
-  const answer = new Promise<ServerAnswer>((resolve, reject) => {
+  const answer = settledBy<ServerAnswer>('the timer above', (resolve, reject) => {
     sent.on('error', (error) => reject(unreachable(networkWords(error), error)))
     sent.on('response', (response) => {
       const body = new WholeBody(MOST_BYTES)

@@ -1,6 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
+import { listening } from '../../base/bounded-wait.ts'
 import { errorText, LayerlineError } from '../../base/errors.ts'
 import type { Segments } from './segments.ts'
 
@@ -40,7 +41,7 @@ export async function serveCopies(copies: Copies, folder: string, path: string):
     serve(socket, copies)
   })
   server.maxConnections = MOST_READERS
-  await listen(server, path)
+  await listening(server, () => server.listen(path))
   chmodSync(path, 0o600)
   server.unref()
   return {
@@ -51,13 +52,6 @@ export async function serveCopies(copies: Copies, folder: string, path: string):
       if (dirname(path) !== folder) rmSync(dirname(path), { recursive: true, force: true })
     },
   }
-}
-
-function listen(server: ReturnType<typeof createServer>, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, resolve)
-  })
 }
 
 function serve(socket: Socket, copies: Copies): void {

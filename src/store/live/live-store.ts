@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { atExit } from '../../base/at-exit.ts'
-import { endThread, LATE, nextEvent, within } from '../../base/bounded-wait.ts'
+import { endThread, LATE, nextEvent, settledBy, within } from '../../base/bounded-wait.ts'
 import { errorText, LayerlineError } from '../../base/errors.ts'
 import { builtFile } from '../../base/package-files.ts'
 import { LIVE_TABLES, type LiveTableName } from '../../trace/tables.ts'
@@ -170,7 +170,7 @@ export class LiveStore {
   /** What the thread tells as it closes; null where it is gone, or stuck. */
   private async whenClosed(): Promise<Extract<FromStore, { type: 'closed' }> | null> {
     let heard = performance.now()
-    const closed = new Promise<Extract<FromStore, { type: 'closed' }> | null>((resolve) => {
+    const closed = settledBy<Extract<FromStore, { type: 'closed' }> | null>('the limit below', (resolve) => {
       this.worker.on('message', (message: FromStore) => {
         heard = performance.now()
         if (message.type === 'closed') resolve(message)

@@ -1,5 +1,6 @@
 import { createConnection, type Socket } from 'node:net'
 import { createInterface, type Interface } from 'node:readline'
+import { settledBy } from '../../base/bounded-wait.ts'
 import { errorCode, LayerlineError } from '../../base/errors.ts'
 import { ASK, type CopyAnswer } from '../live/copy-server.ts'
 import type { Segments } from '../live/segments.ts'
@@ -29,7 +30,7 @@ export class CopyClient {
 
   /** Null where nobody answers at this path. */
   static connect(path: string): Promise<CopyClient | null> {
-    return new Promise((resolve, reject) => {
+    return settledBy('the system: such a socket answers or refuses at once', (resolve, reject) => {
       const socket = createConnection(path)
       socket.once('connect', () => {
         socket.removeAllListeners('error')

@@ -1,16 +1,17 @@
 import { type AddressInfo, createServer } from 'node:net'
+import { listening } from '../../../base/bounded-wait.ts'
 import { errorCode, errorText, LayerlineError } from '../../../base/errors.ts'
 
 /** A port that is free now: the one asked for, or any where that is 0. Throws usage/port where it is not to be had. */
 export async function freePort(host: string, port: number): Promise<number> {
-  return new Promise<number>((resolve, reject) => {
-    const server = createServer()
-    server.once('error', (error) => reject(errorCode(error) === 'EADDRINUSE' ? portTaken(host, port) : unusable(error)))
-    server.listen(port, host, () => {
-      const { port: bound } = server.address() as AddressInfo
-      server.close(() => resolve(bound))
-    })
-  })
+  const server = createServer()
+  try {
+    await listening(server, () => server.listen(port, host))
+  } catch (error) {
+    throw errorCode(error) === 'EADDRINUSE' ? portTaken(host, port) : unusable(error as Error)
+  }
+  const { port: bound } = server.address() as AddressInfo
+  return new Promise((resolve) => server.close(() => resolve(bound)))
 
   function unusable(error: Error): LayerlineError {
     return new LayerlineError('usage/port', `Cannot listen on ${host}:${port}: ${errorText(error)}.`, {

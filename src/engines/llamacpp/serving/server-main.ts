@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { listening } from '../../../base/bounded-wait.ts'
 import { errorCode, errorText } from '../../../base/errors.ts'
 import { loadModel } from './engine-model.ts'
 import { createEngineServer } from './http/server.ts'
@@ -29,10 +30,7 @@ async function main(): Promise<void> {
   // Ctrl-C reaches the parent's whole group, and the parent still wants its last answers.
   process.on('SIGINT', () => options.detached && process.exit(0))
   const { server, serve } = createEngineServer(options)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port, options.host, resolve)
-  })
+  await listening(server, () => server.listen(options.port, options.host))
   let told = -1
   const model = await loadModel(options, (ratio) => {
     if (ratio - told < LOAD_STEP && ratio < 1) return

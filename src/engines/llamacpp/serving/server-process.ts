@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { settledBy } from '../../../base/bounded-wait.ts'
 import { LayerlineError } from '../../../base/errors.ts'
 import { builtFile } from '../../../base/package-files.ts'
 import type { CacheLayout } from '../../care/install/cache.ts'
@@ -39,7 +40,7 @@ export async function whenReady(
 ): Promise<Ready> {
   const { stdout } = child
   if (stdout === null) throw new Error('the engine was started without a pipe for its stdout')
-  return new Promise<Ready>((resolve, reject) => {
+  return settledBy<Ready>("its word, its end, or the caller's limit (`notReady`)", (resolve, reject) => {
     const onExit = (code: number | null, signal: string | null) => {
       const message = lastLogLine(log) || `its process ended with ${code ?? signal}`
       reject(startFailure({ code: '', message }, options, log))

@@ -1,7 +1,7 @@
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs'
-import { Duplex, type Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { Duplex, pipeline, type Readable } from 'node:stream'
 import zlib from 'node:zlib'
+import { settledBy } from '../../../base/bounded-wait.ts'
 import { errorText } from '../../../base/errors.ts'
 import { unzstd } from '../../../base/unzstd.ts'
 
@@ -72,9 +72,8 @@ function zstdStream(): Duplex {
 
 function packed(path: string, total: number, unpack: NodeJS.ReadWriteStream & Readable): ByteSource {
   const file = createReadStream(path, { highWaterMark: 1 << 18 })
-  const ended = pipeline(file, unpack, { end: true }).then(
-    () => null,
-    (error: unknown) => errorText(error),
+  const ended = settledBy<string | null>('the end of the file, or `close`', (resolve) =>
+    pipeline(file, unpack, (error) => resolve(error == null ? null : errorText(error))),
   )
   return new StreamBytes(
     unpack,
@@ -140,7 +139,7 @@ class StreamBytes implements ByteSource {
       const piece = this.stream.read() as Buffer | null
       if (piece !== null) return piece
       if (this.over || this.stream.destroyed) return null
-      await new Promise<void>((resolve) => {
+      await settledBy<void>('the end of the file, or `close`', (resolve) => {
         const wake = () => {
           for (const name of ['readable', 'end', 'error', 'close']) this.stream.off(name, wake)
           resolve()

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, type WriteStream } from 'node:fs'
+import { settledBy, within } from '../../../base/bounded-wait.ts'
 import { errorCode, errorText } from '../../../base/errors.ts'
 import { processStart } from '../../../base/process-identity.ts'
 import { LineRedactor } from '../../../base/secrets/line-redactor.ts'
@@ -47,6 +48,8 @@ const KEPT_STDOUT = 4 << 20
 const KEPT_TAIL = 64 * 1024
 const MOST_LOG_BYTES = 64 << 20
 const MOST_LINE_CHARS = 1 << 20
+/** What a worker that has ended left in its pipes is read within this. */
+const PIPES_MS = 500
 const PATIENCE_MS = 5000
 
 /**
@@ -86,11 +89,14 @@ export async function runWorker(call: WorkerCall): Promise<WorkerEnd> {
   call.stop?.addEventListener('abort', onStop)
   try {
     // `exit`, not `close`: whoever the worker has left behind may hold its pipes open.
-    const { code, signal } = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-      if (child.exitCode !== null || child.signalCode !== null) {
-        resolve({ code: child.exitCode, signal: child.signalCode })
-      } else child.on('exit', (status, name) => resolve({ code: status, signal: name }))
-    })
+    const { code, signal } = await settledBy<Pick<WorkerEnd, 'code' | 'signal'>>(
+      'the timers above, and --stop',
+      (resolve) => {
+        if (child.exitCode !== null || child.signalCode !== null) {
+          resolve({ code: child.exitCode, signal: child.signalCode })
+        } else child.on('exit', (status, name) => resolve({ code: status, signal: name }))
+      },
+    )
     const left = groupTicks(pid).processes
     await endProcess(pid, start, PATIENCE_MS)
     const strays = left + (await endTagged(tag))
@@ -109,7 +115,7 @@ const NOT_RUN = { code: null, signal: null, by: 'no_start', stdout: '', oom: nul
 
 /** Null once it runs, else why it does not. */
 function started(child: ChildProcess): Promise<string | null> {
-  return new Promise((resolve) => {
+  return settledBy('the system, which starts it or does not', (resolve) => {
     child.once('spawn', () => resolve(null))
     child.once('error', (error) =>
       resolve(errorCode(error) === 'ENOENT' ? `${child.spawnfile}: no such program` : errorText(error)),
@@ -163,7 +169,9 @@ class WorkerOutput {
     })
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.take(err.push(text)))
     this.rest = () => out.flush() + err.flush()
-    this.closed = new Promise((resolve) => child.once('close', resolve))
+    this.closed = settledBy<void>('`close`, which waits for a moment', (resolve) =>
+      child.once('close', () => resolve()),
+    )
   }
 
   private take(text: string): void {
@@ -186,13 +194,13 @@ class WorkerOutput {
   /** What is in the pipes of a process that has ended is there at once; nobody waits for more. */
   async close(child?: ChildProcess): Promise<void> {
     if (child !== undefined) {
-      await Promise.race([this.closed, new Promise((resolve) => setTimeout(resolve, 500))])
+      await within(this.closed, PIPES_MS)
       child.stdout?.destroy()
       child.stderr?.destroy()
     }
     this.take(this.rest())
     this.lines('\n')
-    await new Promise<void>((resolve) => {
+    await settledBy<void>('the disk', (resolve) => {
       if (this.log === null) resolve()
       else this.log.end(() => resolve()).once('error', () => resolve())
     })
