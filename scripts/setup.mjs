@@ -10,6 +10,9 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const lockDir = join(root, '.setup-lock')
 const quiet = process.argv.includes('--quiet')
 
+/** Of an installation over a slow network, and of a build on a loaded machine. */
+const LIMIT_S = 1800
+
 class SetupError extends Error {}
 
 /** Installs and builds if needed; safe when several processes start at once. Ends the process where that fails. */
@@ -92,7 +95,9 @@ function alive(pid) {
 }
 
 function run(command, args) {
-  const result = spawnSync(command, args, {
+  // This process waits deaf: whoever interrupts it ends it, and the other one what it runs.
+  const supervised = [join(root, 'scripts', 'supervised.mjs'), String(LIMIT_S), command, ...args]
+  const result = spawnSync(process.execPath, supervised, {
     cwd: root,
     stdio: ['ignore', quiet ? 'ignore' : process.stderr.fd, 'inherit'],
   })
