@@ -28,8 +28,9 @@ const endlessLoad = (...more: string[]) =>
 const runOf = (folder: string): RunJson =>
   runJsonSchema.parse(JSON.parse(readFileSync(join(folder, 'run', 'run.json'), 'utf8')))
 
-async function tokensCome(): Promise<void> {
+async function tokensCome(check: () => Promise<void> = async () => {}): Promise<void> {
   await until(async () => {
+    await check()
     const streams = Object.values((await server.truth()).requests)
     return streams.length === 2 && streams.every(({ tokens }) => tokens > 3)
   })
@@ -113,7 +114,7 @@ print(json.dumps({'code': os.waitstatus_to_exitcode(status), 'shown': shown.deco
 describe('a terminal that is closed', () => {
   needs(missingProgram('python3'))
 
-  test.for([[], ['--live']])('ends a recording cleanly, its run sealed (%s)', async (more) => {
+  test.for([['the dashboard'], ['nothing', '--quiet']])('that shows %s: the run is sealed', async ([, ...more]) => {
     const folder = tempFolder()
     await server.clearTruth()
     const args = ['-c', IN_TERMINAL, LAYERLINE, ...endlessLoad('--gpu', 'none', ...more)]
@@ -123,9 +124,12 @@ describe('a terminal that is closed', () => {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     onTestFinished(() => void terminal.stdin.end())
-    await tokensCome()
+    const printed = text(terminal.stdout)
+    await tokensCome(async () => {
+      if (terminal.exitCode !== null) throw new Error(`ended early: ${await printed}`)
+    })
     terminal.stdin.end('close\n')
-    const { code, shown } = JSON.parse(await text(terminal.stdout)) as { code: number; shown: string }
+    const { code, shown } = JSON.parse(await printed) as { code: number; shown: string }
     expect(code, shown).toBe(130)
     const run = runOf(folder)
     expect(run).toMatchObject({ state: 'sealed', ended_by: 'signal' })
