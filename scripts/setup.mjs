@@ -101,12 +101,9 @@ function run(command, args) {
     cwd: root,
     stdio: ['ignore', quiet ? 'ignore' : process.stderr.fd, 'inherit'],
   })
-  if (result.status !== 0) {
-    process.stderr.write(
-      `layerline: setup failed: ${command} ${args.join(' ')} ended with ${result.status ?? result.signal ?? result.error}\n`,
-    )
-    process.exit(4)
-  }
+  if (result.status === 0) return
+  const how = result.status ?? result.signal ?? result.error
+  throw new SetupError(`setup failed: ${command} ${args.join(' ')} ended with ${how}`)
 }
 
 function say(text) {
