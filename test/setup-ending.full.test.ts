@@ -14,7 +14,9 @@ vi.setConfig({ testTimeout: 60_000 })
 function checkout(): { folder: string; env: NodeJS.ProcessEnv } {
   const folder = tempFolder()
   cpSync(join(CHECKOUT, 'scripts'), join(folder, 'scripts'), { recursive: true })
-  for (const name of ['package.json', 'package-lock.json', 'tsconfig.build.json']) {
+  // Without sources it would be a package, which needs no setup.
+  mkdirSync(join(folder, 'src'))
+  for (const name of ['package.json', 'package-lock.json']) {
     cpSync(join(CHECKOUT, name), join(folder, name))
   }
   const bin = join(folder, 'bin')
@@ -59,6 +61,14 @@ test.for([
   expect(code === 0 && by === null).toBe(false)
   await until(() => !pids.some(isAlive) && !existsSync(join(folder, '.setup-lock')))
   expect(readdirSync(folder)).not.toContain('dist.new')
+})
+
+test('an npm that fails ends the setup with 4, and no lock is left', async () => {
+  const { folder, env } = checkout()
+  writeFileSync(join(folder, 'bin', 'npm'), '#!/bin/sh\nexit 7\n')
+  const setup = spawn(process.execPath, ['scripts/setup.mjs'], { cwd: folder, env, stdio: 'ignore' })
+  expect((await once(setup, 'exit'))[0]).toBe(4)
+  expect(existsSync(join(folder, '.setup-lock'))).toBe(false)
 })
 
 test('a program that does not end is ended at its limit, with all that it started', async () => {
