@@ -3,7 +3,8 @@ import { memoryRun } from '../../test/support/memory-run.ts'
 import { randomRun } from '../../test/support/random-run.ts'
 import type { SqlValue } from '../store/read/run-reader.ts'
 import { analyseRun } from './analyse-run.ts'
-import type { Distribution, Report } from './report.ts'
+import type { Distribution } from './intervals/distribution.ts'
+import type { Report } from './report.ts'
 
 type Row = Record<string, SqlValue>
 const n = (row: Row, column: string) => Number(row[column])

@@ -1,5 +1,4 @@
 import type { RunReader } from '../store/read/run-reader.ts'
-import type { RunJson } from '../trace/run-json.ts'
 import { backlogFigures } from './backlog/backlog.ts'
 import { closedBooks } from './books/books.ts'
 import { certificate } from './certify/certificate.ts'
@@ -20,12 +19,13 @@ import { timeShares } from './latency/time-shares.ts'
 import { machineFigures } from './machine.ts'
 import { osFigures } from './os/os-figures.ts'
 import { rejectedValues } from './rejected-values.ts'
-import type { Figures, Report, RunSummary } from './report.ts'
+import type { Figures, Report } from './report.ts'
 import { answerFacts } from './requests/answers.ts'
 import { failureFigures } from './requests/failures.ts'
 import { measuredSpan, offeredFigures } from './requests/offered.ts'
 import { tokenFigures } from './requests/tokens.ts'
 import { type RooflineOptions, roofline } from './roofline/roofline.ts'
+import { runSummary } from './run-summary.ts'
 import type { SloLimit } from './slo/slo.ts'
 import { sloFigures } from './slo/slo-figures.ts'
 import { steadyState } from './steady-state/steady-state.ts'
@@ -107,40 +107,5 @@ export async function analyseRun(reader: RunReader, options: AnalyseOptions = {}
     run,
     ...judge(figures),
     ...rest,
-  }
-}
-
-function runSummary(run: RunJson): RunSummary {
-  return {
-    run_id: run.run_id,
-    state: run.state,
-    command: run.command,
-    layerline: run.layerline,
-    started: run.started,
-    ended: run.ended,
-    seed: run.seed,
-    ended_by: run.ended_by,
-    planned_requests: run.planned_requests,
-    loop: run.loop,
-    plan: run.plan,
-    url: run.engine?.url ?? null,
-    server: run.engine === null ? null : [run.engine.server, run.engine.version].filter(Boolean).join(' ') || null,
-    model: run.engine?.model ?? null,
-    same_host: run.engine?.same_host ?? null,
-    insecure: run.config.insecure === true,
-    hosts: run.hosts.map(({ name, cpu, cores, memory_bytes, cgroup }) => ({
-      name,
-      cpu,
-      cores,
-      memory_bytes,
-      cgroup_cpu_cores: cgroup.cpu_cores,
-    })),
-    layers: run.layers,
-    store: run.store,
-    // Nobody judges a run when it is imported: its run.json holds what the import had to say.
-    imported:
-      run.command === 'import'
-        ? { format: typeof run.config.format === 'string' ? run.config.format : null, notes: run.verdict }
-        : null,
   }
 }

@@ -1,7 +1,30 @@
 import type { RunReader } from '../store/read/run-reader.ts'
-import type { Machine, TrackFigures } from './report.ts'
 import type { Span } from './requests/offered.ts'
 import { countOf, textOf } from './rows.ts'
+
+/** A sampled track over the measured span; `sum` adds up the samples. */
+export interface TrackFigures {
+  layer: 'client' | 'host'
+  name: string
+  unit: string | null
+  host: string | null
+  process: string | null
+  device: string | null
+  /** client, engine or machine, where the track says. */
+  role: string | null
+  n: number
+  mean: number
+  p90: number
+  max: number
+  min: number
+  sum: number
+}
+
+export interface Machine {
+  tracks: TrackFigures[]
+  /** Tracks beyond those listed. */
+  more_tracks: number
+}
 
 /** A host with hundreds of cores has a track for each: what the report and its rules know comes first. */
 const MAX_TRACKS = 200

@@ -1,3 +1,5 @@
+import { BASE_FIGURES } from '../trace/base-figures.ts'
+
 /** The requests that figures speak of: warm-up and drain are kept in the run, and out of here. */
 export const MEASURED = "(SELECT * FROM requests WHERE phase = 'measured')"
 
@@ -13,15 +15,10 @@ export const TIMED = "(SELECT * FROM requests WHERE phase = 'measured' AND statu
  */
 export const BEGIN_NS = "coalesce(connect_start_ns, sent_ns, CASE WHEN status = 'interrupted' THEN scheduled_ns END)"
 
-/** Time to first token, ns: from the last byte of the request handed over to the first event with a token. */
-export const TTFT_NS = 'first_token_ns - sent_ns'
-
-/** Time per output token after the first, ns; NULL where there is no second, or all came in one instant. */
-export const TPOT_NS =
-  'CASE WHEN output_tokens >= 2 AND last_token_ns > first_token_ns THEN (last_token_ns - first_token_ns) / (output_tokens - 1) END'
-
-/** From the last byte of the request handed over to the end of the stream, ns. */
-export const E2E_NS = 'end_ns - sent_ns'
+/** Figures of a request in SQL, ns; NULL where it has none. */
+export const TTFT_NS = BASE_FIGURES.ttft.sql
+export const TPOT_NS = BASE_FIGURES.tpot.sql
+export const E2E_NS = BASE_FIGURES.e2e.sql
 
 /** An event that carries a token; role-only and usage events do not. */
 export const IS_TOKEN_EVENT = "kind IN ('content', 'reasoning', 'tool')"
@@ -30,7 +27,7 @@ export const IS_TOKEN_EVENT = "kind IN ('content', 'reasoning', 'tool')"
 export const TOKEN_EVENTS = `(SELECT c.* FROM chunks c SEMI JOIN ${ANSWERED} a ON c.request_id = a.request_id WHERE ${IS_TOKEN_EVENT})`
 
 /** One row a token event: `gap_ns` since the request's token event before it, NULL at its first. */
-export const GAPS = `(SELECT request_id, t_ns, t_ns - lag(t_ns) OVER (PARTITION BY request_id ORDER BY "index") AS gap_ns FROM ${TOKEN_EVENTS})`
+export const GAPS = `(SELECT request_id, t_ns, ${BASE_FIGURES.itl.sql} AS gap_ns FROM ${TOKEN_EVENTS})`
 
 /** The same of requests that no profiler slowed. */
 export const TIMED_GAPS = `(SELECT g.* FROM ${GAPS} g SEMI JOIN ${TIMED} t ON g.request_id = t.request_id)`

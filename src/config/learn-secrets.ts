@@ -1,5 +1,5 @@
 import { learnCredentials, learnHeaders, learnSecret, learnSecrets } from '../base/secrets/secrets.ts'
-import type { SettingInputs } from './settings.ts'
+import type { SettingInputs } from './setting-inputs.ts'
 
 /** Variables of the environment that hold keys; others' names (`SSH_AUTH_SOCK`) sound like it. */
 const KEY_VARIABLE = /(^|_)(API_?KEY|TOKEN|SECRET|PASSWORD|ACCESS_KEY)$/

@@ -4,8 +4,9 @@ import type { z } from 'zod'
 import { LayerlineError } from '../base/errors.ts'
 import { learnSecret } from '../base/secrets/secrets.ts'
 import { API_KEY_NAMES, checkedKey, keyMayGoTo, readKeyFile } from './api-key.ts'
-import { type EnvEntry, readEnvFile } from './env-file.ts'
+import { readEnvFile } from './env-file.ts'
 import { learnFromSettings } from './learn-secrets.ts'
+import type { Environment, SettingInputs } from './setting-inputs.ts'
 import {
   SETTINGS,
   type SettingName,
@@ -15,19 +16,6 @@ import {
   yamlName,
 } from './settings-table.ts'
 import { readYamlFile, type YamlFile } from './yaml-file.ts'
-
-type Environment = Readonly<Record<string, string | undefined>>
-
-export interface SettingInputs {
-  /** Values of the command line by option name (`sample-ms`); undefined, and false of a switch, mean not given. */
-  flags: Readonly<Record<string, unknown>>
-  processEnv: Environment
-  envFile: { path: string; entries: ReadonlyMap<string, EnvEntry> } | null
-  yamlFile: YamlFile | null
-  /** What a plan says, best first: wins over the environment. */
-  plan?: readonly YamlFile[]
-  cwd: string
-}
 
 /** A raw value and where it is from: `--url`, `environment SURF_URL`, `.env:3 SURF_URL`, `layerline.yaml:2:1`, `default`. */
 interface Found {

@@ -1,5 +1,6 @@
+import type { TrackFigures } from '../analysis/machine.ts'
 import { duration, threeDigits } from '../analysis/quantity.ts'
-import type { Report, TrackFigures } from '../analysis/report.ts'
+import type { Report } from '../analysis/report.ts'
 import { machineLines, timeLines } from './report/machine-view.ts'
 import { coldStartLines } from './report/os-view.ts'
 import { heading, verdictLines } from './report/report-view.ts'

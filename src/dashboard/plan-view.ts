@@ -1,5 +1,6 @@
+import type { Distribution } from '../analysis/intervals/distribution.ts'
 import { many, threeDigits, wholeNumber } from '../analysis/quantity.ts'
-import type { Distribution, Report } from '../analysis/report.ts'
+import type { Report } from '../analysis/report.ts'
 import { durationOr, NOTHING } from './text/format.ts'
 import type { Paint } from './text/paint.ts'
 import { table } from './text/table.ts'

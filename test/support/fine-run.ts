@@ -1,4 +1,6 @@
-import type { Distribution, Figures, TrackFigures } from '../../src/analysis/report.ts'
+import type { Distribution } from '../../src/analysis/intervals/distribution.ts'
+import type { TrackFigures } from '../../src/analysis/machine.ts'
+import type { Figures } from '../../src/analysis/report.ts'
 
 /** A distribution of one value. */
 export const about = (ms: number): Distribution => ({

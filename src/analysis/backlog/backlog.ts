@@ -1,6 +1,6 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
-import { MEASURED } from '../populations.ts'
-import type { Offered } from '../report.ts'
+import { E2E_NS, MEASURED, TTFT_NS } from '../populations.ts'
+import type { Offered } from '../requests/offered.ts'
 import { countOf, numberOf, oneRow } from '../rows.ts'
 import { type Flow, readFlow } from './flow.ts'
 import { type BacklogState, judgeBacklog } from './judge-backlog.ts'
@@ -89,7 +89,7 @@ async function waitingShare(reader: RunReader): Promise<number | null> {
   const row = await oneRow(
     reader,
     `SELECT sum(ttft - least) / nullif(sum(e2e), 0) AS share FROM (
-      SELECT first_token_ns - sent_ns AS ttft, end_ns - sent_ns AS e2e, min(first_token_ns - sent_ns) OVER (
+      SELECT ${TTFT_NS} AS ttft, ${E2E_NS} AS e2e, min(${TTFT_NS}) OVER (
         ORDER BY coalesce(input_tokens, 0) DESC RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS least
       FROM ${MEASURED} WHERE status = 'ok' AND first_token_ns IS NOT NULL AND sent_ns IS NOT NULL AND end_ns IS NOT NULL)`,
   )

@@ -1,7 +1,7 @@
 import type { RunReader, SqlRow } from '../../store/read/run-reader.ts'
 import { CERTIFY, type CertifyBlock, type CertifyTrack } from '../../trace/certify.ts'
 import { PAIRS_NEEDED, type PairDifference, type PairedEffect, pairedEffect } from '../intervals/paired-effect.ts'
-import { IS_TOKEN_EVENT, MEASURED, TIMED, TIMED_GAPS } from '../populations.ts'
+import { IS_TOKEN_EVENT, MEASURED, TIMED, TIMED_GAPS, TTFT_NS } from '../populations.ts'
 import { countOf, textOf } from '../rows.ts'
 
 /** What a layer adds to a figure: with it on, less with it off. */
@@ -62,7 +62,7 @@ const BLOCKS_SQL = `WITH
   w AS MATERIALIZED (SELECT DISTINCT slice.a, slice.b FROM slice, span WHERE slice.a >= span.a AND slice.b <= span.b),
   g AS (SELECT w.a, count(*) AS gaps, sum(g.gap_ns) AS gap_ns FROM ${TIMED_GAPS} g
     ASOF JOIN w ON g.t_ns - g.gap_ns >= w.a WHERE g.t_ns <= w.b GROUP BY w.a),
-  f AS (SELECT w.a, count(*) AS firsts, sum(r.first_token_ns - r.sent_ns) AS ttft_ns FROM ${TIMED} r
+  f AS (SELECT w.a, count(*) AS firsts, sum(${TTFT_NS}) AS ttft_ns FROM ${TIMED} r
     ASOF JOIN w ON r.sent_ns >= w.a WHERE r.first_token_ns <= w.b GROUP BY w.a),
   k AS (SELECT w.a, sum(coalesce(c.tokens, 1)) AS tokens FROM chunks c SEMI JOIN ${MEASURED} m ON m.request_id = c.request_id
     ASOF JOIN w ON c.t_ns >= w.a WHERE c.t_ns <= w.b AND ${IS_TOKEN_EVENT} GROUP BY w.a)

@@ -1,3 +1,4 @@
+import { BASE_FIGURES } from '../../trace/base-figures.ts'
 import { ANSWERED, E2E_NS, GAPS, TPOT_NS, TTFT_NS } from '../populations.ts'
 import type { DefinitionSet } from './definition-set.ts'
 
@@ -9,7 +10,7 @@ export const layerline: DefinitionSet = {
   tool: 'Layerline',
   percentiles: 'order',
   values: [
-    { name: 'ttft_ms', unit: 'ms', formula: 'first event with a token - last body byte sent', sql: ofRequest(TTFT_NS) },
+    { name: 'ttft_ms', unit: 'ms', formula: BASE_FIGURES.ttft.formula, sql: ofRequest(TTFT_NS) },
     {
       name: 'itl_ms',
       unit: 'ms',
@@ -19,10 +20,10 @@ export const layerline: DefinitionSet = {
     {
       name: 'tpot_ms',
       unit: 'ms',
-      formula: '(last token - first token) / (output tokens - 1)',
+      formula: BASE_FIGURES.tpot.formula,
       sql: ofRequest(TPOT_NS),
     },
-    { name: 'e2e_ms', unit: 'ms', formula: 'end of the stream - last body byte sent', sql: ofRequest(E2E_NS) },
+    { name: 'e2e_ms', unit: 'ms', formula: BASE_FIGURES.e2e.formula, sql: ofRequest(E2E_NS) },
   ],
   rates: [],
 }

@@ -1,3 +1,4 @@
+import { POWER_TRACKS } from '../../trace/gpu-power.ts'
 import { resolutionNs, type Sensor } from './sensors.ts'
 
 /** How a track tells of energy: power at a time, energy since the sample before, or since a beginning. */
@@ -14,7 +15,7 @@ export interface EnergyScope {
   sources: EnergySource[]
 }
 
-const POWER_GAUGES = new Set(['power_draw_instant_w', 'power_draw_average_w', 'power_draw_w'])
+const POWER_GAUGES: ReadonlySet<string> = new Set(POWER_TRACKS)
 
 /**
  * What energy is taken from: on each GPU its energy counter; where it has none (or one that stands still) the power gauge of the finest resolution

@@ -1,4 +1,5 @@
-import type { Distribution, Report } from '../report.ts'
+import type { Distribution } from '../intervals/distribution.ts'
+import type { Report } from '../report.ts'
 import { LABELS } from './flights.ts'
 import type { SamplingRun } from './sampling-study.ts'
 

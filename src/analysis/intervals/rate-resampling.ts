@@ -1,6 +1,14 @@
 import { randomStream } from '../../base/random-stream.ts'
-import type { Rate } from '../report.ts'
 import { quantileRank } from './rank-interval.ts'
+
+/** A rate over the measured span; the interval is null when there are too few requests to resample. */
+export interface Rate {
+  value: number
+  low: number | null
+  high: number | null
+  /** What was resampled: see docs/metrics.md. */
+  method: 'slots' | 'arrivals' | 'time_blocks'
+}
 
 export const RESAMPLES = 200
 /** Under this many units a resampled interval is far too narrow. */

@@ -1,8 +1,8 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
 import { BEGIN_NS } from '../populations.ts'
-import type { Offered, Rate } from '../report.ts'
-import type { Span } from '../requests/offered.ts'
+import type { Offered, Span } from '../requests/offered.ts'
 import { countOf, oneRow } from '../rows.ts'
+import type { Rate } from './rate-resampling.ts'
 import { type RateUnits, resampledRate } from './rate-resampling.ts'
 
 /** Beyond this many requests, blocks of time are resampled instead: they fit in memory however long the run. */

@@ -1,6 +1,6 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
-import type { Distribution, Percentile } from '../report.ts'
 import { countOf, msOf, oneRow } from '../rows.ts'
+import type { Distribution, Percentile } from './distribution.ts'
 import { PERCENTILES, rankInterval, rowsNeeded } from './rank-interval.ts'
 
 /**

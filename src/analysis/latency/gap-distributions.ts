@@ -1,7 +1,7 @@
 import { type ClusterRanks, type ClusterSums, clusterRanks } from '../intervals/cluster-interval.ts'
+import type { Distribution, Percentile } from '../intervals/distribution.ts'
 import { RankFinder } from '../intervals/rank-finder.ts'
 import { PERCENTILES, quantileRank } from '../intervals/rank-interval.ts'
-import type { Distribution, Percentile } from '../report.ts'
 import { type GapKind, passGaps } from '../token-events/gap-batches.ts'
 import type { TokenEvents } from '../token-events/token-events.ts'
 

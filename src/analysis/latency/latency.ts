@@ -1,10 +1,29 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
+import type { Distribution } from '../intervals/distribution.ts'
 import { rowDistributions } from '../intervals/row-distributions.ts'
 import { E2E_NS, MEASURED, TIMED, TPOT_NS, TTFT_NS } from '../populations.ts'
-import type { Latency } from '../report.ts'
 import type { TokenEvents } from '../token-events/token-events.ts'
 import { type GapFigures, gapDistribution } from './gap-distributions.ts'
 import type { AmortizedPlan } from './stream-facts.ts'
+
+export interface Latency {
+  ttft_ms: Distribution
+  itl_ms: Distribution
+  itl_amortized_ms: Distribution
+  /** Requests with gaps whose events' tokens are not known; not in `itl_amortized_ms`. */
+  itl_amortized_left_out: number
+  tpot_ms: Distribution
+  e2e_ms: Distribution
+  /** TTFT and E2E from when the request was due, not from when it went; of a schedule only. */
+  due_ttft_ms: Distribution
+  due_e2e_ms: Distribution
+  /** All measured requests that were sent, failed ones too. */
+  lag_ms: Distribution
+  /** `lag_ms` up to where a fresh connection's establishing began, less what a ceiling held back: the client's own part. */
+  start_lag_ms: Distribution
+  connect_ms: Distribution
+  headers_ms: Distribution
+}
 
 /** Definitions: docs/metrics.md. */
 export async function latencyFigures(

@@ -1,9 +1,23 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
 import type { Status } from '../../trace/tables.ts'
-import { MEASURED, TTFT_NS } from '../populations.ts'
-import type { RequestLine } from '../report.ts'
+import { E2E_NS, MEASURED, TTFT_NS } from '../populations.ts'
 import { countOf, msOf, numberOf, textOf } from '../rows.ts'
 import type { TokenEvents } from '../token-events/token-events.ts'
+
+export interface RequestLine {
+  request_id: number
+  prompt_id: string | null
+  size: number | null
+  repeat: number
+  status: Status
+  e2e_ms: number | null
+  ttft_ms: number | null
+  input_tokens: number | null
+  output_tokens: number | null
+  output_tokens_per_s: number | null
+  /** The longest gap in each stretch of the answer, ms, from its first gap to its last. */
+  gaps_ms: number[]
+}
 
 /** The first `limit` measured requests with their gaps in at most `bins` stretches of equal numbers of gaps. */
 export async function requestLines(
@@ -13,7 +27,7 @@ export async function requestLines(
   bins: number,
 ): Promise<RequestLine[]> {
   const rows = await reader.query(
-    `SELECT request_id, prompt_id, size, repeat, status, end_ns - sent_ns AS e2e, ${TTFT_NS} AS ttft,
+    `SELECT request_id, prompt_id, size, repeat, status, ${E2E_NS} AS e2e, ${TTFT_NS} AS ttft,
       input_tokens, output_tokens,
       CASE WHEN end_ns > sent_ns THEN output_tokens / ((end_ns - sent_ns) / 1e9) END AS speed
     FROM ${MEASURED} ORDER BY coalesce(sent_ns, scheduled_ns), request_id LIMIT ${limit}`,

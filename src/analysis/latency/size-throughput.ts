@@ -1,7 +1,21 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
 import { TIMED, TTFT_NS } from '../populations.ts'
-import type { SizeThroughput } from '../report.ts'
 import { countOf, numberOf } from '../rows.ts'
+
+export interface SizeThroughput {
+  /** The size the prompt rows name; from this size to `size_to` where there are many sizes. */
+  size: number | null
+  size_to: number | null
+  requests: number
+  /** Over TTFT: the wait in the server's queue is part of it. */
+  prefill_n: number
+  prefill_median_tokens_per_s: number | null
+  /** From a request's first step to its first token, without that wait; null without the engine's step log. */
+  prefill_steps_n: number
+  prefill_steps_median_tokens_per_s: number | null
+  decode_n: number
+  decode_median_tokens_per_s: number | null
+}
 
 /** More sizes than this are put together by powers of two. */
 const MAX_SIZES = 24

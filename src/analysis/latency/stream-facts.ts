@@ -1,7 +1,29 @@
 import { quantileRank, rowsNeeded } from '../intervals/rank-interval.ts'
-import type { StreamFacts } from '../report.ts'
 import { lateOf } from '../token-events/event-batch.ts'
 import type { TokenEvents } from '../token-events/token-events.ts'
+
+/** How the answers came in; of ok measured requests. */
+export interface StreamFacts {
+  /** Events that carry tokens. */
+  events: number
+  coalesced_share: number | null
+  /** How late an event's stamp can be. */
+  late_p99_ms: number | null
+  late_max_ms: number | null
+  /** Requests whose tokens are counted both by event and by usage, and those where the two differ. */
+  counted_twice: number
+  counts_differ: number
+  /** Sum of the event counts over the sum of the usage counts, minus 1. */
+  drift_ratio: number | null
+  /** Of requests of at least 8 events: those whose events all came in one instant. */
+  buffered_share: number | null
+  /** Of the same requests: gaps within one read, of all gaps; events a read, and the time from read to read, medians of requests. */
+  burst_share: number | null
+  burst_events: number | null
+  burst_every_ms: number | null
+  /** How late half of the events within one read can be at least, if the latest events are those. */
+  burst_late_ms: number | null
+}
 
 /** Fewer events than this may well come in one read of an honest stream. */
 const MIN_STREAMED = 8

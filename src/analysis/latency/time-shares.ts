@@ -1,9 +1,22 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
 import { BEGIN_NS, MEASURED } from '../populations.ts'
-import type { Offered, TimeShares } from '../report.ts'
-import type { Span } from '../requests/offered.ts'
+import type { Offered, Span } from '../requests/offered.ts'
 import { countOf, oneRow } from '../rows.ts'
 import type { GapFigures } from './gap-distributions.ts'
+
+/** Shares sum to 1; `total_s` is the time of all measured requests plus the time with none in flight. */
+export interface TimeShares {
+  total_s: number
+  connect: number
+  first_token: number
+  decode: number
+  stalls: number
+  tail: number
+  failed: number
+  idle: number
+  /** A gap longer than this is a stall; null where there are no gaps. */
+  stall_ms: number | null
+}
 
 /**
  * Where the time of the measured requests went. An answered request's time is cut at sent, first token, last token

@@ -1,7 +1,21 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
 import { MEASURED } from '../populations.ts'
-import type { AnswerFacts } from '../report.ts'
 import { countOf, oneRow, textOf } from '../rows.ts'
+
+/** What answers lacked or held beside tokens; of measured requests. */
+export interface AnswerFacts {
+  /** Ended as they should, and without a token. */
+  empty: number
+  /** Errors within a stream or a body under HTTP 200. */
+  errors_under_200: number
+  /** With text in a shape that is not known, or with events that were passed over; how many events. */
+  unread_requests: number
+  unread_events: number
+  /** What was odd about the first of them. */
+  unread_note: string | null
+  /** Complete, though neither [DONE] nor the end of the body came. */
+  not_ended: number
+}
 
 /** Definitions: docs/metrics.md. */
 export async function answerFacts(reader: RunReader): Promise<AnswerFacts> {

@@ -1,7 +1,25 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
 import type { Status } from '../../trace/tables.ts'
-import type { Failures } from '../report.ts'
 import { countOf, numberOf, oneRow, textOf } from '../rows.ts'
+
+export interface Failures {
+  requests: number
+  kinds: FailureKind[]
+  /** Kinds beyond those listed. */
+  more_kinds: number
+}
+
+export interface FailureKind {
+  status: Status
+  http_status: number | null
+  /** The error's text with every number as `N`. */
+  error: string | null
+  /** The text of the first of them as it was. */
+  example: string | null
+  requests: number
+  first_at_s: number | null
+  request_id: number
+}
 
 /** Kinds beyond these are counted only. */
 const MAX_KINDS = 12

@@ -1,8 +1,39 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
 import type { PHASES, Status } from '../../trace/tables.ts'
-import { BEGIN_NS, MEASURED, TTFT_NS } from '../populations.ts'
-import type { Offered } from '../report.ts'
+import { BEGIN_NS, E2E_NS, MEASURED, TTFT_NS } from '../populations.ts'
 import { countOf, msOf, numberOf, oneRow } from '../rows.ts'
+
+export interface Offered {
+  by_status: { status: Status; phase: (typeof PHASES)[number]; requests: number }[]
+  /** Of the measured phase; `ok` of them enter the latency figures. */
+  requests: number
+  ok: number
+  warmup: number
+  /** Measured requests that were under way while the server's profiler ran or wrote: not in the latencies. */
+  profiled: number
+  /** From the first moment a measured request was due or begun to the end of the last. */
+  span_s: number | null
+  /** Requests a second that the schedule asked for; null under 2 requests, and in a closed loop, which has none. */
+  offered_per_s: number | null
+  /** Requests a second that ended ok, over the span. */
+  achieved_per_s: number | null
+  /** Requests that a ceiling on requests in flight held back, and for how long at most. */
+  held: { requests: number; max_ms: number | null }
+  /** Attempts after the first, where the server was full. */
+  retries: number
+  /** Requests that a full server refused in the end: 429, 503. */
+  refused_busy: number
+  /** From the last moment a measured request was due to the end of the last answer, s. */
+  tail_s: number | null
+  concurrency: { mean: number; max: number; share_at_max: number; share_idle: number } | null
+  by_repeat: {
+    repeat: number
+    requests: number
+    ok: number
+    ttft_median_ms: number | null
+    e2e_median_ms: number | null
+  }[]
+}
 
 /** More passes than this are not listed one by one. */
 const MAX_REPEATS = 50
@@ -39,7 +70,7 @@ export async function offeredFigures(reader: RunReader, span: Span | null): Prom
   const repeats = await reader.query(
     `SELECT repeat, count(*) AS requests, count(*) FILTER (status = 'ok') AS ok,
       quantile_disc(${TTFT_NS}, 0.5) FILTER (status = 'ok') AS ttft,
-      quantile_disc(end_ns - sent_ns, 0.5) FILTER (status = 'ok') AS e2e
+      quantile_disc(${E2E_NS}, 0.5) FILTER (status = 'ok') AS e2e
     FROM ${MEASURED} GROUP BY repeat ORDER BY repeat LIMIT ${MAX_REPEATS}`,
   )
   const spanSeconds = span === null ? null : (span.endNs - span.startNs) / 1e9

@@ -1,10 +1,34 @@
 import type { RunReader, SqlRow } from '../../store/read/run-reader.ts'
+import type { TOKEN_SOURCES } from '../../trace/tables.ts'
+import type { Rate } from '../intervals/rate-resampling.ts'
 import { ANSWERED } from '../populations.ts'
-import type { Offered, TokenSums, Tokens } from '../report.ts'
 import { countOf, numberOf, oneRow, textOf } from '../rows.ts'
+import type { CachedBy } from './cached-share.ts'
 import { cachedShareBeyondUsage } from './cached-share.ts'
-import type { Span } from './offered.ts'
+import type { Offered, Span } from './offered.ts'
 import { tokenRates } from './token-rates.ts'
+
+export interface TokenSums {
+  requests: number
+  input_tokens: number | null
+  output_tokens: number | null
+  cached_tokens: number | null
+  reasoning_tokens: number | null
+}
+
+export interface Tokens extends TokenSums {
+  by_source: (TokenSums & { token_source: (typeof TOKEN_SOURCES)[number] | null })[]
+  /** Cached share of the input, of those requests of which it is known. */
+  cached_share: number | null
+  /** How it is known: the server's usage, else the step log, else the engine's counters, which count other requests too. */
+  cached_by: CachedBy | null
+  /** Requests whose server said so. */
+  cached_known: number
+  /** What the plan wanted cached, of the same input; null where no plan says. */
+  intended_cached_share: number | null
+  output_per_s: Rate | null
+  total_per_s: Rate | null
+}
 
 const SUMS = `count(*) AS requests, sum(input_tokens)::DOUBLE AS input, sum(output_tokens)::DOUBLE AS output,
   sum(cached_tokens)::DOUBLE AS cached, sum(reasoning_tokens)::DOUBLE AS reasoning`

@@ -1,7 +1,7 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
+import type { Distribution } from '../intervals/distribution.ts'
 import { rowDistributions } from '../intervals/row-distributions.ts'
 import { TIMED, TOKEN_EVENTS } from '../populations.ts'
-import type { Distribution } from '../report.ts'
 import { countOf, oneRow } from '../rows.ts'
 import { type ProfileFit, profileFit } from './profile-fit.ts'
 

@@ -1,5 +1,7 @@
 import type { VerdictLine } from '../../trace/run-json.ts'
-import type { Distribution, Rate, Report } from '../report.ts'
+import type { Distribution } from '../intervals/distribution.ts'
+import type { Rate } from '../intervals/rate-resampling.ts'
+import type { Report } from '../report.ts'
 import type { Share } from '../slo/share-interval.ts'
 import type { SloFigures } from '../slo/slo-figures.ts'
 import { percentileValue } from '../verdict/rule.ts'

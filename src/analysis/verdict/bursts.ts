@@ -1,5 +1,5 @@
+import type { StreamFacts } from '../latency/stream-facts.ts'
 import { duration, percent } from '../quantity.ts'
-import type { StreamFacts } from '../report.ts'
 import { type Limits, levelOf, type Rule } from './rule.ts'
 
 /** Gaps within one read are zeros: with half of them, the median ITL is one. */

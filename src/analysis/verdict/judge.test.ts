@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { about, fine, track } from '../../../test/support/fine-run.ts'
 import type { VerdictLine } from '../../trace/run-json.ts'
-import type { Figures, TrackFigures } from '../report.ts'
+import type { TrackFigures } from '../machine.ts'
+import type { Figures } from '../report.ts'
 import { judge } from './judge.ts'
 
 type Part = { [K in keyof Figures]?: Partial<Figures[K]> }

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 import { fine, track } from '../../../test/support/fine-run.ts'
 import type { RunPlan } from '../../trace/run-json.ts'
-import type { Failures, Figures } from '../report.ts'
+import type { Figures } from '../report.ts'
+import type { Failures } from '../requests/failures.ts'
 import { judge } from './judge.ts'
 
 const PLAN: RunPlan = {

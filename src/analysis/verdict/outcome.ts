@@ -1,6 +1,6 @@
 import type { Status } from '../../trace/tables.ts'
 import { many, percent, wholeNumber } from '../quantity.ts'
-import type { Offered } from '../report.ts'
+import type { Offered } from '../requests/offered.ts'
 import { type Limits, levelOf, type Rule } from './rule.ts'
 
 /** Every failure is worth a line; with one in twenty, the latencies are those of the lucky ones. */

@@ -1,5 +1,7 @@
 import type { VerdictLine } from '../../trace/run-json.ts'
-import type { Distribution, Figures, Percentile, TrackFigures } from '../report.ts'
+import type { Distribution, Percentile } from '../intervals/distribution.ts'
+import type { TrackFigures } from '../machine.ts'
+import type { Figures } from '../report.ts'
 
 /** One question about a run: its answer, or null where it does not arise. */
 export type Rule = (figures: Figures) => VerdictLine | null

@@ -1,5 +1,6 @@
+import type { Distribution } from '../../analysis/intervals/distribution.ts'
 import { many, percent, threeDigits, wholeNumber } from '../../analysis/quantity.ts'
-import type { Distribution, Report } from '../../analysis/report.ts'
+import type { Report } from '../../analysis/report.ts'
 import { distributionCells, durationOr, NARROW, NOTHING, rateText } from '../text/format.ts'
 import type { Paint } from '../text/paint.ts'
 import { bar } from '../text/sparkline.ts'

@@ -1,5 +1,7 @@
+import type { TimeShares } from '../../analysis/latency/time-shares.ts'
+import type { TrackFigures } from '../../analysis/machine.ts'
 import { bytes, duration, percent, threeDigits } from '../../analysis/quantity.ts'
-import type { Report, TimeShares, TrackFigures } from '../../analysis/report.ts'
+import type { Report } from '../../analysis/report.ts'
 import { durationOr } from '../text/format.ts'
 import type { Paint } from '../text/paint.ts'
 import { bar } from '../text/sparkline.ts'

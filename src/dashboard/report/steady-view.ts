@@ -1,5 +1,6 @@
+import type { Distribution } from '../../analysis/intervals/distribution.ts'
 import { duration, many, threeDigits } from '../../analysis/quantity.ts'
-import type { Distribution, Report } from '../../analysis/report.ts'
+import type { Report } from '../../analysis/report.ts'
 import type { LoadBin } from '../../analysis/steady-state/over-time.ts'
 import type { SteadyWindow } from '../../analysis/steady-state/steady-state.ts'
 import { distributionCells } from '../text/format.ts'

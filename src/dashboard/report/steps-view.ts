@@ -1,5 +1,6 @@
+import type { Distribution } from '../../analysis/intervals/distribution.ts'
 import { duration, many, percent, wholeNumber } from '../../analysis/quantity.ts'
-import type { Distribution, Report } from '../../analysis/report.ts'
+import type { Report } from '../../analysis/report.ts'
 import type { ProfileFit } from '../../analysis/steps/profile-fit.ts'
 import type { StepJoin } from '../../analysis/steps/step-join.ts'
 import type { Doubt } from '../../store/seal/inferred-join/model.ts'

@@ -1,5 +1,6 @@
+import type { Distribution, Percentile } from '../../analysis/intervals/distribution.ts'
+import type { Rate } from '../../analysis/intervals/rate-resampling.ts'
 import { duration, durationUnit, threeDigits, wholeNumber } from '../../analysis/quantity.ts'
-import type { Distribution, Percentile, Rate } from '../../analysis/report.ts'
 
 export const NOTHING = '–'
 

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import type { ReadFile } from './import-trace.ts'
+import type { ReadFile } from './read-file.ts'
 import type { TraceRun } from './trace-run.ts'
 
 const FIRST_YEAR_US = Date.UTC(2000, 0) * 1000

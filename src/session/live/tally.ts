@@ -1,7 +1,10 @@
 import { LogCounts, type PlainCounts } from '../../base/log-counts.ts'
 import type { RequestOutcome } from '../../sources/requests/client.ts'
+import type { RequestPlan } from '../../sources/requests/request-row.ts'
+import { e2eNs, tpotNs } from '../../trace/base-figures.ts'
 import type { Status } from '../../trace/tables.ts'
-import type { Draft } from '../offer.ts'
+
+type Counted = Pick<RequestPlan, 'phase' | 'intendedInputTokens'>
 
 /** What one process of a run has counted of its requests since it told last. */
 export interface Tally {
@@ -15,7 +18,7 @@ export interface Tally {
 }
 
 /** One request that has ended, as a tally of itself. */
-export function talliedOf(draft: Draft, outcome: RequestOutcome): Omit<Tally, 'latency'> {
+export function talliedOf(draft: Counted, outcome: RequestOutcome): Omit<Tally, 'latency'> {
   const { status, httpStatus } = outcome
   const failed = status !== 'ok'
   return {
@@ -30,16 +33,15 @@ export function talliedOf(draft: Draft, outcome: RequestOutcome): Omit<Tally, 'l
 /** Counts the latencies that are known when a request has ended; warm-up has none. */
 export function countLatencies(
   counts: Readonly<Record<'tpot' | 'e2e' | 'lag', LogCounts>>,
-  draft: Draft,
+  draft: Counted,
   outcome: RequestOutcome,
   scheduledNs: number,
 ): void {
   if (draft.phase === 'warmup') return
   counts.lag.record(outcome.handedNs - scheduledNs)
   if (outcome.status !== 'ok') return
-  counts.e2e.record(outcome.endNs - outcome.sentNs)
-  const tokens = outcome.outputTokens ?? 0
-  if (tokens > 1) counts.tpot.record((outcome.lastTokenNs - outcome.firstTokenNs) / (tokens - 1))
+  counts.e2e.record(e2eNs(outcome.endNs, outcome.sentNs))
+  counts.tpot.record(tpotNs(outcome.lastTokenNs, outcome.firstTokenNs, outcome.outputTokens ?? 0))
 }
 
 /** Counts the requests of one process, to be told to another from time to time. */
@@ -52,7 +54,7 @@ export class LiveTally {
   private byHttpStatus = new Map<number, number>()
   private lastError: string | null = null
 
-  readonly ended = (draft: Draft, outcome: RequestOutcome, scheduledNs: number): void => {
+  readonly ended = (draft: Counted, outcome: RequestOutcome, scheduledNs: number): void => {
     countLatencies(this.later, draft, outcome, scheduledNs)
     const one = talliedOf(draft, outcome)
     this.inputTokens += one.inputTokens

@@ -1,10 +1,16 @@
 import type { ReadStamps } from '../stream/read-stamps.ts'
-import type { Connection } from './connection.ts'
 
 const ARENA_BYTES = 512 * 1024
 const MOST_READS = 4096
 /** Copying more takes longer than it makes others late. */
 const LARGE_BYTES = 16 * 1024
+
+/** Whose bytes they are. */
+export interface ByteReader {
+  /** It takes nothing any more. */
+  readonly gone: boolean
+  readonly user: { received(bytes: Buffer, view: DataView, start: number, end: number): void }
+}
 
 /**
  * What one turn of the event loop read, stamped as it is read and used when all sockets were: hundreds of streams that
@@ -15,7 +21,7 @@ export class ReadQueue {
   private readonly settle: () => void
   private readonly arena = Buffer.allocUnsafeSlow(ARENA_BYTES)
   private readonly view = new DataView(this.arena.buffer)
-  private readonly connections: (Connection | null)[] = []
+  private readonly connections: (ByteReader | null)[] = []
   private readonly ends = new Uint32Array(MOST_READS)
   private readonly tNs = new Float64Array(MOST_READS)
   private readonly lateNs = new Float64Array(MOST_READS)
@@ -29,7 +35,7 @@ export class ReadQueue {
   }
 
   /** Bytes read for a connection, in `bytes` from 0 to `end`: to be called in the read's own callback. */
-  add(connection: Connection, bytes: Buffer, view: DataView, end: number): void {
+  add(connection: ByteReader, bytes: Buffer, view: DataView, end: number): void {
     const { stamps } = this
     if (this.length === MOST_READS || this.used + end > ARENA_BYTES) this.flush()
     // Before the stamps hear of a turn's first read: they measure to the turn's end, and this belongs to it.
@@ -61,13 +67,13 @@ export class ReadQueue {
     for (let at = 0; at < length; at++) {
       const end = this.ends[at] as number
       this.stamps.put(this.tNs[at] as number, this.lateNs[at] as number)
-      this.use(this.connections[at] as Connection, this.arena, this.view, start, end)
+      this.use(this.connections[at] as ByteReader, this.arena, this.view, start, end)
       this.connections[at] = null
       start = end
     }
   }
 
-  private use(connection: Connection, bytes: Buffer, view: DataView, start: number, end: number): void {
+  private use(connection: ByteReader, bytes: Buffer, view: DataView, start: number, end: number): void {
     if (connection.gone) return
     connection.user.received(bytes, view, start, end)
     this.settle()
