@@ -7,6 +7,7 @@ import { VERSION } from '../base/version.ts'
 import { BatchLoader } from '../store/live/batch-loader.ts'
 import { RowBuffer } from '../store/live/row-buffer.ts'
 import { createLiveTable } from '../store/live-schema.ts'
+import { partName } from '../store/part-names.ts'
 import { createRunFolder, liveFile, runIdOf, writeRunJson } from '../store/run-folder.ts'
 import { sealRun } from '../store/seal/seal.ts'
 import { FORMAT, type RunJson, type VerdictLine } from '../trace/run-json.ts'
@@ -117,7 +118,7 @@ export class RunWriter implements TraceRun {
   }
 
   /** A part beside the one that sealing writes, for rows that are sorted already. */
-  readonly part = 'part-0-1.parquet'
+  readonly part = partName('importedProfile')
   readonly clock = 'unix'
 
   /** The run's zero is the first event, in whole us. */

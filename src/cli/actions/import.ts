@@ -1,15 +1,10 @@
 import { EXIT } from '../../base/errors.ts'
 import { printable } from '../../dashboard/text/text.ts'
 import { importRun } from '../../imports/import-run.ts'
+import { IMPORTS } from '../../imports/registry.ts'
 import type { Run } from '../command.ts'
 import type { importCommand } from '../commands/import.ts'
 import { progressLine } from '../views/progress-line.ts'
-
-/** Tables whose rows are told, by the format. */
-const SHOWN: Record<string, readonly string[]> = {
-  kineto: ['slices', 'tracks'],
-  'kernel-tracer': ['ops', 'op_kernels', 'slices'],
-}
 
 export const runImport: Run<typeof importCommand> = async ({ arguments: [path], options }) => {
   const progress = progressLine(process.stderr, options.quiet || options.json)
@@ -24,8 +19,7 @@ export const runImport: Run<typeof importCommand> = async ({ arguments: [path], 
     process.stdout.write(`${JSON.stringify({ run: folder, format, files, rows, notes: run.verdict }, null, 2)}\n`)
     return EXIT.done
   }
-  const shown = SHOWN[format] ?? ['requests', 'counters']
-  const counted = shown.map((table) => `${rows[table] ?? 0} ${table}`).join(', ')
+  const counted = IMPORTS[format].shown.map((table) => `${rows[table] ?? 0} ${table}`).join(', ')
   process.stdout.write(`${folder}: ${format}, ${counted}\n`)
   if (!options.quiet) {
     for (const { level, what, text } of run.verdict) process.stdout.write(`  ${level}  ${what}: ${printable(text)}\n`)

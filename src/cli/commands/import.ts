@@ -1,10 +1,10 @@
-import { FORMAT_ABOUTS } from '../../imports/format-abouts.ts'
+import { aboutImports } from '../../imports/registry.ts'
 import { defineCommand } from '../command.ts'
 
 export const importCommand = defineCommand({
   name: 'import',
   summary: "make a run from another tool's file",
-  about: `Reads profiles of PyTorch and vLLM and other files in Chrome's trace format, plain, gzip or zstd (docs/kernels.md). Reads what KernelTracer and \`layerline kernels\` write (docs/kernels-run.md), and from load tools: ${Object.values(FORMAT_ABOUTS).join('; ')} (docs/exports.md). A folder becomes one run: profiles with one rank per file, or CSV files of one format. What a file does not contain is NULL; what was assumed or skipped is printed and kept in run.json.`,
+  about: `Reads ${aboutImports().join('; ')} (docs/imports.md). A folder becomes one run: profiles with one rank per file, or CSV files of one format. What a file does not contain is NULL; what was assumed or skipped is printed and kept in run.json.`,
   arguments: [{ name: 'FILE', doc: 'the file, or a folder of them' }],
   options: ['out', 'stacks', 'args', 'strict', 'json', 'quiet'],
   examples: [

@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import type { ResultReader } from '../import-format.ts'
 import { failureOf } from '../results/failure-status.ts'
 import { appendRequest } from '../results/imported-request.ts'
-import type { ResultFile, ResultFormat } from '../results/result-file.ts'
+import type { ResultFile } from '../results/result-file.ts'
 import type { RunWriter } from '../run-writer.ts'
 
 /** Unix ns do not fit a double: they are read as text. */
@@ -137,8 +138,7 @@ async function read(file: ResultFile, run: RunWriter): Promise<void> {
   )
 }
 
-export const aiperf: ResultFormat = {
-  id: 'aiperf',
+export const aiperf: ResultReader = {
   reads: 'AIPerf 0.13',
   detect: (head) => /^\{\s*"metadata"/.test(head) && head.includes('"benchmark_phase"') && head.includes('"metrics"'),
   read,

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { LayerlineError } from '../../base/errors.ts'
 import type { Status } from '../../trace/tables.ts'
+import type { ResultReader } from '../import-format.ts'
 import { failureOf } from '../results/failure-status.ts'
 import { appendRequest } from '../results/imported-request.ts'
-import type { ResultFile, ResultFormat } from '../results/result-file.ts'
+import type { ResultFile } from '../results/result-file.ts'
 import type { RunWriter } from '../run-writer.ts'
 
 /** Unix seconds. */
@@ -168,8 +169,7 @@ function phaseOf(
   return cooldown_duration && start != null && start > end_time - cooldown_duration ? 'drain' : 'measured'
 }
 
-export const guidellm: ResultFormat = {
-  id: 'guidellm',
+export const guidellm: ResultReader = {
   reads: READS,
   // Before 0.4 a report names neither its tool nor a version.
   detect: (head) =>

@@ -2,19 +2,12 @@ import { existsSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { codeOf } from '../../trace/columns.ts'
 import { COUNTED } from '../../trace/tables.ts'
-import { TraceImport, type TraceProgress } from '../kineto/import-trace.ts'
+import type { ImportOptions } from '../import-format.ts'
+import { TraceImport } from '../kineto/import-trace.ts'
 import { isTrace } from '../kineto/sniff.ts'
 import type { RunWriter } from '../run-writer.ts'
 import type { KernelTotal } from './op-totals.ts'
 import { originOf, readTracerFiles, type TracerFile, type TracerOrigin } from './tracer-folder.ts'
-
-export interface TracerImportOptions {
-  readonly stacks: boolean
-  readonly args: boolean
-  readonly onProgress: (progress: TraceProgress) => void
-  /** Where the folders lie in, if not in what is imported. */
-  readonly outputsRoot?: string
-}
 
 /** The profile that a tracer keeps beside its sums. */
 const TRACE = 'trace.json.gz'
@@ -27,7 +20,7 @@ export async function importTracerFolders(
   root: string,
   places: readonly string[],
   run: RunWriter,
-  options: TracerImportOptions,
+  options: ImportOptions,
 ): Promise<string[]> {
   const read: string[] = []
   const traces: string[] = []
@@ -53,11 +46,7 @@ export async function importTracerFolders(
   return read
 }
 
-async function importTrace(
-  path: string,
-  run: RunWriter,
-  { stacks, args, onProgress }: TracerImportOptions,
-): Promise<void> {
+async function importTrace(path: string, run: RunWriter, { stacks, args, onProgress }: ImportOptions): Promise<void> {
   const reading = await TraceImport.open(run, { stacks, args })
   try {
     await reading.read(path, (done, total) => onProgress({ file: TRACE, done, total }))

@@ -8,37 +8,15 @@ import type { Columns } from '../../store/live/row-buffer.ts'
 import { codeOf } from '../../trace/columns.ts'
 import { LAYERS } from '../../trace/tables.ts'
 import type { Implausible } from './plausible-times.ts'
+import type { ReadFile } from './read-file.ts'
 import { isDeviceWork } from './scan/category-names.ts'
 import type { CounterColumns, CounterSeries, EventTrack, FlowColumns } from './scan/event-columns.ts'
-import type { ScanCounts, ScanOptions } from './scan/scan-types.ts'
-import { type FileZero, type Overlaps, SliceSpool, type TrackFacts } from './slice-spool.ts'
+import type { ScanOptions } from './scan/scan-types.ts'
+import { type FileZero, SliceSpool, type TrackFacts } from './slice-spool.ts'
 import type { TraceFacts } from './trace-facts.ts'
 import type { FromTrace, ToTrace, TraceThreadData } from './trace-messages.ts'
 import { noteTrace } from './trace-notes.ts'
 import type { TraceRun } from './trace-run.ts'
-
-export interface TraceProgress {
-  readonly file: string
-  /** Bytes of all files read, and to read; packed ones as they lie. */
-  readonly done: number
-  readonly total: number
-}
-
-/** One file of a profile, read. */
-export interface ReadFile {
-  readonly path: string
-  readonly facts: TraceFacts
-  readonly counts: ScanCounts
-  readonly damage: string | null
-  /** The first time in it, whole us on its clock; null where it has none. */
-  readonly firstUs: number | null
-  /** Slices of it in the run. */
-  readonly rows: number
-  readonly implausible: Implausible
-  readonly overlaps: (Overlaps & { readonly names: readonly [name: string, before: string] }) | null
-  /** The rank whose work it shows; null for a front end, or where it is not known. */
-  readonly rank: number | null
-}
 
 interface TrackOfFile extends EventTrack {
   readonly id: number

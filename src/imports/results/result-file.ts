@@ -3,22 +3,8 @@ import { basename } from 'node:path'
 import type { ZodType } from 'zod'
 import { LayerlineError } from '../../base/errors.ts'
 import { type TextLine, textLines } from '../../base/text-lines.ts'
-import type { FormatId } from '../format-abouts.ts'
 import { validJson } from '../json-text.ts'
 import type { RunWriter } from '../run-writer.ts'
-
-/** How a load tool's results become a run. */
-export interface ResultFormat {
-  readonly id: FormatId
-  /** The tool and the version whose files are read. */
-  readonly reads: string
-  /** Whether a file that begins so is of this format, in whatever version. */
-  detect(head: string): boolean
-  /** The version that wrote a file that begins so, where the file says it. */
-  version?(head: string): string | null
-  /** Reads the file into one run; calls `setEpoch` before the first row. */
-  read(file: ResultFile, run: RunWriter): Promise<void>
-}
 
 const HEAD_BYTES = 1 << 14
 /** A text has to fit into one string of V8's. */

@@ -1,7 +1,7 @@
 import { codeOf } from '../../trace/columns.ts'
 import { LAYERS, PHASES, STAGES, STATUSES } from '../../trace/tables.ts'
 import type { CsvFile, CsvRecord } from '../csv-file.ts'
-import type { ImportFormat } from '../import-format.ts'
+import type { CsvReader } from '../import-format.ts'
 import type { RunWriter } from '../run-writer.ts'
 import { noSamples } from './sample-trace.ts'
 
@@ -119,8 +119,7 @@ async function read(files: readonly CsvFile[], run: RunWriter): Promise<void> {
 }
 
 /** raw_prefill.csv, raw_decode.csv, filtered_prefill.csv, filtered_decode.csv. */
-export const tracerTables: ImportFormat = {
-  id: 'tracer-tables',
+export const tracerTables: CsvReader = {
   detect: (file) => file.has(...RAW) || file.has(...FILTERED),
   read,
 }

@@ -2,7 +2,7 @@ import { LayerlineError } from '../../base/errors.ts'
 import { codeOf } from '../../trace/columns.ts'
 import { LAYERS } from '../../trace/tables.ts'
 import type { CsvFile, CsvRecord } from '../csv-file.ts'
-import type { ImportFormat } from '../import-format.ts'
+import type { CsvReader } from '../import-format.ts'
 import type { RunWriter } from '../run-writer.ts'
 import { type ClockStretch, clockStretches, GPU_CLOCK, stampOf, unknownZone, writeClock } from './gpu-clock.ts'
 import { type GpuColumn, GpuCounters } from './gpu-counters.ts'
@@ -159,15 +159,13 @@ export function noSamples(files: readonly CsvFile[]): LayerlineError {
 }
 
 /** trace_<time>.csv, as the Tracer and our own export write it. */
-export const tracerTrace: ImportFormat = {
-  id: 'tracer-trace',
+export const tracerTrace: CsvReader = {
   detect: (file) => file.has('gpu_ts', 'gpu_util', 'mem_util', 'logged_at', 'prompt_id'),
   read: (files, run) => read(TRACE, files, run),
 }
 
 /** performance_tracing_*.csv of the published traces. */
-export const tracerPerformance: ImportFormat = {
-  id: 'tracer-performance',
+export const tracerPerformance: CsvReader = {
   detect: (file) => file.has('timestamp', 'prompt_id', 'util_gpu', 'util_mem'),
   read: (files, run) => read(PERFORMANCE, files, run),
 }

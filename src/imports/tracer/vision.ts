@@ -1,7 +1,7 @@
 import { codeOf } from '../../trace/columns.ts'
 import { PHASES, STATUSES } from '../../trace/tables.ts'
 import { type CsvFile, type CsvRecord, RecordCursor } from '../csv-file.ts'
-import type { ImportFormat } from '../import-format.ts'
+import type { CsvReader } from '../import-format.ts'
 import type { RunWriter } from '../run-writer.ts'
 import { stampOf } from './gpu-clock.ts'
 import { type GpuColumn, GpuCounters } from './gpu-counters.ts'
@@ -220,8 +220,7 @@ async function read(files: readonly CsvFile[], run: RunWriter): Promise<void> {
 }
 
 /** prefill_<gpu>.csv and decode_<gpu>.csv. */
-export const tracerVision: ImportFormat = {
-  id: 'tracer-vision',
+export const tracerVision: CsvReader = {
   detect: (file) => file.has('timestamp', 'prompt_id', 'inference_stage', 'gpu_utilization'),
   read,
 }

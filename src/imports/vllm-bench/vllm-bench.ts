@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { LayerlineError } from '../../base/errors.ts'
+import type { ResultReader } from '../import-format.ts'
 import { failureOf } from '../results/failure-status.ts'
 import { appendRequest } from '../results/imported-request.ts'
-import type { ResultFile, ResultFormat } from '../results/result-file.ts'
+import type { ResultFile } from '../results/result-file.ts'
 import type { RunWriter } from '../run-writer.ts'
 
 const seconds = z.number()
@@ -188,8 +189,7 @@ function eventTimes(first: number, gapsSeconds: readonly number[]): number[] {
   return times
 }
 
-export const vllmBench: ResultFormat = {
-  id: 'vllm-bench',
+export const vllmBench: ResultReader = {
   reads: READS,
   detect: (head) => ['"tokenizer_id"', '"num_prompts"', '"request_rate"'].every((key) => head.includes(key)),
   read,
