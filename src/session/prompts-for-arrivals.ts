@@ -1,5 +1,6 @@
 import { LayerlineError } from '../base/errors.ts'
-import type { ServerInfo, ServerKind } from '../sources/requests/probe.ts'
+import type { ServerInfo } from '../sources/requests/probe.ts'
+import { abilitiesOf } from '../sources/requests/server-kinds.ts'
 import type { Endpoint, Target } from '../sources/requests/target.ts'
 import type { ArrivalPrompts } from '../workload/arrivals/arrival.ts'
 import type { Tokenizer } from '../workload/prompt-sets/tokenizer.ts'
@@ -11,8 +12,6 @@ import { wordVocabulary } from '../workload/synthetic-prompts/word-vocabulary.ts
 import { JsonApi } from './prompt-sets/json-api.ts'
 import { tokenizerFromServer } from './prompt-sets/server-tokenizer.ts'
 
-/** Servers whose completions take a prompt as token ids. */
-const TAKE_TOKEN_IDS: ReadonlySet<ServerKind> = new Set(['vllm', 'layerline', 'sglang', 'llama.cpp'])
 /** Tokenizing is the server's work; more at once only wait there. */
 const CONNECTIONS = 8
 
@@ -37,7 +36,7 @@ export async function promptsForArrivals(
   wanted: PromptsWanted,
 ): Promise<{ prompts: ArrivalPrompts; endpoint: Endpoint }> {
   const asIds =
-    wanted.endpoint === 'completions' || (wanted.endpoint === null && TAKE_TOKEN_IDS.has(wanted.server.server))
+    wanted.endpoint === 'completions' || (wanted.endpoint === null && abilitiesOf(wanted.server.server).takesTokenIds)
   const api = new JsonApi(wanted.target, CONNECTIONS)
   try {
     const file = wanted.tokenizer === 'server' ? undefined : wanted.tokenizer

@@ -1,3 +1,4 @@
+import { TRACE_FORMATS } from '../../workload/trace-formats/formats.ts'
 import type { OptionSpec } from './option-spec.ts'
 
 /** Traces and generated load: what is offered, and when. */
@@ -64,7 +65,7 @@ export const ARRIVAL_OPTIONS = {
   format: {
     kind: 'text',
     value: 'FORMAT',
-    choices: ['auto', 'azure', 'burstgpt', 'mooncake', 'qwen', 'table', 'run'],
+    choices: ['auto', ...Object.keys(TRACE_FORMATS)],
     doc: 'format of the trace',
     default: 'auto: by the names of its columns',
   },

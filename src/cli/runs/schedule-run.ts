@@ -17,6 +17,7 @@ import { StopSignal } from '../../session/stop-signal.ts'
 import { WorkerFleet } from '../../session/workers/worker-fleet.ts'
 import { WorkerLink } from '../../session/workers/worker-link.ts'
 import { probeServer, type ServerInfo } from '../../sources/requests/probe.ts'
+import { abilitiesOf } from '../../sources/requests/server-kinds.ts'
 import type { Target } from '../../sources/requests/target.ts'
 import type { RunPlan } from '../../trace/run-json.ts'
 import type { ArrivalSchedule } from '../../workload/arrivals/arrival.ts'
@@ -65,9 +66,6 @@ export interface Offering {
 }
 
 const MOST_WORKERS = 64
-
-/** Servers that take `ignore_eos`. */
-const GO_ON = new Set<ServerInfo['server']>(['vllm', 'layerline', 'sglang', 'llama.cpp'])
 
 /** Asks the server, opens what is offered, runs it, and prints its report. As a worker: offers one shard of it. */
 export async function runSchedule(
@@ -285,7 +283,7 @@ export async function commonOf(options: ScheduleOptions, context: ScheduleContex
     prompts,
     model,
     sampling: samplingFrom(settings, {
-      'ignore-eos': !options['respect-eos'] && GO_ON.has(server.server),
+      'ignore-eos': !options['respect-eos'] && abilitiesOf(server.server).ignoresEos,
       body: options.body,
     }),
     seed,

@@ -11,6 +11,7 @@ import type { ServerInfo } from './probe.ts'
 import { RequestBodies } from './request-body.ts'
 import { appendRequestRow, appendTextRow, outcomeOf, type RequestOutcome, type RequestPlan } from './request-row.ts'
 import { redactor } from './secrets.ts'
+import { abilitiesOf } from './server-kinds.ts'
 import { SharedShapes } from './stream/event-shape.ts'
 import { ReadStamps } from './stream/read-stamps.ts'
 import type { LiveCounts, RequestHooks } from './stream/token-stream.ts'
@@ -88,7 +89,7 @@ export class RequestClient {
       pool: this.pool,
       heads: new RequestHeads(target, options.runId),
       bodies: new RequestBodies({
-        runningUsage: server?.server === 'vllm' || server?.server === 'layerline',
+        runningUsage: abilitiesOf(server?.server).countsAsItGoes,
         tokenIds: options.keepTokenIds,
       }),
       retries: options.retries ?? 0,

@@ -3,10 +3,9 @@ import { LayerlineError } from '../../base/errors.ts'
 import { askServer, rootPath, type ServerAnswer } from './ask-server.ts'
 import { readModelList, type ServedModel } from './model-list.ts'
 import { type Redact, redactor } from './secrets.ts'
+import { abilitiesOf, type ServerKind, serverKind } from './server-kinds.ts'
 import { excerpt } from './stream/answer-error.ts'
 import type { Target } from './target.ts'
-
-export type ServerKind = 'vllm' | 'layerline' | 'sglang' | 'llama.cpp' | 'openai' | 'unknown'
 
 /** What a server says of itself. */
 export interface ServerInfo {
@@ -35,7 +34,7 @@ export async function probeServer(target: Target, model?: string): Promise<Serve
   const without = async (error: LayerlineError): Promise<ServerInfo> => {
     const moved = answer.status >= 300 && answer.status < 400
     if (model === undefined || moved || BLOCKING.has(answer.status)) throw error
-    const server = serverOf(answer, [])
+    const server = serverKind([], headerOf(answer))
     const version = await versionOf(target, server, answer)
     return { models: [], server, version, ...endsOf(target, answer), notes: [error.message] }
   }
@@ -52,7 +51,7 @@ export async function probeServer(target: Target, model?: string): Promise<Serve
   // Of a list that could not be read to its end nobody knows what it lacks.
   if (model !== undefined && notes.length > 0 && !models.some(({ id }) => id === model))
     models.push({ id: model, max_model_len: null })
-  const server = serverOf(answer, list.owners)
+  const server = serverKind(list.owners, headerOf(answer))
   const version = await versionOf(target, server, answer)
   return { models, server, version, ...endsOf(target, answer), ...(notes.length === 0 ? {} : { notes }) }
 }
@@ -90,22 +89,14 @@ function refusal(answer: ServerAnswer, redact: Redact): LayerlineError {
   return new LayerlineError('unreachable/server-error', message, { hint: 'the server answers, but is not ready' })
 }
 
-/** The maker: by the owner of its models, else by what the answer's headers say. */
-function serverOf(answer: ServerAnswer, owners: readonly string[]): ServerKind {
-  const said = [...owners, String(answer.headers.server ?? '')].map((name) => name.toLowerCase())
-  const named = (word: string) => said.some((name) => name.includes(word))
-  if (named('layerline')) return 'layerline'
-  if (named('vllm')) return 'vllm'
-  if (named('sglang')) return 'sglang'
-  if (named('llamacpp') || named('llama.cpp')) return 'llama.cpp'
-  if (owners.some((owner) => owner === 'openai' || owner === 'system')) return 'openai'
-  return 'unknown'
+function headerOf(answer: ServerAnswer): string {
+  return String(answer.headers.server ?? '')
 }
 
 async function versionOf(target: Target, server: ServerKind, answer: ServerAnswer): Promise<string | null> {
-  const product = /^layerline[^/]*\/(\S+)/i.exec(String(answer.headers.server ?? ''))
+  const product = /^layerline[^/]*\/(\S+)/i.exec(headerOf(answer))
   if (product !== null) return product[1] ?? null
-  if (server !== 'vllm') return null
+  if (!abilitiesOf(server).tellsVersion) return null
   try {
     const { status, body } = await askServer(target, `${rootPath(target)}/version`)
     const parsed = z.object({ version: z.string() }).safeParse(body.json())
