@@ -3,10 +3,8 @@ import { errorText } from '../base/errors.ts'
 import { TraceImport } from '../imports/kineto/import-trace.ts'
 import type { TraceRun } from '../imports/kineto/trace-run.ts'
 import type { CapturedProfile } from '../sources/source.ts'
+import { partName } from '../store/part-names.ts'
 import type { Recording } from './recording.ts'
-
-/** Beside the parts that sealing writes. */
-const PART = 'part-0-2.parquet'
 
 /**
  * Reads what a profiler wrote during a run into that run, on its clock, before it is sealed. A trace that cannot be read
@@ -48,7 +46,7 @@ function intoRecording(recording: Recording, { clock }: CapturedProfile, say: (t
   const { folder, store, nextTrackId, nameId, reserveSlices } = recording
   return {
     folder,
-    part: PART,
+    part: partName('profile'),
     clock: clock.name,
     writers: store.writers,
     trackId: nextTrackId,

@@ -4,6 +4,7 @@ import type { Paint } from '../../dashboard/text/paint.ts'
 import { printable, withoutControls } from '../../dashboard/text/text.ts'
 import { WordWrap } from '../../dashboard/text/word-wrap.ts'
 import type { RequestRunView } from '../../session/request-run.ts'
+import { ttftNs } from '../../trace/base-figures.ts'
 
 /** Shows a conversation as it goes on: each question, the answer as it comes, and what it took. */
 export function demoTalk(out: Writable, says: readonly string[], paint: Paint, width: number): RequestRunView {
@@ -23,7 +24,7 @@ export function demoTalk(out: Writable, says: readonly string[], paint: Paint, w
         return
       }
       const line = answerLine({
-        ttftNs: outcome.firstTokenNs - outcome.sentNs,
+        ttftNs: ttftNs(outcome.firstTokenNs, outcome.sentNs),
         decodeNs: outcome.lastTokenNs - outcome.firstTokenNs,
         maxGapNs: outcome.maxGapNs,
         tokens: outcome.outputTokens,

@@ -1,13 +1,12 @@
 import { LayerlineError } from '../../base/errors.ts'
+import { POWER_TRACKS } from '../../trace/gpu-power.ts'
 import type { SealedRun } from '../sealed-run.ts'
 
 /** What a GPU's samples can hold, by the name of the track. */
 export const QUANTITIES = [
   'gpu_utilization_ratio',
   'memory_utilization_ratio',
-  'power_draw_w',
-  'power_draw_instant_w',
-  'power_draw_average_w',
+  ...POWER_TRACKS,
   'sm_clock_hz',
   'memory_clock_hz',
   'memory_used_bytes',

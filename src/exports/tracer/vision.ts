@@ -1,6 +1,7 @@
 import { join } from 'node:path'
-import { TTFT_NS } from '../../analysis/populations.ts'
+import { E2E_NS, TTFT_NS } from '../../analysis/populations.ts'
 import { literal } from '../../store/live-schema.ts'
+import { POWER_TRACKS } from '../../trace/gpu-power.ts'
 import type { ExportedFile, ExportOptions } from '../export-options.ts'
 import type { SealedRun } from '../sealed-run.ts'
 import { copyCsv } from './csv-copy.ts'
@@ -52,10 +53,10 @@ function visionSql(run: SealedRun, gpu: SampledGpu, stage: 'prefill' | 'decode',
       prompt_id, input_tokens, coalesce(requested_tokens, CASE WHEN stage = 'decode' THEN size END)::UINTEGER AS output_tokens_requested,
       output_tokens, ${literal(gpu.name)} AS gpu_name, coalesce(model, ${onlyModel(run.run)}) AS llm_name,
       '${stage}' AS inference_stage, ${plainNumber('round(100 * gpu_utilization_ratio, 2)', 2)} AS gpu_utilization,
-      round(coalesce(power_draw_instant_w, power_draw_w, power_draw_average_w), 3) AS power_w,
+      round(coalesce(${POWER_TRACKS.join(', ')}), 3) AS power_w,
       request_id, ${plainNumber('size')} AS size,
       round(overlap_ns / (t_ns - least(window_from_ns, t_ns - 1)), 6) AS overlap,
-      ${ms('t_ns - sent_ns')} AS since_sent_ms, ${ms(TTFT_NS)} AS ttft_ms, ${ms('end_ns - sent_ns')} AS e2e_ms,
+      ${ms('t_ns - sent_ns')} AS since_sent_ms, ${ms(TTFT_NS)} AS ttft_ms, ${ms(E2E_NS)} AS e2e_ms,
       ${plainNumber('round(100 * memory_utilization_ratio, 2)', 2)} AS memory_utilization, round(power_draw_average_w, 3) AS power_average_w,
       round(sm_clock_hz / 1e6, 3) AS sm_clock_mhz, round(memory_used_bytes / 1048576, 3) AS memory_used_mib, temperature_c,
       ${ms('t_ns - window_from_ns')} AS window_ms

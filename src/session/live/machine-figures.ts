@@ -1,3 +1,4 @@
+import { powerOf } from '../../trace/gpu-power.ts'
 import type { LatestCounter } from './latest-counters.ts'
 import type { ClientFigures, GpuFigures, HostFigures, ServerFigures } from './live-figures.ts'
 
@@ -36,7 +37,7 @@ function gpusOf(counters: Counters): GpuFigures[] {
   return byDevice.map((own) => ({
     device: own[0]?.device ?? 'GPU',
     utilizationRatio: first(own, 'gpu_utilization_ratio'),
-    powerW: first(own, 'power_draw_w') ?? first(own, 'power_draw_instant_w') ?? first(own, 'power_draw_average_w'),
+    powerW: powerOf((track) => first(own, track)),
     memoryUsedBytes: first(own, 'memory_used_bytes'),
     // DCGM tells the parts instead.
     memoryTotalBytes:

@@ -8,6 +8,7 @@ import { scratchFolder } from '../../base/scratch-folder.ts'
 import type { RunJson } from '../../trace/run-json.ts'
 import { TABLES, type TableName } from '../../trace/tables.ts'
 import { emptyTable, ident, JOINED_VIEWS } from '../live-schema.ts'
+import { isPartName } from '../part-names.ts'
 import { readRunJson } from '../run-folder.ts'
 import { lockedTo } from '../sql-files.ts'
 import { openLiveRun } from './live-run.ts'
@@ -95,7 +96,7 @@ function partsOf(folder: string, table: TableName): string[] {
   const inside = join(folder, table)
   if (!existsSync(inside)) return []
   return readdirSync(inside)
-    .filter((name) => /^part-\d+-\d+\.parquet$/.test(name))
+    .filter(isPartName)
     .sort()
     .map((name) => join(inside, name))
 }

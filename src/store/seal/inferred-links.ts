@@ -1,11 +1,10 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { partName } from '../part-names.ts'
 import type { SqlRow } from '../read/run-reader.ts'
 import { readJoin } from './inferred-join/read-join.ts'
 import { overParts } from './over-parts.ts'
 import { writeSelect } from './write-part.ts'
 
-/** Beside the parts that shards, a step log and a profile have. */
-const PART = 'part-0-3.parquet'
 const ROWS_AT_ONCE = 10_000
 
 /**
@@ -38,7 +37,7 @@ export async function writeInferredLinks(folder: string, memoryLimit: string): P
         connection,
         folder,
         'links',
-        PART,
+        partName('inferredLinks'),
         `SELECT 'chunk' AS src_kind, src_id, src_index, 'slice' AS dst_kind, dst_id, 'token of step' AS kind, share, confidence
         FROM found ORDER BY src_id, src_index, dst_id`,
       )

@@ -5,6 +5,7 @@ import { errorText, LayerlineError } from '../../base/errors.ts'
 import type { RunJson } from '../../trace/run-json.ts'
 import { LIVE_TABLES, type LiveTableName, TABLES, type TableName } from '../../trace/tables.ts'
 import { createLiveTable, decodedColumns, liveName } from '../live-schema.ts'
+import { partName } from '../part-names.ts'
 import { refuseLinks } from '../refuse-links.ts'
 import { liveFile, readRunJson, writeRunJson } from '../run-folder.ts'
 import { writeInferredLinks } from './inferred-links.ts'
@@ -129,7 +130,7 @@ async function writePart(
   const count = await numberOf(connection, `SELECT count(*)::DOUBLE FROM (${select})`)
   if (count === 0) return 0
   const order = table === 'chunks' && (await chunksInOrder(connection)) ? '' : ` ORDER BY ${sortKey(table)}`
-  await writeSelect(connection, folder, table, `part-${shard}-0.parquet`, `${select}${order}`)
+  await writeSelect(connection, folder, table, partName('rows', shard), `${select}${order}`)
   return count
 }
 

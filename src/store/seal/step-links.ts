@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { ident } from '../live-schema.ts'
+import { partName } from '../part-names.ts'
 import { readParquet } from '../sql-files.ts'
 import { overParts } from './over-parts.ts'
 import { PROFILE_LINKS } from './profile-links.ts'
 import { writeSelect } from './write-part.ts'
 
-/** Beside the parts that a shard's own links are in. */
-const PART = 'part-0-1.parquet'
+const PART = partName('stepLinks')
 
 /**
  * Ties each streamed event to the engine steps that made its tokens, where a run has the engine's own log of its steps: the

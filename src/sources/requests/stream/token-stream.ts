@@ -1,4 +1,5 @@
 import type { LogCounts } from '../../../base/log-counts.ts'
+import { itlNs, ttftNs } from '../../../trace/base-figures.ts'
 import { NULL_OF } from '../../../trace/columns.ts'
 import type { RowWriter } from '../../../trace/row-writer.ts'
 import type { chunks } from '../../../trace/tables.ts'
@@ -318,9 +319,9 @@ export class TokenStream implements EventSink {
     if (this.tokenEvents++ === 0) {
       this.firstTokenNs = stamps.tNs
       this.hooks?.onFirstToken?.(stamps.tNs)
-      this.live?.ttft.record(stamps.tNs - this.sentNs)
+      this.live?.ttft.record(ttftNs(stamps.tNs, this.sentNs))
     } else {
-      const gapNs = stamps.tNs - this.lastTokenNs
+      const gapNs = itlNs(stamps.tNs, this.lastTokenNs)
       if (!(gapNs <= this.maxGapNs)) this.maxGapNs = gapNs
       if (this.live !== null) this.live.itl.record(gapNs)
     }
