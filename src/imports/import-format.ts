@@ -53,7 +53,7 @@ export interface FolderReader {
 }
 
 /** How a format is told from others, and what reads it. */
-interface Readers {
+export interface Readers {
   readonly folder: FolderReader
   readonly result: ResultReader
   readonly csv: CsvReader

@@ -29,7 +29,8 @@ export async function importRun(
 ): Promise<ImportedRun> {
   const input = new ImportInput(path)
   if (input.isFile) refuseForeign(path, firstBytes(path), 'input/import-format', EXPECTED, ['gzip', 'zstd'])
-  const source = (await resultSource(input, options)) ?? (await folderSource(input, options)) ?? (await csvSource(input, options))
+  const source =
+    (await resultSource(input, options)) ?? (await folderSource(input, options)) ?? (await csvSource(input, options))
   const run = await RunWriter.create(out, { format: source.format, ...source.config })
   try {
     const files = await source.read(run)

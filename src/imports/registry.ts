@@ -1,4 +1,4 @@
-import type { ImportFormat, ImportKind } from './import-format.ts'
+import type { ImportFormat, ImportKind, Readers } from './import-format.ts'
 
 /**
  * Every format that becomes a run, by the id that run.json keeps. Of those of one kind the first that knows a file takes it.
@@ -69,9 +69,7 @@ export function aboutImports(kind?: ImportKind): string[] {
 }
 
 /** The formats that are known in one way, in order, with what reads them. */
-export async function readersOf<K extends ImportKind>(
-  kind: K,
-): Promise<(readonly [ImportId, Awaited<ReturnType<ImportFormat<K>['load']>>])[]> {
+export async function readersOf<K extends ImportKind>(kind: K): Promise<(readonly [ImportId, Readers[K]])[]> {
   const found = (Object.entries(IMPORTS) as [ImportId, ImportFormat][]).filter(([, format]) => format.kind === kind)
   return Promise.all(found.map(async ([id, format]) => [id, await (format as ImportFormat<K>).load()] as const))
 }
