@@ -16,6 +16,7 @@ const { FORMAT } = await import('../dist/src/trace/run-json.js')
 const { LIVE_TABLES } = await import('../dist/src/trace/tables.js')
 const { RUN_VIEWS } = await import('../dist/src/store/views/run-views.js')
 const { PROBE_SETS, probeSet } = await import('../dist/src/sources/os/probe-sets.js')
+const { GPU_SOURCES } = await import('../dist/src/sources/gpu/gpu-sources.js')
 const { readResults } = await import('../dist/test/injection/results.js')
 const { resultTables } = await import('../dist/test/injection/tables.js')
 const { readVerdictRuns, verdictTables } = await import('../dist/test/verdict/tables.js')
@@ -31,6 +32,7 @@ const formatHead = `# The run format, version ${FORMAT.major}.${FORMAT.minor}`
 put(format, between(format, 'tables', tablesText()).replace(/^# The run format.*/, formatHead))
 put(format, between(format, 'views', viewsText()))
 put('docs/os.md', between('docs/os.md', 'probes', probesText()))
+put('docs/hardware.md', between('docs/hardware.md', 'gpu sources', gpuSourcesText()))
 const injection = readResults(join(root, 'docs', 'late-tokens-injection.json'))
 put('docs/late-tokens.md', between('docs/late-tokens.md', 'injection', resultTables(injection)))
 const verdictRuns = readVerdictRuns(join(root, 'docs', 'verdict-runs.jsonl'))
@@ -147,6 +149,11 @@ function viewsText() {
     const rows = Object.entries(columns).map(([column, meaning]) => `| \`${column}\` | ${cell(meaning)} |`)
     return `### ${name}\n\nA row is ${doc}.\n\n| column | meaning |\n|---|---|\n${rows.join('\n')}\n`
   }).join('\n')
+}
+
+function gpuSourcesText() {
+  const rows = Object.values(GPU_SOURCES).map(({ form, doc }) => `| \`${form}\` | ${cell(doc)} |`)
+  return ['| `--gpu` | samples come from |', '|---|---|', ...rows, ''].join('\n')
 }
 
 function sealedType(type) {

@@ -6,8 +6,8 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { LayerlineError } from '../src/base/errors.ts'
-import { parseGpuTarget, type SshTarget } from '../src/sources/gpu/gpu-target.ts'
 import { prepareSshSmi } from '../src/sources/gpu/ssh/ssh-smi.ts'
+import { parseSshTarget, type SshTarget } from '../src/sources/gpu/ssh/ssh-target.ts'
 import type { PreparedSource } from '../src/sources/source.ts'
 import { memoryContext, until } from './support/memory-context.ts'
 import { needs } from './support/needs.ts'
@@ -26,10 +26,9 @@ async function sshd(env: Record<string, string> = {}): Promise<TestSshd> {
 }
 
 function targetOf(server: TestSshd, more: Partial<SshTarget> = {}): SshTarget {
-  const target = parseGpuTarget(`ssh://${server.user}@127.0.0.1:${server.port}`, '--gpu', {
-    configPath: server.configPath,
-  })
-  return { ...(target as SshTarget), ...more }
+  const settings = { configPath: server.configPath }
+  const target = parseSshTarget(`ssh://${server.user}@127.0.0.1:${server.port}`, settings, (why) => new Error(why))
+  return { ...target, ...more }
 }
 
 async function prepared(server: TestSshd, periodMs: number, gpus: string[] = []): Promise<PreparedSource> {
@@ -205,7 +204,7 @@ Host *
   IdentityAgent ${at('agent')}
 `,
     )
-    const target = { ...parseGpuTarget('ssh://gpu-behind', '--gpu', { configPath: at('jump_config') }) } as SshTarget
+    const target = parseSshTarget('ssh://gpu-behind', { configPath: at('jump_config') }, (why) => new Error(why))
     const source = await prepareSshSmi(target, { periodMs: 43, gpus: [] })
     open.push(source)
     const run = memoryContext()

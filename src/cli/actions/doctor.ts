@@ -8,6 +8,7 @@ import { printable } from '../../dashboard/text/text.ts'
 import { llamacppStatus } from '../../engines/llamacpp/status.ts'
 import { listingPython } from '../../session/kernels/workers/kernel-python.ts'
 import { listTracers } from '../../session/kernels/workers/tracers.ts'
+import { askAmd } from '../../sources/gpu/amd/amd-tools.ts'
 import { askLocalSmi } from '../../sources/gpu/smi/local-smi.ts'
 import { hostProvenance } from '../../sources/host/provenance.ts'
 import type { Run } from '../command.ts'
@@ -112,6 +113,24 @@ async function gpu(): Promise<Finding> {
     }
   } catch (error) {
     if (!(error instanceof LayerlineError)) throw error
+    return (await amdGpu()) ?? { layer: 'gpu', state: 'off', what: error.message, how: error.hint ?? null }
+  }
+}
+
+/** Null where no tool of AMD's is there. */
+async function amdGpu(): Promise<Finding | null> {
+  try {
+    const { tool, gpus, driver } = await askAmd([])
+    const names = gpus.map(({ index, name }) => `${index} ${name}`).join(', ')
+    return {
+      layer: 'gpu',
+      state: 'works',
+      what: `${names}${driver === null ? '' : `, driver ${driver}`}, from ${tool}`,
+      how: 'sampling AMD GPUs was tested against the output of these tools, not on hardware',
+    }
+  } catch (error) {
+    if (!(error instanceof LayerlineError)) throw error
+    if (error.code === 'missing/amd-smi') return null
     return { layer: 'gpu', state: 'off', what: error.message, how: error.hint ?? null }
   }
 }

@@ -1,3 +1,4 @@
+import { GPU_VALUES } from '../../sources/gpu/gpu-sources.ts'
 import type { OptionSpec } from './option-spec.ts'
 
 /** What is recorded beside the requests: hardware, engine, kernel. */
@@ -13,7 +14,7 @@ export const LAYER_OPTIONS = {
   gpu: {
     kind: 'text',
     value: 'WHERE',
-    doc: 'source of GPU samples: auto (nvidia-smi of this machine, if installed), none, local, ssh://[user@]host[:port] (nvidia-smi and /proc of that machine), dcgm:URL (a DCGM exporter)',
+    doc: `source of GPU samples: ${GPU_VALUES}`,
     default: 'SURF_HOST over ssh if set, else auto',
   },
   'gpu-list': { kind: 'list', value: 'LIST', doc: 'only these GPUs, by index or UUID; or GPU_LIST', default: 'all' },

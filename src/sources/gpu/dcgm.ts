@@ -6,8 +6,8 @@ import { MetricsScraper, type PageTaker } from '../prometheus/scraper.ts'
 import { whatPage } from '../prometheus/what-page.ts'
 import type { PreparedSource, SourceContext } from '../source.ts'
 import { RejectedValues } from '../value-limits.ts'
+import type { GpuSourceOptions } from './gpu-options.ts'
 import { GpuTracks } from './gpu-tracks.ts'
-import type { SmiSourceOptions } from './smi/local-smi.ts'
 
 interface DcgmField {
   track: string
@@ -67,7 +67,7 @@ const isDcgm = (name: string): boolean => Object.hasOwn(DCGM_FIELDS, name) || Ob
 const LEAST_PERIOD_MS = 100
 
 /** A DCGM exporter, asked once before a run: throws `unreachable/metrics`, `input/metrics` or `missing/gpu-device`. */
-export async function prepareDcgm(url: string, options: SmiSourceOptions): Promise<PreparedSource> {
+export async function prepareDcgm(url: string, options: GpuSourceOptions): Promise<PreparedSource> {
   const source = {
     url,
     what: 'the DCGM exporter',

@@ -1,9 +1,7 @@
 import { LayerlineError } from '../../base/errors.ts'
 import { type PreparedSource, sourceOff } from '../source.ts'
-import { prepareDcgm } from './dcgm.ts'
-import type { GpuTarget } from './gpu-target.ts'
-import { prepareLocalSmi, type SmiSourceOptions } from './smi/local-smi.ts'
-import { prepareSshSmi } from './ssh/ssh-smi.ts'
+import type { GpuSourceOptions } from './gpu-options.ts'
+import { GPU_SOURCES, type GpuSourceKind, type GpuTarget } from './gpu-sources.ts'
 
 const WITHOUT = 'or record without GPU samples: --gpu none'
 
@@ -11,22 +9,42 @@ const WITHOUT = 'or record without GPU samples: --gpu none'
  * Finds out whether a run can sample its GPUs, before it begins. What was asked for by name and does not work throws;
  * `auto` is off then, with the reason in `problem`. Null for `none`.
  */
-export async function prepareGpu(target: GpuTarget, options: SmiSourceOptions): Promise<PreparedSource | null> {
-  if (target.kind === 'none') return null
-  if (target.kind === 'auto') {
-    try {
-      return await prepareLocalSmi(options)
-    } catch (error) {
-      if (!(error instanceof LayerlineError)) throw error
-      return sourceOff(`gpu: off: ${error.message}${error.hint === undefined ? '' : `; ${error.hint}`}`)
-    }
-  }
+export async function prepareGpu(target: GpuTarget, options: GpuSourceOptions): Promise<PreparedSource | null> {
+  if (target.kind === 'auto') return prepareAuto(options)
   try {
-    if (target.kind === 'local') return await prepareLocalSmi(options)
-    return target.kind === 'ssh' ? await prepareSshSmi(target, options) : await prepareDcgm(target.url, options)
+    return await prepare(target, options)
   } catch (error) {
     if (!(error instanceof LayerlineError)) throw error
     const hint = error.hint === undefined ? WITHOUT : `${error.hint}; ${WITHOUT}`
     throw new LayerlineError(error.code as 'missing/gpu', error.message, { hint, cause: error })
   }
 }
+
+async function prepare<K extends GpuSourceKind>(
+  target: Extract<GpuTarget, { kind: K }>,
+  options: GpuSourceOptions,
+): Promise<PreparedSource | null> {
+  const { load } = GPU_SOURCES[target.kind] as unknown as {
+    load: (() => Promise<(target: GpuTarget, options: GpuSourceOptions) => Promise<PreparedSource>>) | null
+  }
+  return load === null ? null : (await load())(target, options)
+}
+
+/** The first of this machine's tools that works; where none does, the first whose trouble is not that it is absent. */
+async function prepareAuto(options: GpuSourceOptions): Promise<PreparedSource> {
+  const problems: LayerlineError[] = []
+  for (const [kind, { isAuto }] of Object.entries(GPU_SOURCES)) {
+    if (isAuto !== true) continue
+    try {
+      const found = await prepare({ kind } as GpuTarget, options)
+      if (found !== null) return found
+    } catch (error) {
+      if (!(error instanceof LayerlineError)) throw error
+      problems.push(error)
+    }
+  }
+  const told = problems.find(({ code }) => !ABSENT.has(code)) ?? problems[0]
+  return sourceOff(`gpu: off: ${told?.message}${told?.hint === undefined ? '' : `; ${told.hint}`}`)
+}
+
+const ABSENT: ReadonlySet<string> = new Set(['missing/nvidia-smi', 'missing/amd-smi'])

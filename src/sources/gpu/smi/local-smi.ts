@@ -10,6 +10,7 @@ import { GapTrack } from '../../gap-track.ts'
 import { hostProvenance } from '../../host/provenance.ts'
 import type { PreparedSource, SourceContext, Toggle } from '../../source.ts'
 import { Backoff } from '../backoff.ts'
+import type { GpuSourceOptions } from '../gpu-options.ts'
 import { smiError } from './smi-errors.ts'
 import { samplerArguments } from './smi-fields.ts'
 import { INVENTORY_QUERY, readInventory, type SmiInventory } from './smi-inventory.ts'
@@ -24,14 +25,6 @@ const STOP_MS = 2_000
 /** What is being asked is called off, and ended by force after a moment. */
 const ASKED_MS = 5_000
 const MOST_WORDS = 200
-
-export interface SmiSourceOptions {
-  periodMs: number
-  /** Indices or UUIDs; empty for all. */
-  gpus: readonly string[]
-  /** On a host over ssh, the process that listens there is sampled too. */
-  serverPort?: number | undefined
-}
 
 /** What this machine's nvidia-smi knows. Throws `missing/gpu…`. */
 export async function askLocalSmi(selection: readonly string[], signal?: AbortSignal): Promise<SmiInventory> {
@@ -67,7 +60,7 @@ async function answersFor(uuid: string, signal: AbortSignal): Promise<boolean> {
 }
 
 /** Samples this machine's GPUs; asks first, so that a machine without them throws `missing/…` before a run begins. */
-export async function prepareLocalSmi(options: SmiSourceOptions): Promise<PreparedSource> {
+export async function prepareLocalSmi(options: GpuSourceOptions): Promise<PreparedSource> {
   const inventory = await askLocalSmi(options.gpus)
   return new LocalSmi(inventory, options, BatchedPipe.open())
 }
@@ -75,7 +68,7 @@ export async function prepareLocalSmi(options: SmiSourceOptions): Promise<Prepar
 class LocalSmi implements PreparedSource {
   problem: string | null = null
   private readonly inventory: SmiInventory
-  private readonly options: SmiSourceOptions
+  private readonly options: GpuSourceOptions
   private readonly pipe: BatchedPipe
   private readonly backoff = new Backoff()
   private context: SourceContext | null = null
@@ -91,7 +84,7 @@ class LocalSmi implements PreparedSource {
   private stopped = false
   private paused = false
 
-  constructor(inventory: SmiInventory, options: SmiSourceOptions, pipe: BatchedPipe) {
+  constructor(inventory: SmiInventory, options: GpuSourceOptions, pipe: BatchedPipe) {
     this.inventory = inventory
     this.options = options
     this.pipe = pipe

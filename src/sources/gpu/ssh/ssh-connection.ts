@@ -5,10 +5,10 @@ import { LayerlineError } from '../../../base/errors.ts'
 import type { RunClock } from '../../../base/time.ts'
 import { spawnGroup } from '../../../base/tool.ts'
 import { BatchedPipe } from '../../batched-pipe.ts'
-import type { SshTarget } from '../gpu-target.ts'
 import { type ClockFix, type ClockProbe, fixFrom, parseUnixUs } from '../host-clock.ts'
 import { describeScript, MARK, runScript } from './remote-script.ts'
 import { sshError, sshMissing, sshName } from './ssh-errors.ts'
+import type { SshTarget } from './ssh-target.ts'
 
 /** Without persistence mode, the driver takes seconds to wake up, three times. */
 /** Characters of a line, and of a text that comes in lines. */

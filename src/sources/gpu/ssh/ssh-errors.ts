@@ -1,5 +1,5 @@
 import { errorCode, LayerlineError } from '../../../base/errors.ts'
-import type { SshTarget } from '../gpu-target.ts'
+import type { SshTarget } from './ssh-target.ts'
 
 interface SshFailure {
   pattern: RegExp
@@ -63,7 +63,7 @@ export const SSH_FAILURES: readonly SshFailure[] = [
     pattern: /Connection refused/i,
     code: 'unreachable/ssh-refused',
     sentence: 'nothing answers at that port',
-    hint: 'is sshd running there, and is it the right port? --gpu ssh://user@host:PORT',
+    hint: 'is sshd running there, and is it the right port? it goes behind the host: ssh://user@host:PORT',
   },
   {
     pattern: /during banner exchange|kex_exchange_identification|Connection closed by .* port/i,

@@ -3,18 +3,15 @@ import type { Readable, Writable } from 'node:stream'
 import { type ChildEnd, childEnd, copied, endChild, LATE, type Late, within } from '../../../base/bounded-wait.ts'
 import { LayerlineError } from '../../../base/errors.ts'
 import { spawnGroup } from '../../../base/tool.ts'
-import { parseGpuTarget, type SshTarget } from '../gpu-target.ts'
 import { sshArguments } from './ssh-connection.ts'
 import { sshError, sshMissing, sshName } from './ssh-errors.ts'
+import { parseSshTarget, type SshSettings, type SshTarget } from './ssh-target.ts'
 
 /** A folder of another machine. */
 export interface SshFolder {
   readonly target: SshTarget
   readonly path: string
 }
-
-/** What ssh is told where the address does not say. */
-export type SshSettings = Parameters<typeof parseGpuTarget>[2]
 
 const KEPT_WORDS = 4096
 /** ssh itself notices a dead connection after 15 s, and gives up connecting after 10; a big file is read before its first byte comes. */
@@ -32,9 +29,8 @@ export function parseSshFolder(text: string, place: string, ssh: SshSettings): S
   if (match === null) {
     throw new LayerlineError('usage/ssh-folder', `${place} ${text}: expected ssh://[user@]host[:port]/path`)
   }
-  const target = parseGpuTarget(match[1] ?? '', place, ssh)
-  if (target.kind !== 'ssh') throw new LayerlineError('usage/ssh-folder', `${place} ${text}: expected ssh://host/path`)
-  return { target, path: match[2] ?? '' }
+  const wrong = (why: string) => new LayerlineError('usage/ssh-folder', `${place} ${text}: ${why}`)
+  return { target: parseSshTarget(match[1] ?? '', ssh, wrong), path: match[2] ?? '' }
 }
 
 /**

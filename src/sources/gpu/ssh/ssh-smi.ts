@@ -5,9 +5,8 @@ import { GapTrack } from '../../gap-track.ts'
 import { RemoteHost } from '../../host/remote-host.ts'
 import type { PreparedSource, SourceContext } from '../../source.ts'
 import { Backoff } from '../backoff.ts'
-import type { SshTarget } from '../gpu-target.ts'
+import type { GpuSourceOptions } from '../gpu-options.ts'
 import { type ClockFix, sinceEpoch } from '../host-clock.ts'
-import type { SmiSourceOptions } from '../smi/local-smi.ts'
 import { smiError } from '../smi/smi-errors.ts'
 import { samplerArguments } from '../smi/smi-fields.ts'
 import { readInventory, type SmiInventory } from '../smi/smi-inventory.ts'
@@ -16,6 +15,7 @@ import { leastNumber, remoteProvenance, remoteRapl } from './remote-facts.ts'
 import { ANSWERER_METHODS } from './remote-script.ts'
 import { type RemoteFacts, SshConnection } from './ssh-connection.ts'
 import { mayPass, sshName } from './ssh-errors.ts'
+import type { SshTarget } from './ssh-target.ts'
 
 const CLOCK_MS = 30_000
 const FIRST_SAMPLE_MS = 5_000
@@ -29,7 +29,7 @@ const LEAST_HOST_PERIOD_MS = 50
  * Connects to a GPU host and asks what is there, before a run begins: throws `unreachable/ssh…`, `input/ssh…` or
  * `missing/…` with what to do.
  */
-export async function prepareSshSmi(target: SshTarget, options: SmiSourceOptions): Promise<PreparedSource> {
+export async function prepareSshSmi(target: SshTarget, options: GpuSourceOptions): Promise<PreparedSource> {
   const { connection, facts } = await SshConnection.connect(target, options.serverPort ?? null, interruption.signal)
   try {
     return new SshSmi(target, options, readRemote(facts, target, options.gpus), facts, connection)
@@ -53,7 +53,7 @@ function readRemote(facts: RemoteFacts, target: SshTarget, selection: readonly s
 class SshSmi implements PreparedSource {
   problem: string | null = null
   private readonly target: SshTarget
-  private readonly options: SmiSourceOptions
+  private readonly options: GpuSourceOptions
   private readonly inventory: SmiInventory
   private readonly facts: RemoteFacts
   private readonly backoff = new Backoff()
@@ -72,7 +72,7 @@ class SshSmi implements PreparedSource {
 
   constructor(
     target: SshTarget,
-    options: SmiSourceOptions,
+    options: GpuSourceOptions,
     inventory: SmiInventory,
     facts: RemoteFacts,
     connection: SshConnection,
