@@ -7,9 +7,9 @@ export const POWER_TRACKS = ['power_draw_instant_w', 'power_draw_w', 'power_draw
 export type PowerTrack = (typeof POWER_TRACKS)[number]
 
 /** The first value there is, in order of POWER_TRACKS. */
-export function powerOf<T>(valueOf: (track: PowerTrack) => T | null): T | null {
+export function powerOf<T>(wattsOf: (track: PowerTrack) => T | null): T | null {
   for (const track of POWER_TRACKS) {
-    const value = valueOf(track)
+    const value = wattsOf(track)
     if (value !== null) return value
   }
   return null
