@@ -37,10 +37,10 @@ function word<K extends string>(kind: K, spec: Omit<GpuSource<{ kind: K }>, 'for
 
 /** Every value of `--gpu`, by the kind of its target. */
 export const GPU_SOURCES = {
-  auto: word('auto', { doc: 'nvidia-smi, amd-smi or rocm-smi of this machine, if one is installed', load: null }),
-  none: word('none', { doc: 'no samples', load: null }),
+  auto: word('auto', { doc: 'local or amd, if installed', load: null }),
+  none: word('none', { doc: '', load: null }),
   local: word('local', {
-    doc: 'nvidia-smi of this machine',
+    doc: 'nvidia-smi here',
     load: async () => {
       const { prepareLocalSmi } = await import('./smi/local-smi.ts')
       return (_, options) => prepareLocalSmi(options)
@@ -48,7 +48,7 @@ export const GPU_SOURCES = {
     isAuto: true,
   }),
   amd: word('amd', {
-    doc: 'amd-smi of this machine, else its rocm-smi; not tested on hardware',
+    doc: 'amd-smi or rocm-smi here, not tested on hardware',
     load: async () => {
       const { prepareAmd } = await import('./amd/amd-source.ts')
       return (_, options) => prepareAmd(options)
@@ -57,7 +57,7 @@ export const GPU_SOURCES = {
   }),
   ssh: source({
     form: SSH_FORM,
-    doc: 'nvidia-smi and /proc of that machine',
+    doc: 'nvidia-smi and /proc there',
     parse: (text, { ssh, wrong }) => (text.startsWith('ssh:') ? parseSshTarget(text, ssh, wrong) : null),
     load: async () => (await import('./ssh/ssh-smi.ts')).prepareSshSmi,
   }),
@@ -86,5 +86,5 @@ export type GpuTarget = {
 
 /** The values of `--gpu` and what they mean, for its help. */
 export const GPU_VALUES = Object.values(GPU_SOURCES)
-  .map(({ form, doc }) => `${form} (${doc})`)
+  .map(({ form, doc }) => (doc === '' ? form : `${form} (${doc})`))
   .join(', ')
