@@ -40,7 +40,7 @@ export const GPU_SOURCES = {
   auto: word('auto', { doc: 'local or amd, if installed', load: null }),
   none: word('none', { doc: '', load: null }),
   local: word('local', {
-    doc: 'nvidia-smi here',
+    doc: 'nvidia-smi',
     load: async () => {
       const { prepareLocalSmi } = await import('./smi/local-smi.ts')
       return (_, options) => prepareLocalSmi(options)
@@ -48,7 +48,7 @@ export const GPU_SOURCES = {
     isAuto: true,
   }),
   amd: word('amd', {
-    doc: 'amd-smi or rocm-smi here, not tested on hardware',
+    doc: 'amd-smi or rocm-smi, untested',
     load: async () => {
       const { prepareAmd } = await import('./amd/amd-source.ts')
       return (_, options) => prepareAmd(options)
