@@ -77,7 +77,18 @@ function coldTable(starts: readonly ColdResult[]): string {
       ...[median((each) => each.weights_ms), median((each) => each.init_ms), median((each) => each.total_ms)],
     ]
   })
-  const head = ['starts', 'number', 'told cold', 'partly', 'warm', 'not told', 'from storage', 'weights', 'init', 'all']
+  const head = [
+    'starts',
+    'number',
+    'seen as cold',
+    'partly',
+    'warm',
+    'not known',
+    'from storage',
+    'weights',
+    'init',
+    'all',
+  ]
   return `Cold starts (medians), what \`report\` says of the page cache:\n\n${markdown(head, rows)}`
 }
 

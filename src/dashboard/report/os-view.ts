@@ -1,6 +1,6 @@
 import type { ColdStart } from '../../analysis/os/cold-start.ts'
 import type { OsFigures, OsProcess } from '../../analysis/os/os-figures.ts'
-import { bytes, duration, percent, wholeNumber } from '../../analysis/quantity.ts'
+import { bytes, duration, many, percent, wholeNumber } from '../../analysis/quantity.ts'
 import { durationOr, NOTHING } from '../text/format.ts'
 import type { Paint } from '../text/paint.ts'
 import { table } from '../text/table.ts'
@@ -98,7 +98,7 @@ function threadLines({ threads, more_threads }: OsFigures, width: number, paint:
     ]),
     paint.dim,
   )
-  return more_threads > 0 ? [...lines, paint.dim(`and ${more_threads} more threads`)] : lines
+  return more_threads > 0 ? [...lines, paint.dim(`and ${many('more thread', more_threads)}`)] : lines
 }
 
 function processLines(process: OsProcess, width: number, paint: Paint): string[] {
@@ -106,8 +106,8 @@ function processLines(process: OsProcess, width: number, paint: Paint): string[]
     process.cpus_allowed === null ? null : `CPUs ${process.cpus_allowed}`,
     process.run_queue_wait_p99_us === null
       ? null
-      : `run-queue wait p99 ${waitText(process.run_queue_wait_p99_us)} of ${wholeNumber(process.run_queue_waits ?? 0)}`,
-    process.migrations === null ? null : `${wholeNumber(process.migrations)} migrations`,
+      : `wait for a CPU: p99 ${waitText(process.run_queue_wait_p99_us)} (${many('wait', process.run_queue_waits ?? 0)})`,
+    process.migrations === null ? null : many('migration', process.migrations),
     process.numa_local_share === null
       ? null
       : `${percent(process.numa_local_share)} of memory on one NUMA node, ${count(process.numa_migrations)} moves between nodes`,

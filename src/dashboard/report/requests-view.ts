@@ -24,7 +24,7 @@ export function offeredLines({ offered }: Report): string[] {
       ? []
       : [
           `in flight ${threeDigits(concurrency.mean)} on average, ${wholeNumber(concurrency.max)} at most`,
-          `none for ${percent(concurrency.share_idle)} of the time`,
+          `idle ${percent(concurrency.share_idle)} of the time`,
         ]),
   ]
   return [counts.join(' · '), ...(rates.length === 0 ? [] : [rates.join(' · ')])]
