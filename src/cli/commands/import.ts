@@ -1,10 +1,11 @@
 import { aboutImports } from '../../imports/registry.ts'
 import { defineCommand } from '../command.ts'
+import { sentence } from '../help-text.ts'
 
 export const importCommand = defineCommand({
   name: 'import',
   summary: "make a run from another tool's file",
-  about: `Reads ${aboutImports().join('; ')} (docs/imports.md). A folder becomes one run: profiles with one rank per file, or CSV files of one format. What a file does not contain is NULL; what was assumed or skipped is printed and kept in run.json.`,
+  about: `Reads these files. ${aboutImports().map(sentence).join('. ')}. Details: docs/imports.md. A folder becomes one run: profiles with one rank per file, or CSV files of one format. What a file does not contain is NULL; what was assumed or skipped is printed and kept in run.json.`,
   arguments: [{ name: 'FILE', doc: 'the file, or a folder of them' }],
   options: ['out', 'stacks', 'args', 'strict', 'json', 'quiet'],
   examples: [
