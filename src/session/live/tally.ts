@@ -1,6 +1,6 @@
 import { LogCounts, type PlainCounts } from '../../base/log-counts.ts'
 import type { RequestOutcome } from '../../sources/requests/client.ts'
-import type { RequestPlan } from '../../sources/requests/request-row.ts'
+import type { RequestPlan } from '../../sources/requests/request-plan.ts'
 import { e2eNs, tpotNs } from '../../trace/base-figures.ts'
 import type { Status } from '../../trace/tables.ts'
 

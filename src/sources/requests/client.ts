@@ -9,7 +9,9 @@ import { ConnectionPool } from './http/pool.ts'
 import { RequestHeads } from './http/request-head.ts'
 import type { ServerInfo } from './probe.ts'
 import { RequestBodies } from './request-body.ts'
-import { appendRequestRow, appendTextRow, outcomeOf, type RequestOutcome, type RequestPlan } from './request-row.ts'
+import type { RequestPlan } from './request-plan.ts'
+import { type RequestOutcome, takeStream } from './request-record.ts'
+import { appendRequestRow, appendTextRow } from './request-row.ts'
 import { redactor } from './secrets.ts'
 import { abilitiesOf } from './server-kinds.ts'
 import { SharedShapes } from './stream/event-shape.ts'
@@ -123,7 +125,7 @@ export class RequestClient {
     const flight = new Flight(this.context, plan, undefined, null)
     this.counts.sent++
     flight.refuse(why)
-    return outcomeOf(flight.record, false)
+    return flight.record
   }
 
   /**
@@ -166,14 +168,14 @@ export class RequestClient {
   }
 
   private ended(flight: Flight): void {
-    const { record } = flight
+    const { record, plan, stream } = flight
     const { sinks, options, counts } = this
     this.flights.delete(flight)
-    const outcome = outcomeOf(record, options.keepTexts)
+    takeStream(record, stream, options.keepTexts)
     if (record.status === 'ok') counts.ok++
     else counts.failed++
-    appendRequestRow(sinks.requests, options.shard, record, outcome)
-    if (options.keepTexts && sinks.texts !== null) appendTextRow(sinks.texts, record, options.keepTokenIds)
-    flight.told?.(outcome)
+    appendRequestRow(sinks.requests, options.shard, plan, record, stream.serverId)
+    if (options.keepTexts && sinks.texts !== null) appendTextRow(sinks.texts, plan, stream, options.keepTokenIds)
+    flight.told?.(record)
   }
 }
