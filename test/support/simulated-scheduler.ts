@@ -1,5 +1,5 @@
 import { randomStream } from '../../src/base/random-stream.ts'
-import type { ClientRequest, EngineStep, TokenEvent } from '../../src/store/seal/inferred-join/model.ts'
+import type { ClientRequest, EngineStep, TokenEvent } from '../../src/derived/scheduler-replay/model.ts'
 
 /** What a simulated server does, and what breaks the rules of a plain one. */
 export interface SimulatedPlan {

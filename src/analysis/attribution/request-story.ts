@@ -1,6 +1,6 @@
 import { LayerlineError } from '../../base/errors.ts'
+import { STEP_KIND, STEP_PATTERN, stepNumbers } from '../../derived/step-names.ts'
 import type { RunReader, SqlRow } from '../../store/read/run-reader.ts'
-import { STEP_KIND, STEP_PATTERN, stepNumbers } from '../../store/views/step-names.ts'
 import { type Victim, victimOf } from '../interference/interference.ts'
 import { IS_TOKEN_EVENT } from '../populations.ts'
 import { countOf, msOf, numberOf, oneRow, textOf } from '../rows.ts'

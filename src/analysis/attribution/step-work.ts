@@ -1,5 +1,5 @@
+import type { KernelSource } from '../../derived/hta/hta-events.ts'
 import type { RunReader } from '../../store/read/run-reader.ts'
-import type { KernelSource } from '../../store/views/hta-events.ts'
 import { DEVICE_WORK_SQL } from '../../trace/device-work.ts'
 import { workSql } from '../kernels/steps.ts'
 import { countOf, numberOf, oneRow } from '../rows.ts'

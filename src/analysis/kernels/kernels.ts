@@ -1,5 +1,5 @@
+import { htaEvents, type KernelSource } from '../../derived/hta/hta-events.ts'
 import type { RunReader } from '../../store/read/run-reader.ts'
-import { htaEvents, type KernelSource } from '../../store/views/hta-events.ts'
 import { DEVICE_WORK_SQL } from '../../trace/device-work.ts'
 import { countOf, numberOf, oneRow } from '../rows.ts'
 import { type CriticalPath, criticalPaths } from './hta/critical-path.ts'

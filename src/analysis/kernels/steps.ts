@@ -1,7 +1,7 @@
+import type { KernelSource } from '../../derived/hta/hta-events.ts'
+import { STEP_KIND, STEP_PATTERN, stepNumbers } from '../../derived/step-names.ts'
 import type { RunReader, SqlRow } from '../../store/read/run-reader.ts'
-import type { KernelSource } from '../../store/views/hta-events.ts'
 import { operatorTimeSql } from '../../store/views/operator-time.ts'
-import { STEP_KIND, STEP_PATTERN, stepNumbers } from '../../store/views/step-names.ts'
 import { DEVICE_WORK_SQL } from '../../trace/device-work.ts'
 import { countOf, numberOf } from '../rows.ts'
 

@@ -1,7 +1,7 @@
+import { doubtsOf } from '../../derived/scheduler-replay/infer.ts'
+import type { Doubt, InferredLink } from '../../derived/scheduler-replay/model.ts'
+import { readJoin, type StepSource } from '../../derived/scheduler-replay/read-join.ts'
 import type { RunReader } from '../../store/read/run-reader.ts'
-import { doubtsOf } from '../../store/seal/inferred-join/infer.ts'
-import type { Doubt, InferredLink } from '../../store/seal/inferred-join/model.ts'
-import { readJoin, type StepSource } from '../../store/seal/inferred-join/read-join.ts'
 import { countOf, oneRow } from '../rows.ts'
 
 /** What the tokens' steps are by inference: from steps without names and what the client saw. */

@@ -3,7 +3,7 @@ import { duration, many, percent, wholeNumber } from '../../analysis/quantity.ts
 import type { Report } from '../../analysis/report.ts'
 import type { ProfileFit } from '../../analysis/steps/profile-fit.ts'
 import type { StepJoin } from '../../analysis/steps/step-join.ts'
-import type { Doubt } from '../../store/seal/inferred-join/model.ts'
+import type { Doubt } from '../../derived/scheduler-replay/model.ts'
 import { distributionCells } from '../text/format.ts'
 import type { Paint } from '../text/paint.ts'
 import { table } from '../text/table.ts'

@@ -1,7 +1,7 @@
 import type { PreparedSource } from '../source.ts'
+import { parseSshTarget, SSH_FORM, type SshSettings } from '../ssh/ssh-target.ts'
 import type { GpuSourceOptions } from './gpu-options.ts'
 import { metricsUrl } from './metrics-url.ts'
-import { parseSshTarget, SSH_FORM, type SshSettings } from './ssh/ssh-target.ts'
 
 /** What `parse` is given beside the text. */
 interface Given {
@@ -59,7 +59,7 @@ export const GPU_SOURCES = {
     form: SSH_FORM,
     doc: 'nvidia-smi and /proc there',
     parse: (text, { ssh, wrong }) => (text.startsWith('ssh:') ? parseSshTarget(text, ssh, wrong) : null),
-    load: async () => (await import('./ssh/ssh-smi.ts')).prepareSshSmi,
+    load: async () => (await import('./smi/ssh-smi.ts')).prepareSshSmi,
   }),
   dcgm: source({
     form: 'dcgm:URL',

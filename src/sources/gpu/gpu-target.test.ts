@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { LayerlineError } from '../../base/errors.ts'
+import { sshArguments } from '../ssh/ssh-connection.ts'
 import { parseGpuTarget } from './gpu-target.ts'
-import { sshArguments } from './ssh/ssh-connection.ts'
 
 it('reads where GPU samples come from', () => {
   const ssh = { kind: 'ssh', user: null, port: null, keyPath: null, configPath: null }

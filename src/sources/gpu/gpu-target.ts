@@ -1,6 +1,6 @@
 import { LayerlineError } from '../../base/errors.ts'
+import type { SshSettings } from '../ssh/ssh-target.ts'
 import { GPU_SOURCES, type GpuTarget } from './gpu-sources.ts'
-import type { SshSettings } from './ssh/ssh-target.ts'
 
 const FORMS = Object.values(GPU_SOURCES).map(({ form }) => form)
 const EXPECTED = `expected ${FORMS.slice(0, -1).join(', ')} or ${FORMS.at(-1)}`

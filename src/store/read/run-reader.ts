@@ -1,7 +1,7 @@
+import type { SqlRow, SqlValue } from '../../derived/sql-row.ts'
 import type { RunJson } from '../../trace/run-json.ts'
 
-export type SqlValue = string | number | boolean | null
-export type SqlRow = Record<string, SqlValue>
+export type { SqlRow, SqlValue }
 
 /** Column names of a result and its rows, a batch at a time. */
 export interface RowStream {

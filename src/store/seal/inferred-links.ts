@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { readJoin } from '../../derived/scheduler-replay/read-join.ts'
 import { partName } from '../part-names.ts'
 import type { SqlRow } from '../read/run-reader.ts'
-import { readJoin } from './inferred-join/read-join.ts'
 import { overParts } from './over-parts.ts'
 import { writeSelect } from './write-part.ts'
 

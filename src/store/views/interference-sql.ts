@@ -1,4 +1,4 @@
-import { STEP_PATTERN, stepNumbers } from './step-names.ts'
+import { STEP_PATTERN, stepNumbers } from '../../derived/step-names.ts'
 
 /** Where it is known which requests a step ran: the engine's own log, or the replay of its scheduler over a profile's steps. */
 export type StepsFrom = 'step_log' | 'inferred'

@@ -1,8 +1,8 @@
+import { htaEvents, temporalBreakdownSql } from '../../derived/hta/hta-events.ts'
+import { STEP_KIND, STEP_PATTERN, stepNumbers } from '../../derived/step-names.ts'
 import { DEVICE_WORK, DEVICE_WORK_SQL } from '../../trace/device-work.ts'
-import { htaEvents, temporalBreakdownSql } from './hta-events.ts'
 import { cellsSql, SPANS_SQL, workSql } from './interference-sql.ts'
 import { operatorTimeSql } from './operator-time.ts'
-import { STEP_KIND, STEP_PATTERN, stepNumbers } from './step-names.ts'
 
 /** A view over a run's tables, for whoever asks it by SQL. */
 export interface RunView {

@@ -1,6 +1,6 @@
+import { QUEUEING } from '../../../derived/hta/hta-events.ts'
 import { literal } from '../../../store/live-schema.ts'
 import type { RunReader, SqlRow } from '../../../store/read/run-reader.ts'
-import { QUEUEING } from '../../../store/views/hta-events.ts'
 import { countOf } from '../../rows.ts'
 
 export interface CriticalPath {

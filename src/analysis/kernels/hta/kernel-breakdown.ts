@@ -1,5 +1,5 @@
+import { type KernelSource, mergedIntervals } from '../../../derived/hta/hta-events.ts'
 import type { RunReader } from '../../../store/read/run-reader.ts'
-import { type KernelSource, mergedIntervals } from '../../../store/views/hta-events.ts'
 import { operatorTimeSql } from '../../../store/views/operator-time.ts'
 import { countOf } from '../../rows.ts'
 import { numpyRound } from './numpy-round.ts'

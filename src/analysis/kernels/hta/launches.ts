@@ -1,5 +1,5 @@
+import { LAUNCHES } from '../../../derived/hta/hta-events.ts'
 import type { RunReader } from '../../../store/read/run-reader.ts'
-import { LAUNCHES } from '../../../store/views/hta-events.ts'
 import { countOf, numberOf } from '../../rows.ts'
 
 export interface Launches {

@@ -1,5 +1,5 @@
+import { QUEUEING } from '../../../derived/hta/hta-events.ts'
 import type { RunReader, SqlRow } from '../../../store/read/run-reader.ts'
-import { QUEUEING } from '../../../store/views/hta-events.ts'
 import { countOf, numberOf } from '../../rows.ts'
 
 /** What pandas' `describe` tells of a series. */

@@ -1,5 +1,5 @@
+import { temporalBreakdownSql } from '../../../derived/hta/hta-events.ts'
 import type { RunReader } from '../../../store/read/run-reader.ts'
-import { temporalBreakdownSql } from '../../../store/views/hta-events.ts'
 import { countOf } from '../../rows.ts'
 
 export interface TemporalBreakdown {

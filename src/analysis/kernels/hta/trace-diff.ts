@@ -1,6 +1,6 @@
 import { LayerlineError } from '../../../base/errors.ts'
+import { htaEvents } from '../../../derived/hta/hta-events.ts'
 import type { RunReader } from '../../../store/read/run-reader.ts'
-import { htaEvents } from '../../../store/views/hta-events.ts'
 import { countOf } from '../../rows.ts'
 import { kernelTracks, tracksValues } from '../kernel-tracks.ts'
 import type { DiffDevice } from './diff-devices.ts'

@@ -4,8 +4,8 @@ import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { errorText, LayerlineError } from '../../../base/errors.ts'
 import { scratchFolder } from '../../../base/scratch-folder.ts'
-import { quoted } from '../../gpu/ssh/remote-script.ts'
-import { runOverSsh, type SshFolder } from '../../gpu/ssh/ssh-folder.ts'
+import { quoted } from '../../ssh/remote-script.ts'
+import { runOverSsh, type SshFolder } from '../../ssh/ssh-folder.ts'
 
 /** Traces by name, with what tells a new one from an old: bytes, and where it is known when it was written. */
 type Listing = ReadonlyMap<string, string>

@@ -1,8 +1,8 @@
 import { LayerlineError } from '../../../base/errors.ts'
 import { interruption } from '../../../base/interruption.ts'
-import { SshConnection } from '../../gpu/ssh/ssh-connection.ts'
-import { sshName } from '../../gpu/ssh/ssh-errors.ts'
-import type { SshTarget } from '../../gpu/ssh/ssh-target.ts'
+import { SshConnection } from '../../ssh/ssh-connection.ts'
+import { sshName } from '../../ssh/ssh-errors.ts'
+import type { SshTarget } from '../../ssh/ssh-target.ts'
 import type { ProfileClock } from './profiler.ts'
 
 const NOBODY = { output: () => undefined, samplerEnded: () => undefined }

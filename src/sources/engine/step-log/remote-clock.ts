@@ -1,4 +1,4 @@
-import type { ClockFix } from '../../gpu/host-clock.ts'
+import type { ClockFix } from '../../host-clock.ts'
 import type { ClockLine, StepLogHead } from './step-lines.ts'
 import type { StepClock } from './step-rows.ts'
 

@@ -1,4 +1,4 @@
-import type { RunClock } from '../../base/time.ts'
+import type { RunClock } from '../base/time.ts'
 
 /** A clock's alignment with the run's: offsets are that clock minus the run's, less the run's epoch. */
 export interface ClockFix {

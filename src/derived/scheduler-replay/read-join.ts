@@ -1,5 +1,5 @@
-import type { SqlRow } from '../../read/run-reader.ts'
-import { STEP_PATTERN, stepNumbers } from '../../views/step-names.ts'
+import type { SqlRow } from '../sql-row.ts'
+import { STEP_PATTERN, stepNumbers } from '../step-names.ts'
 import { inferJoin } from './infer.ts'
 import type { ClientRequest, EngineStep, InferredJoin, TokenEvent } from './model.ts'
 

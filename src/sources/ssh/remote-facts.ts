@@ -1,5 +1,5 @@
-import type { HostProvenance } from '../../../trace/run-json.ts'
-import type { RemoteRaplZone } from '../../host/remote-host.ts'
+import type { HostProvenance } from '../../trace/run-json.ts'
+import type { RemoteRaplZone } from '../host/remote-host.ts'
 import type { RemoteFacts } from './ssh-connection.ts'
 
 /** What a host says of itself, for run.json. */

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { needs } from '../../../../test/support/needs.ts'
+import { needs } from '../../../test/support/needs.ts'
 import { parseUnixUs } from '../host-clock.ts'
 import { MARK, runScript } from './remote-script.ts'
 

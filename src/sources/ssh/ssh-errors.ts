@@ -1,4 +1,4 @@
-import { errorCode, LayerlineError } from '../../../base/errors.ts'
+import { errorCode, LayerlineError } from '../../base/errors.ts'
 import type { SshTarget } from './ssh-target.ts'
 
 interface SshFailure {

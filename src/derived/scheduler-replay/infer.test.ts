@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type SimulatedPlan, simulate } from '../../../../test/support/simulated-scheduler.ts'
+import { type SimulatedPlan, simulate } from '../../../test/support/simulated-scheduler.ts'
 import { doubtsOf, inferJoin } from './infer.ts'
 import type { ClientRequest, EngineStep } from './model.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { RunClock } from '../../base/time.ts'
+import type { RunClock } from '../base/time.ts'
 import { fixFrom, LocalStamps, parseUnixUs } from './host-clock.ts'
 
 const EPOCH = 1_795_322_000_123_456_789n
