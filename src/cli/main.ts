@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { outliveTerminal } from '../base/closed-terminal.ts'
 import { EXIT, errorCode, LayerlineError } from '../base/errors.ts'
 import { interruption } from '../base/interruption.ts'
 import { readableStack } from '../base/readable-stack.ts'
@@ -23,6 +24,7 @@ const LINGER_INTERRUPTED_MS = 2_000
 /** The whole program: parses, runs, prints what went wrong in one or two lines, sets the exit code. */
 export async function main(given: readonly string[]): Promise<void> {
   interruption.install()
+  outliveTerminal()
   const argv = workerCommandLine() ?? given
   // The arguments may hold a key, and everyone on the machine may read them: the title takes their place.
   process.title = ['layerline', ...argv.slice(0, 1)].join(' ')

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { onInterrupt } from '../../base/interruption.ts'
 import type { ColumnSpec } from '../../trace/columns.ts'
 import type { RunJson } from '../../trace/run-json.ts'
 import { LIVE_TABLES, type LiveTableName, TABLES, type TableName } from '../../trace/tables.ts'
@@ -59,6 +60,7 @@ class LiveReader implements StreamingReader {
   private readonly connection: DuckDBConnection
   private readonly limits: QueryLimits
   private closed = false
+  private readonly letGo: () => void
 
   constructor(
     folder: string,
@@ -74,6 +76,7 @@ class LiveReader implements StreamingReader {
     this.instance = instance
     this.connection = connection
     this.limits = limits
+    this.letGo = onInterrupt(() => connection.interrupt())
   }
 
   /** Makes the views once; a copy of later rows goes below them. */
@@ -126,6 +129,7 @@ class LiveReader implements StreamingReader {
   async close(): Promise<void> {
     if (this.closed) return
     this.closed = true
+    this.letGo()
     for (const client of this.clients) client.close()
     this.connection.closeSync()
     this.instance.closeSync()
