@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 
 /** What the build is made of. */
-const FOLDERS = ['src', 'bench', 'test/injection', 'test/kills', 'test/paced-server', 'test/verdict']
-const FILES = ['package-lock.json', 'scripts/build.mjs']
+const FOLDERS = ['src', 'web', 'bench', 'test/injection', 'test/kills', 'test/paced-server', 'test/verdict']
+const FILES = ['package-lock.json', 'scripts/build.mjs', 'scripts/build-web.mjs']
 
 /** True where dist/ is made of these sources and node_modules of this lock file, and in a package, which has no sources. */
 export function isFresh(root) {
@@ -38,7 +38,7 @@ function addFolder(root, folder, lines) {
   for (const entry of entries) {
     const name = `${folder}/${entry.name}`
     if (entry.isDirectory()) addFolder(root, name, lines)
-    else if (/(?<!\.test)\.ts$|\.json$/.test(entry.name)) lines.push(lineOf(root, name))
+    else if (/(?<!\.test)\.tsx?$|\.(json|css|html|svg)$/.test(entry.name)) lines.push(lineOf(root, name))
   }
 }
 

@@ -49,6 +49,7 @@ function build() {
   const mark = builtMark(root)
   rmSync(fresh, { recursive: true, force: true })
   run(process.execPath, [join(root, 'scripts', 'build.mjs'), fresh])
+  run(process.execPath, [join(root, 'scripts', 'build-web.mjs'), join(fresh, 'web')])
   writeFileSync(join(fresh, '.built'), mark)
   rmSync(old, { recursive: true, force: true })
   if (existsSync(dist)) renameSync(dist, old)

@@ -12,6 +12,7 @@ import { promptsCommand } from './commands/prompts.ts'
 import { recoverCommand } from './commands/recover.ts'
 import { replayCommand } from './commands/replay.ts'
 import { reportCommand } from './commands/report.ts'
+import { serveCommand } from './commands/serve.ts'
 import { sqlCommand } from './commands/sql.ts'
 import { studyCommand } from './commands/study.ts'
 import { traceCommand } from './commands/trace.ts'
@@ -29,6 +30,7 @@ const ENTRIES = {
   replay: { spec: replayCommand, load: async () => (await import('./actions/replay.ts')).runReplay },
   load: { spec: loadCommand, load: async () => (await import('./actions/load.ts')).runLoad },
   report: { spec: reportCommand, load: async () => (await import('./actions/report.ts')).runReport },
+  serve: { spec: serveCommand, load: async () => (await import('./actions/serve.ts')).runServe },
   compare: { spec: compareCommand, load: async () => (await import('./actions/compare.ts')).runCompare },
   sql: { spec: sqlCommand, load: async () => (await import('./actions/sql.ts')).runSql },
   export: { spec: exportCommand, load: async () => (await import('./actions/export.ts')).runExport },

@@ -7,6 +7,7 @@ import { LAYER_OPTIONS } from './options/layer-options.ts'
 import type { OptionSpec } from './options/option-spec.ts'
 import { PROMPT_SET_OPTIONS } from './options/prompt-set-options.ts'
 import { REQUEST_OPTIONS } from './options/request-options.ts'
+import { SERVE_OPTIONS } from './options/serve-options.ts'
 
 /** Every option of every command, once: the parser, `--help` and docs/commands come from this table. */
 export const OPTIONS = {
@@ -18,6 +19,7 @@ export const OPTIONS = {
   ...ANSWER_OPTIONS,
   ...ENGINE_OPTIONS,
   ...KERNELS_OPTIONS,
+  ...SERVE_OPTIONS,
 } as const satisfies Record<string, OptionSpec>
 
 export type OptionName = keyof typeof OPTIONS

@@ -150,6 +150,7 @@ export const OPTION_GROUPS = {
     'vision',
     'tables',
   ],
+  'Web page': ['host', 'open'],
   'Live view': [
     'live',
     'log-every',

@@ -126,6 +126,10 @@ class LiveReader implements StreamingReader {
     return this.unlessSealed(() => keepRows(this.connection, name, select, this.limits))
   }
 
+  async fork() {
+    return null
+  }
+
   async close(): Promise<void> {
     if (this.closed) return
     this.closed = true

@@ -18,14 +18,21 @@ import type { QueryLimits } from './query-limits.ts'
 import type { StreamingReader } from './run-reader.ts'
 import { collectRows, keepRows, streamSelect } from './sql-rows.ts'
 
+/** How much memory the queries of a sealed run may take; DuckDB's spelling. */
+const MEMORY = '2GB'
+
 /**
  * Opens a run for reading: a sealed one from its parts, one still being recorded from copies that its recorder makes; `limits` are
- * for the queries of that. One that a crash left open says so.
+ * for the queries of that, `memory` for those of a sealed one. One that a crash left open says so.
  */
-export async function openRun(folderAsGiven: string, limits: Partial<QueryLimits> = {}): Promise<StreamingReader> {
+export async function openRun(
+  folderAsGiven: string,
+  limits: Partial<QueryLimits> = {},
+  memory = MEMORY,
+): Promise<StreamingReader> {
   const folder = resolve(folderAsGiven)
   const run = readRunJson(folder)
-  if (run.state === 'sealed') return openSealed(folder, run)
+  if (run.state === 'sealed') return openSealed(folder, run, memory)
   const alive = run.shards.filter(({ pid, pid_start }) => isSameProcessAlive(pid, pid_start))
   if (alive.length === 0) {
     throw new LayerlineError('input/run-open', `${folder}: its recorder is gone and the run was never sealed`, {
@@ -42,7 +49,7 @@ export async function openRun(folderAsGiven: string, limits: Partial<QueryLimits
     if (readRunJson(folder).state !== 'sealed') throw error
   }
   const now = readRunJson(folder)
-  if (now.state === 'sealed') return openSealed(folder, now)
+  if (now.state === 'sealed') return openSealed(folder, now, memory)
   throw stillRecording(folder, alive[0]?.pid)
 }
 
@@ -52,35 +59,52 @@ function stillRecording(folder: string, pid: number | undefined): LayerlineError
   })
 }
 
-async function openSealed(folder: string, run: RunJson): Promise<StreamingReader> {
+async function openSealed(folder: string, run: RunJson, memory: string): Promise<StreamingReader> {
   const scratch = spillFolder()
-  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '2GB', temp_directory: scratch ?? '' })
+  const instance = await DuckDBInstance.create(':memory:', { memory_limit: memory, temp_directory: scratch ?? '' })
   const connection = await instance.connect()
-  const letGo = onInterrupt(() => connection.interrupt())
+  const forks = new Set<() => void>()
   const close = () => {
-    letGo()
-    connection.closeSync()
+    for (const closeFork of forks) closeFork()
     instance.closeSync()
     if (scratch !== null) rmSync(scratch, { recursive: true, force: true })
+  }
+  const readerOn = (own: DuckDBConnection, limits: QueryLimits | null, closeAll: () => void): StreamingReader => {
+    const letGo = onInterrupt(() => own.interrupt())
+    const closeOwn = () => {
+      if (!forks.delete(closeOwn)) return
+      letGo()
+      own.closeSync()
+    }
+    forks.add(closeOwn)
+    const stream = (sql: string) => streamSelect(own, sql, limits)
+    return {
+      folder,
+      run,
+      stream,
+      query: async (sql) => collectRows(await stream(sql)),
+      numbers: (sql, atOnce) => streamNumbers(own, sql, atOnce, limits),
+      keep: (name, select) => keepRows(own, name, select, limits),
+      refresh: async () => {},
+      fork: async (forkLimits) => {
+        const forked = await instance.connect()
+        return readerOn(forked, forkLimits, () => {})
+      },
+      close: async () => {
+        closeOwn()
+        closeAll()
+      },
+    }
   }
   try {
     const parts = await sealedViews(connection, folder, true)
     for (const setting of lockedTo('allowed_paths', parts)) await connection.run(setting)
   } catch (error) {
+    connection.closeSync()
     close()
     throw error
   }
-  const stream = (sql: string) => streamSelect(connection, sql)
-  return {
-    folder,
-    run,
-    stream,
-    query: async (sql) => collectRows(await stream(sql)),
-    numbers: (sql, atOnce) => streamNumbers(connection, sql, atOnce),
-    keep: (name, select) => keepRows(connection, name, select),
-    refresh: async () => {},
-    close: async () => close(),
-  }
+  return readerOn(connection, null, close)
 }
 
 /** Where queries spill; null where no folder can be made: what fits in memory is answered all the same. */

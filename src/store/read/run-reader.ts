@@ -1,5 +1,6 @@
 import type { SqlRow, SqlValue } from '../../derived/sql-row.ts'
 import type { RunJson } from '../../trace/run-json.ts'
+import type { QueryLimits } from './query-limits.ts'
 
 export type { SqlRow, SqlValue }
 
@@ -41,4 +42,9 @@ export interface StreamingReader extends RunReader {
   stream(sql: string): Promise<RowStream>
   /** Brings in what was recorded since; not while an answer is being read. Of a sealed run there is nothing to bring. */
   refresh(): Promise<void>
+  /**
+   * Another reader of the same run, for queries at the same time: of a sealed run a connection of its own to the same database, which closes
+   * with it. Null for a live run, whose queries run one after another.
+   */
+  fork(limits: QueryLimits | null): Promise<StreamingReader | null>
 }

@@ -1,0 +1,31 @@
+import { TIMED } from '../../../analysis/populations.ts'
+import type { RunReader } from '../../../store/read/run-reader.ts'
+import type { Distributions } from '../api-types.ts'
+
+const MOST_REQUESTS = 20_000
+
+/** Latencies of the answered requests one by one (of many, of every k-th), and all gaps by size. */
+export async function distributions(reader: RunReader): Promise<Distributions> {
+  const [count] = await reader.query(`SELECT count(*) AS n FROM ${TIMED}`)
+  const of = Number(count?.n ?? 0)
+  const every = Math.max(1, Math.ceil(of / MOST_REQUESTS))
+  const rows = await reader.query(
+    `SELECT (first_token_ns - sent_ns) / 1e6 AS ttft, (end_ns - sent_ns) / 1e6 AS e2e, input_tokens,
+      CASE WHEN output_tokens > 1 AND last_token_ns > first_token_ns THEN (last_token_ns - first_token_ns) / (output_tokens - 1) / 1e6 END AS tpot
+    FROM (SELECT *, row_number() OVER (ORDER BY sent_ns) AS i FROM ${TIMED}) WHERE first_token_ns IS NOT NULL AND end_ns IS NOT NULL AND i % ${every} = 0`,
+  )
+  const gaps = await reader.query(
+    `SELECT i, count(*) AS n FROM (SELECT floor(20 * log10(greatest(1e-6, gap / 1e6))) AS i FROM (
+        SELECT t_ns - lag(t_ns) OVER (PARTITION BY request_id ORDER BY "index") AS gap FROM chunks SEMI JOIN ${TIMED} a USING (request_id) WHERE kind IN ('content', 'reasoning', 'tool'))
+      WHERE gap IS NOT NULL) GROUP BY i ORDER BY i`,
+  )
+  const numbers = (key: string) => rows.flatMap((row) => (row[key] === null ? [] : [Number(row[key])]))
+  return {
+    ttft_ms: numbers('ttft'),
+    e2e_ms: numbers('e2e'),
+    tpot_ms: numbers('tpot'),
+    input_tokens: rows.map((row) => (row.input_tokens === null ? null : Number(row.input_tokens))),
+    itl: gaps.map((row) => ({ edge_ms: 10 ** (Number(row.i) / 20), n: Number(row.n) })),
+    of_requests: of,
+  }
+}
