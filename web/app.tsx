@@ -31,13 +31,6 @@ const VIEWS = {
   sql: { title: 'SQL', page: SqlPage },
 } as const
 
-export interface ViewProps {
-  readonly id: string
-  readonly query: URLSearchParams
-  /** Changes while the run is recorded, when there is more to ask for. */
-  readonly beat: number
-}
-
 export function App() {
   const { parts, query } = useRoute()
   const [first, id = '', view = 'overview'] = parts

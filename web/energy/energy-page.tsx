@@ -1,8 +1,8 @@
 import type { Report } from '../../src/server/web/api-types.ts'
-import type { ViewProps } from '../app.tsx'
 import { runPath } from '../base/api.ts'
 import { number, percent } from '../base/format.ts'
 import { useAnswer } from '../base/use-answer.ts'
+import type { ViewProps } from '../base/view-props.ts'
 import { CounterCharts } from '../parts/counter-charts.tsx'
 import { Answered } from '../parts/states.tsx'
 

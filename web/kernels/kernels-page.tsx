@@ -1,4 +1,4 @@
-import type { ViewProps } from '../app.tsx'
+import type { ViewProps } from '../base/view-props.ts'
 import { NameTable } from './name-table.tsx'
 
 const GPU = `SELECT name, category, count(*) AS n, sum(dur_ns) AS total_ns, max(dur_ns) AS longest_ns FROM v_kernels GROUP BY ALL ORDER BY total_ns DESC LIMIT 1000`

@@ -1,4 +1,4 @@
-import type { ViewProps } from '../app.tsx'
+import type { ViewProps } from '../base/view-props.ts'
 import { CounterCharts } from '../parts/counter-charts.tsx'
 import { NameTable } from './name-table.tsx'
 

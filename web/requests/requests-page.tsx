@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { RequestPage, RequestRow } from '../../src/server/web/api-types.ts'
-import type { ViewProps } from '../app.tsx'
 import { getJson, runPath } from '../base/api.ts'
 import { many, ms, number } from '../base/format.ts'
 import { rewrite } from '../base/route.ts'
+import type { ViewProps } from '../base/view-props.ts'
 import { Empty } from '../parts/states.tsx'
 import { RequestDetail } from './request-detail.tsx'
 
