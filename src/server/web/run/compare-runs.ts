@@ -1,5 +1,7 @@
+import type { Distribution } from '../../../analysis/intervals/distribution.ts'
+import type { Rate } from '../../../analysis/intervals/rate-resampling.ts'
 import { threeDigits } from '../../../analysis/quantity.ts'
-import type { Distribution, Rate, Report } from '../../../analysis/report.ts'
+import type { Report } from '../../../analysis/report.ts'
 import type { CompareRow, Comparison } from '../api-types.ts'
 
 type Value = CompareRow['a']
