@@ -18,7 +18,7 @@ export function compareReports(a: { id: string; report: Report }, b: { id: strin
     b: { id: b.id, run_id: b.report.run.run_id },
     sentence: sentenceOf(rows),
     caveat:
-      'One run a side: the intervals tell how sure each run is of its own figures. How much such runs vary from one to the next is not known; repeat both to learn it.',
+      'One run per side: the intervals tell how sure each run is of its own figures. How much such runs vary from one to the next is not known; repeat both to learn it.',
     rows,
   }
 }
