@@ -60,7 +60,7 @@ test('Ctrl-C ends the workers and keeps what is done; the same command goes on',
   const { code, stdout, stderr } = await cli.ended
   expect(code, stderr).toBe(130)
   expect(stderr).toContain('stopping: workers are ended; what is done is kept')
-  expect(stdout).toContain('2 left: the same command goes on with them')
+  expect(stdout).toContain('2 left: the same command resumes them')
   for (const { pid, child } of batch.calls('waiting')) {
     expect([isGone(pid), isGone(child)]).toEqual([true, true])
   }

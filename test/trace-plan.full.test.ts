@@ -221,9 +221,9 @@ test('every target is tried before anything is sent; one that goes away later is
   await passing.stop()
   const { code, stdout, stderr } = await cli.ended
   expect(code, stderr).toBe(3)
-  expect(stderr).toMatch(/^a100: left out: /m)
+  expect(stderr).toMatch(/^a100: skipped: /m)
   expect(stdout).toMatch(/^a10-1 +4 +4 /m)
-  expect(stdout).toMatch(/^a100: left out: /m)
+  expect(stdout).toMatch(/^a100: skipped: /m)
 
   // Its server may come again elsewhere.
   writePlan(folder, 'sample_ms: 50\npre_roll: 0\npost_roll: 0')
@@ -240,9 +240,7 @@ test('what is wrong with a plan is said with its place; what it decides is not t
   writePlan(folder, '')
   const flag = await layerline(folder, [...PLAN, '--url', fast.url])
   expect(flag.code).toBe(2)
-  expect(flag.stderr).toMatch(
-    /^layerline: --url and --plan: what is sent where stands in the plan\n {2}-> write it into plan.yaml/,
-  )
+  expect(flag.stderr).toMatch(/^layerline: --url and --plan: .*\n {2}-> .*plan.yaml/)
   expect(existsSync(join(folder, 'out'))).toBe(false)
 })
 
