@@ -1,11 +1,12 @@
-/** A timer that goes on until it is cleared. */
+/** A timer that repeats until it is cleared. */
 export interface AlignedTimer {
   clear(): void
 }
 
 /**
- * Calls `work` at every multiple of `periodMs` of the thread's clock, and keeps no process alive. Timers of one thread so fall together: what little
- * work costs is waking up for it. A call that comes late is not made up for.
+ * Calls `work` at every multiple of `periodMs` of the thread's clock, without keeping the process alive. Timers of one
+ * thread
+ * then fire together, which saves wake-ups: they cost more than the work itself. A late call is not made up for.
  */
 export function everyAligned(periodMs: number, work: () => void): AlignedTimer {
   let timer: NodeJS.Timeout | undefined
@@ -28,7 +29,10 @@ export function everyAligned(periodMs: number, work: () => void): AlignedTimer {
   }
 }
 
-/** How long until the next multiple of a period, ms; one that is nearer than a timer can tell is that of now. */
+/**
+ * The time until the next multiple of a period, ms. If that is nearer than a timer can resolve, the one after it is
+ * taken.
+ */
 export function untilMultiple(nowMs: number, periodMs: number): number {
   const left = Math.ceil(periodMs - (nowMs % periodMs))
   return left < 2 ? left + periodMs : left

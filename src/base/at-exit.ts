@@ -3,7 +3,10 @@ import { rmSync } from 'node:fs'
 const works = new Set<() => void>()
 let isListening = false
 
-/** Has `work` done when this thread's process ends, however it ends but by SIGKILL; not any more once what is returned is called. It must not wait. */
+/**
+ * Runs `work` when this thread's process ends, unless SIGKILL ends it. Call the returned function to cancel it. `work`
+ * must not wait.
+ */
 export function atExit(work: () => void): () => void {
   if (!isListening) {
     isListening = true
@@ -13,7 +16,7 @@ export function atExit(work: () => void): () => void {
   return () => void works.delete(work)
 }
 
-/** Removes a file or folder at the end of the process, unless that is called off. */
+/** Removes a file or folder at the end of the process, unless the caller cancels it. */
 export function removeAtExit(path: string): () => void {
   return atExit(() => rmSync(path, { recursive: true, force: true }))
 }
@@ -23,7 +26,7 @@ function runAll(): void {
     try {
       work()
     } catch {
-      // The others are done all the same.
+      // One failure must not stop the others.
     }
   }
 }

@@ -7,35 +7,35 @@ import type { Worker } from 'node:worker_threads'
 
 // Every wait on a child process, a thread, a socket or another machine goes through this file; the linter refuses others.
 
-/** Nothing came within the limit. */
+/** What a wait returns when its limit has passed. */
 export const LATE = Symbol('late')
 export type Late = typeof LATE
 
-/** A limit in ms, or the reason why there can be none: whoever waits without end has to say what ends it. */
+/** A limit in ms, or the reason why there can be none: a wait without a limit has to say what ends it. */
 export type Limit = number | { readonly endedBy: string }
 
-/** How a child process ended; `error` where it never started. */
+/** How a child process ended; `error` if it never started. */
 export interface ChildEnd {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
   readonly error: Error | null
 }
 
-/** After SIGKILL a process that is stuck in the kernel is not waited for any longer than this. */
+/** How long to wait after SIGKILL: a process that is stuck in the kernel may never end. */
 const AFTER_KILL_MS = 2_000
-/** What a process that has ended left in its pipes is read within this; someone else may hold them open. */
+/** How long to read the pipes of a process that has ended: another process may hold them open. */
 const PIPES_MS = 500
-/** A thread inside native code cannot be ended; it is not waited for any longer than this. */
+/** How long to wait for a thread that is inside native code: it cannot be ended. */
 const TERMINATE_MS = 2_000
 
-/** What ends many waits at once: Node takes more than ten that hang on one signal for a leak. */
+/** A controller that many waits share: Node warns of a leak when more than ten listeners wait on one signal. */
 export function abortForMany(): AbortController {
   const abort = new AbortController()
   setMaxListeners(0, abort.signal)
   return abort
 }
 
-/** What a promise gives, or LATE; a rejection passes through. The promise itself is not ended by this. */
+/** The promise's value, or LATE after the limit; a rejection passes through. The promise itself is not cancelled. */
 export async function within<T>(promise: Promise<T>, limit: Limit): Promise<T | Late> {
   if (typeof limit !== 'number') return promise
   let timer: NodeJS.Timeout | undefined
@@ -49,11 +49,11 @@ export async function within<T>(promise: Promise<T>, limit: Limit): Promise<T | 
   }
 }
 
-/** What a promise gives; throws what `late` makes where that takes longer than the limit. */
+/** The promise's value; throws what `late` makes if that takes longer than the limit. */
 export async function withinOrThrow<T>(promise: Promise<T>, limit: Limit, late: () => Error): Promise<T> {
   const result = await within(promise, limit)
   if (result === LATE) {
-    // It may still fail, unheard.
+    // It may still fail later, when no one listens.
     promise.catch(() => undefined)
     throw late()
   }
@@ -61,8 +61,9 @@ export async function withinOrThrow<T>(promise: Promise<T>, limit: Limit, late: 
 }
 
 /**
- * What events settle, where no limit can be set here. `endedBy` says what ends it all the same: a timer around it, the other
- * side's end.
+ * A promise that events settle, where no limit can be set here. `endedBy` names what ends it in any case: a timer
+ * around it, or the
+ * other side's end.
  */
 export function settledBy<T>(
   _endedBy: string,
@@ -71,7 +72,10 @@ export function settledBy<T>(
   return new Promise<T>(settle)
 }
 
-/** What a promise gives; rejects with the signal's reason as soon as that is aborted. The promise itself is not ended by this. */
+/**
+ * The promise's value; rejects with the signal's reason as soon as the signal is aborted. The promise itself is not
+ * cancelled.
+ */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   let onAbort: () => void = () => undefined
   const aborted = new Promise<never>((_, reject) => {
@@ -115,8 +119,9 @@ export async function nextEvent(
 }
 
 /**
- * How a child ends, or LATE. Its pipes may be open longer than it lives: they are read for a moment more, then closed, or
- * left to whoever reads them.
+ * How a child ends, or LATE. Its pipes may stay open longer than it lives: they are read for a moment more, then
+ * closed, or
+ * left to the caller that reads them.
  */
 export async function childEnd(
   child: ChildProcess,
@@ -138,7 +143,7 @@ function exitOf(child: ChildProcess): Promise<ChildEnd> {
       return
     }
     child.once('exit', (code, signal) => resolve({ code, signal, error: null }))
-    // An error of a child that runs is one of signalling it, or of its channel.
+    // An error of a running child comes from signalling it, or from its channel.
     child.on('error', (error) => {
       if (child.pid === undefined) resolve({ code: null, signal: null, error })
     })
@@ -154,15 +159,18 @@ function endOf(stream: Readable): Promise<void> {
 }
 
 export interface EndChildOptions {
-  /** What it is asked to end with; SIGTERM unless given. */
+  /** The first signal; SIGTERM by default. */
   readonly signal?: NodeJS.Signals
-  /** How long it may take until it is ended by SIGKILL. */
+  /** How long it may take before SIGKILL. */
   readonly patienceMs: number
-  /** Whether it leads a process group, whose members end with it. */
+  /** Whether it leads a process group, which is then ended too. */
   readonly group?: boolean
 }
 
-/** Asks a child to end, then ends it by force, its process group with it. Resolves when it is gone or, stuck in the kernel, given up. */
+/**
+ * Asks a child to end, then kills it and its process group. Resolves when it is gone, or given up because it is stuck
+ * in the kernel.
+ */
 export async function endChild(child: ChildProcess, options: EndChildOptions): Promise<ChildEnd | Late> {
   const { signal = 'SIGTERM', patienceMs, group = false } = options
   signalChild(child, 'SIGCONT', group)
@@ -172,12 +180,13 @@ export async function endChild(child: ChildProcess, options: EndChildOptions): P
   return asked === LATE ? childEnd(child, AFTER_KILL_MS) : asked
 }
 
-/** Signals a child, or the group that it leads, of which members may be left when it is gone. */
+/** Signals a child, or the group that it leads: members of the group may outlive it. */
 export function signalChild(child: ChildProcess, signal: NodeJS.Signals, group: boolean): void {
   const { pid } = child
   if (pid === undefined) return
   try {
-    // A number is nobody else's while a group still has it; without a group, a child that was reaped is not signalled.
+    // The kernel does not reuse a number while a group has it; without a group, a child that was reaped is not
+    // signalled.
     if (group) process.kill(-pid, signal)
     else child.kill(signal)
   } catch {
@@ -185,7 +194,7 @@ export function signalChild(child: ChildProcess, signal: NodeJS.Signals, group: 
   }
 }
 
-/** Resolves when a thread has ended, to whether it did so within the limit. It is ended by force where it did not. */
+/** Resolves when a thread has ended, to whether it did so within the limit. It is terminated if it did not. */
 export async function endThread(thread: Worker, limit: Limit): Promise<boolean> {
   // A thread that has ended has no id.
   if (thread.threadId === -1) return true
@@ -200,7 +209,7 @@ export async function endThread(thread: Worker, limit: Limit): Promise<boolean> 
   return inTime
 }
 
-/** Has a server listen; rejects with what the system says. */
+/** Makes a server listen; rejects with the system's error. */
 export async function listening(server: Server, listen: () => void): Promise<void> {
   const listens = nextEvent(server, 'listening', LISTEN_MS)
   listen()
@@ -208,13 +217,13 @@ export async function listening(server: Server, listen: () => void): Promise<voi
 }
 const LISTEN_MS = 10_000
 
-/** Resolves when more may be written, or nobody reads any more; a reader may take as long as it likes. */
+/** Resolves when the stream accepts more, or its reader is gone; a reader may take as long as it likes. */
 export async function drained(stream: Writable): Promise<void> {
   if (stream.destroyed || !stream.writableNeedDrain) return
   await nextEvent(stream, 'drain', { endedBy: 'the reader, or by the end of its stream' }, ['close'])
 }
 
-/** Copies a stream to its end; ended with a LATE where nothing comes for `idleMs`. */
+/** Copies a stream to its end; destroyed with LATE if nothing arrives for `idleMs`. */
 export async function copied(from: Readable, to: Writable, idleMs: number): Promise<undefined | Late> {
   const silence = new AbortController()
   let timer: NodeJS.Timeout | undefined

@@ -1,4 +1,4 @@
-/** Closes one after another, all of them whatever fails; then throws what the first to fail threw. */
+/** Closes one after another, all of them even if some fail; then throws the first error. */
 export async function closeAll(closings: readonly (() => unknown)[]): Promise<void> {
   const failures: unknown[] = []
   for (const close of closings) {

@@ -2,8 +2,9 @@ import { closeSync, openSync } from 'node:fs'
 import { isatty } from 'node:tty'
 
 /**
- * At its end Node puts the terminal's settings back, and aborts (SIGABRT) where the terminal is gone by then: so what was a
- * terminal and is none any more is replaced by /dev/null before. To be called once, in the main thread.
+ * When Node exits it restores the terminal's settings, and aborts (SIGABRT) if the terminal is gone by then. So a
+ * descriptor that was a
+ * terminal and no longer is one is replaced by /dev/null before that. Call it once, in the main thread.
  */
 export function outliveTerminal(): void {
   const terminals = [0, 1, 2].filter((fd) => isatty(fd))

@@ -1,4 +1,4 @@
-/** One line of CSV with its end; what is null or undefined is an empty field. */
+/** One line of CSV with its newline; null and undefined become empty fields. */
 export function csvLine(values: readonly unknown[]): string {
   const fields = values.map((value) => {
     const text = value === null || value === undefined ? '' : String(value)

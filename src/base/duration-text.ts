@@ -9,7 +9,7 @@ const SECONDS_OF: Readonly<Record<string, number>> = {
   d: 86_400,
 }
 
-/** Seconds of `5`, `5s`, `500ms`, `10m`, `1h30m`; a plain number is seconds. NaN for what is no duration. */
+/** Seconds of `5`, `5s`, `500ms`, `10m`, `1h30m`; a plain number is seconds. NaN if the text is not a duration. */
 export function parseSeconds(text: string): number {
   const parts = /^(?:\d+(?:\.\d+)?[a-zµ]+){2,}$/.test(text) ? text.match(/[\d.]+[a-zµ]+/g) : null
   if (parts !== null) return parts.reduce((sum, part) => sum + parseSeconds(part), 0)

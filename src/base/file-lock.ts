@@ -8,7 +8,10 @@ export interface FileLock {
   release(): void
 }
 
-/** Takes a lock that other processes see, or null while a living one has it; one whose holder is dead is taken over. */
+/**
+ * Takes a lock that other processes see, or returns null while a living process has it. The lock of a dead process is
+ * taken over.
+ */
 export function tryFileLock(path: string): FileLock | null {
   const mine = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`
   writeFileSync(mine, `${process.pid} ${processStart(process.pid)}`)
@@ -23,7 +26,7 @@ export function tryFileLock(path: string): FileLock | null {
   }
 }
 
-/** Runs `work` while no other process holds the lock; `onWait` is called once when another has it. */
+/** Runs `work` while no other process holds the lock; `onWait` is called once if another process has it. */
 export async function withFileLock<T>(path: string, work: () => Promise<T>, onWait: () => void = () => {}): Promise<T> {
   let lock = tryFileLock(path)
   if (lock === null) onWait()
@@ -56,12 +59,12 @@ function takeOver(lock: string, holder: string, mine: string): void {
   } catch {
     return
   }
-  // Somebody may have been quicker, and this is their fresh lock: put it back.
+  // Another process may have been quicker, and this is its fresh lock: restore it.
   if (readText(aside) !== holder && !existsSync(lock)) linkSync(aside, lock)
   unlinkSync(aside)
 }
 
-/** What processes that were killed while they waited have left. */
+/** Left-overs of processes that were killed while they waited. */
 function removeDeadClaims(lock: string): void {
   const folder = dirname(lock)
   for (const name of readdirSync(folder)) {

@@ -1,10 +1,10 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { LayerlineError } from './errors.ts'
 
-/** Bytes of a file's beginning that tell what it is. */
+/** How many of a file's first bytes identify its type. */
 const HEAD_BYTES = 4096
 
-/** What a file is that was expected to be another. */
+/** What a file is, if it is not what was expected. */
 export interface ForeignFile {
   readonly kind:
     | 'git-lfs'
@@ -29,7 +29,7 @@ export interface ForeignFile {
 type Sign = readonly [kind: ForeignFile['kind'], bytes: string, what: string, hint: string]
 
 const UNPACK = 'unpack it, and give the plain file'
-/** First bytes (latin1) of what is no text. */
+/** First bytes (latin1) of files that are not text. */
 const SIGNS: readonly Sign[] = [
   ['gzip', '\x1f\x8b', 'packed by gzip', 'unpack it with `gzip -dc`, and give the plain file'],
   ['zstd', '\x28\xb5\x2f\xfd', 'packed by zstd', 'unpack it with `zstd -dc`, and give the plain file'],
@@ -54,8 +54,8 @@ const SIGNS: readonly Sign[] = [
 const LFS_HINT = '`git lfs pull` in its repository fetches the file itself'
 
 /**
- * What speaks against a file's being the text that was expected, by its first bytes (unpacked, where the reader unpacks);
- * null where nothing does.
+ * Why a file is not the text that was expected, by its first bytes (unpacked, if the reader unpacks); null if nothing
+ * speaks against it.
  */
 export function foreignFile(head: Uint8Array): ForeignFile | null {
   const bytes = Buffer.from(head.buffer, head.byteOffset, Math.min(head.byteLength, HEAD_BYTES))
@@ -95,7 +95,9 @@ export function foreignFile(head: Uint8Array): ForeignFile | null {
   return null
 }
 
-/** Throws `code` where a file that begins so is another than expected; `accepted` kinds are the reader's own business. */
+/**
+ * Throws `code` if the first bytes are those of another kind of file; the reader itself handles the `accepted` kinds.
+ */
 export function refuseForeign(
   path: string,
   head: Uint8Array,
@@ -108,7 +110,7 @@ export function refuseForeign(
   throw new LayerlineError(code, `${path}: the file is ${found.what}; expected ${expected}`, { hint: found.hint })
 }
 
-/** The first bytes of a file, as they lie. */
+/** The first bytes of a file, unchanged. */
 export function firstBytes(path: string): Buffer {
   const fd = openSync(path, 'r')
   try {
@@ -130,7 +132,7 @@ function zipOf(raw: string): ForeignFile {
     : { kind: 'zip', what: 'a ZIP archive', hint: UNPACK }
 }
 
-/** Text of two or four bytes a character: by its mark, else since every other byte of it is 0. */
+/** Text of two or four bytes per character, recognized by its byte order mark, or because every other byte is 0. */
 function wideText(bytes: Buffer): ForeignFile | null {
   const mark = bytes.toString('hex', 0, 4)
   if (mark === 'fffe0000' || mark === '0000feff') {
@@ -151,7 +153,7 @@ function wideText(bytes: Buffer): ForeignFile | null {
 }
 
 /**
- * What a spreadsheet has made of a time, or null: `11/16/2023 18:15`, `16.11.2023 18:15:46`, `45246.76` (its day number),
+ * What a spreadsheet made of a time, or null: `11/16/2023 18:15`, `16.11.2023 18:15:46`, `45246.76` (its day number),
  * `18:15.5` or `1.69E+12`.
  */
 export function spreadsheetTime(text: string): string | null {

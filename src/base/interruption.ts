@@ -5,8 +5,10 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 type Taker = (signal: NodeJS.Signals) => void
 
 /**
- * What SIGINT, SIGTERM and SIGHUP do, from the first line of the program on. Who records takes them over and decides how
- * its run ends. Otherwise the command is aborted: waits that heed `signal` throw, the rest is cut off by `main` after a moment.
+ * What SIGINT, SIGTERM and SIGHUP do, from the first line of the program on. A recording command takes them over and
+ * decides how
+ * its run ends. Otherwise the command is aborted: waits that heed `signal` throw, and `main` ends the rest after a
+ * moment.
  */
 class Interruption {
   private readonly controller = abortForMany()
@@ -19,7 +21,7 @@ class Interruption {
     else this.abort()
   }
 
-  /** Aborted by the first signal that nobody has taken over; its reason is `interrupted/signal`. */
+  /** Aborted by the first signal that no command has taken over; its reason is `interrupted/signal`. */
   get signal(): AbortSignal {
     return this.controller.signal
   }
@@ -31,7 +33,7 @@ class Interruption {
     for (const signal of SIGNALS) process.on(signal, this.handler)
   }
 
-  /** Hands all further signals to `taker`, until what is returned is called. */
+  /** Hands all further signals to `taker`, until the returned function is called. */
   take(taker: Taker): () => void {
     if (!this.isInstalled && this.takers.length === 0) for (const signal of SIGNALS) process.on(signal, this.handler)
     this.takers.push(taker)
@@ -43,7 +45,7 @@ class Interruption {
     }
   }
 
-  /** Says that something is open that must be closed before the process ends, as a run that is to be sealed. */
+  /** Registers something that must be closed before the process ends, such as a run that is to be sealed. */
   hold(): () => void {
     let isHeld = true
     this.held++
@@ -58,7 +60,7 @@ class Interruption {
   }
 
   private abort(): void {
-    // Asked twice: nothing is waited for but a seal.
+    // The second signal: from here on only a seal is waited for.
     if (this.signal.aborted && !this.isHeld) process.exit(EXIT.interrupted)
     this.controller.abort(new LayerlineError('interrupted/signal', 'interrupted'))
   }
@@ -66,7 +68,7 @@ class Interruption {
 
 export const interruption = new Interruption()
 
-/** Has `work` done when a signal interrupts the command; not any more once what is returned is called. */
+/** Runs `work` when a signal interrupts the command, unless the returned function was called before. */
 export function onInterrupt(work: () => void): () => void {
   const { signal } = interruption
   signal.addEventListener('abort', work, { once: true })

@@ -1,15 +1,15 @@
-/** Buckets to a factor of two: a bucket is 1.6 % wide at most, so its middle is at most 0.8 % off. */
+/** Buckets per factor of two: a bucket is at most 1.6 % wide, so its middle is at most 0.8 % off. */
 const PER_OCTAVE = 64
-/** Everything below 1.024 us is one bucket, everything from 2.4 h on another. */
+/** Everything below 1.024 µs is one bucket, everything above 2.4 h another. */
 const LOW_EXPONENT = 10
 const HIGH_EXPONENT = 43
 const OFFSET = (1023 + LOW_EXPONENT) * PER_OCTAVE - 1
 const TOP = (HIGH_EXPONENT - LOW_EXPONENT) * PER_OCTAVE + 1
 
-/** Doubles are little-endian on every machine that Node runs on but s390x. */
+/** Doubles are little-endian on every machine that runs Node, except s390x. */
 const HIGH_WORD = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 1 : 0
 
-/** What was counted, as it goes from process to process. */
+/** The counts in the form in which processes send them to each other. */
 export interface PlainCounts {
   readonly counts: Float64Array
   readonly n: number
@@ -18,8 +18,8 @@ export interface PlainCounts {
 }
 
 /**
- * Counts of durations in ns, in buckets of equal ratio, in 17 kB whatever comes. Recording costs a few ns: the bucket is
- * read off the bits of the double.
+ * Counts of durations in ns, in buckets of equal ratio; always 17 kB. Recording costs a few ns, because the bucket is
+ * read from the bits of the double.
  */
 export class LogCounts implements PlainCounts {
   static readonly buckets = TOP + 1
@@ -30,7 +30,7 @@ export class LogCounts implements PlainCounts {
   private readonly bits = new Uint32Array(2)
   private readonly value = new Float64Array(this.bits.buffer)
 
-  /** Adds one duration; what is not a number is passed over, less than nothing counts as nothing. */
+  /** Adds one duration. NaN is ignored; a negative duration counts as 0. */
   record(ns: number): void {
     if (Number.isNaN(ns)) return
     let bucket = 0
@@ -45,7 +45,7 @@ export class LogCounts implements PlainCounts {
     if (!(ns <= this.maxNs)) this.maxNs = ns
   }
 
-  /** Adds what another one has counted, here or in another process. */
+  /** Adds the counts of another instance, of this or another process. */
   add(other: PlainCounts): void {
     if (other.n === 0) return
     for (let i = 0; i < TOP + 1; i++) this.counts[i] = (this.counts[i] as number) + (other.counts[i] as number)
@@ -66,7 +66,9 @@ export class LogCounts implements PlainCounts {
     this.maxNs = Number.NaN
   }
 
-  /** The value of the rank ceil(share x n), ns, at most 0.8 % off and never past the largest; NaN where nothing was counted. */
+  /**
+   * The value at rank ceil(share x n), ns, at most 0.8 % off and never past the largest; NaN if nothing was counted.
+   */
   quantile(share: number): number {
     if (this.n === 0) return Number.NaN
     const rank = Math.max(1, Math.ceil(share * this.n))

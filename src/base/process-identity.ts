@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * When a process started, as the kernel counts it (clock ticks since boot, field 22 of /proc/PID/stat), or '' where
- * there is no /proc. Together with the pid it names a process for good: pids are used again.
+ * When a process started, as the kernel counts it (clock ticks since boot, field 22 of /proc/PID/stat), or '' without
+ * /proc. Together with the pid it identifies a process: pids alone are reused.
  */
 export function processStart(pid: number): string {
   try {
@@ -14,7 +14,7 @@ export function processStart(pid: number): string {
   }
 }
 
-/** Whether that very process still runs; a zombie does not. */
+/** Whether exactly this process still runs; a zombie does not. */
 export function isSameProcessAlive(pid: number, start: string): boolean {
   try {
     process.kill(pid, 0)

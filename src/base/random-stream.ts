@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 
-/** Random choices that names and numbers determine: the same ones, the same choices, on every machine. */
+/** Random choices that are determined by names and numbers: the same names give the same choices on every machine. */
 export interface RandomStream {
   /** Uniform in [0, 1), of 32 random bits. */
   uniform(): number
-  /** Uniform in [0, 1), of 53: for logarithms and powers, where the smallest values matter. */
+  /** Uniform in [0, 1), of 53 random bits: for logarithms and powers, where the smallest values matter. */
   uniform53(): number
   /** Uniform in 0 … below - 1. */
   below(below: number): number

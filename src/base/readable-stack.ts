@@ -6,8 +6,9 @@ const BUILT = /file:\/\/\/[^\s()]+\/dist\/[^\s():]+\.js|\/[^\s()]+\/dist\/[^\s()
 const PLACE = new RegExp(`(${BUILT.source}):(\\d+):(\\d+)`, 'g')
 
 /**
- * A stack with the sources' lines in place of the built files'. Maps are read only now: Node's own
- * `--enable-source-maps` reads one for every file that is loaded. What has no map stays as it is.
+ * A stack with the source lines instead of those of the built files. Maps are read only when an error is shown: Node's
+ * own
+ * `--enable-source-maps` reads one for every file that is loaded. Frames without a map stay as they are.
  */
 export function readableStack(stack: string): string {
   const maps = new Map<string, SourceMap | null>()

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { tempFolder } from '../../test/support/temp-folder.ts'
 import { scratchFolder } from './scratch-folder.ts'
 
-/** The name of a folder of this user's that a process left which is dead now. */
+/** The name of a folder that a dead process of this user left. */
 function leftBehind(parent: string): string {
   const mine = basename(scratchFolder('test', parent))
   const { pid } = spawnSync('true')

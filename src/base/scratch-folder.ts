@@ -8,9 +8,10 @@ import { isSameProcessAlive, processStart } from './process-identity.ts'
 const NAME = /^layerline-[a-z]+-(\d+)-(\d+)-(\d*)-\w{6}$/
 
 /**
- * Makes a folder for temporary files that only this user may enter, and whose name nobody can know beforehand. `purpose` is a
- * word in its name. Folders that a killed process of this user has left are removed first. The caller removes the new one; the
- * end of the process does in any case. Throws `missing/temporary-folder`.
+ * Makes a folder for temporary files that only this user may enter, and whose name cannot be guessed. `purpose` is a
+ * word in its name. Folders that killed processes of this user left are removed first. The caller removes the new one;
+ * it
+ * is removed at the end of the process in any case. Throws `missing/temporary-folder`.
  */
 export function scratchFolder(purpose: string, parent = tmpdir()): string {
   removeStaleScratch(parent)
@@ -33,7 +34,10 @@ export function scratchFolder(purpose: string, parent = tmpdir()): string {
   return folder
 }
 
-/** Removes what dead processes have left: only real folders that this user owns, and never what a symbolic link leads to. */
+/**
+ * Removes the folders of dead processes: only real folders that this user owns, and never the target of a symbolic
+ * link.
+ */
 export function removeStaleScratch(parent = tmpdir()): void {
   for (const name of namesIn(parent)) {
     const [, namespace, pid, start] = NAME.exec(name) ?? []
@@ -41,10 +45,10 @@ export function removeStaleScratch(parent = tmpdir()): void {
     const path = join(parent, name)
     try {
       const { uid } = lstatSync(path)
-      // What is not a folder, as a symbolic link, is left: no process of Layerline made it.
+      // Anything that is not a folder, such as a symbolic link, stays: Layerline did not make it.
       if (lstatSync(path).isDirectory() && uid === process.getuid?.()) rmSync(path, { recursive: true, force: true })
     } catch {
-      // Another process was quicker, or a file in it cannot be removed: that must not stop this one.
+      // Another process was quicker, or a file in it cannot be removed: that must not stop this process.
     }
   }
 }
@@ -57,7 +61,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Containers may share a temporary folder and not their process ids. */
+/** Containers may share a temporary folder without sharing process ids. */
 function pidNamespace(): string {
   try {
     return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0'

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 
-/** Thrown where a file holds more than was allowed for it. */
+/** Thrown if a file holds more than is allowed for it. */
 export class FileTooLarge extends Error {
   constructor(mostBytes: number) {
     super(`more than ${sizeText(mostBytes)}: no file of this kind is so long`)
@@ -9,8 +9,9 @@ export class FileTooLarge extends Error {
 }
 
 /**
- * A file that is read as a whole: settings, keys, lists. What is longer than `mostBytes` is not read on: a wrong path must
- * not fill the memory, be it a device that never ends. Throws the system's error, or `FileTooLarge`.
+ * Reads a whole file: settings, keys, lists. Reading stops after `mostBytes`: a wrong path must not fill the memory,
+ * even if it
+ * is a device that never ends. Throws the system's error, or `FileTooLarge`.
  */
 export function readSmallFile(path: string, mostBytes: number): Buffer {
   const fd = openSync(path, 'r')

@@ -3,18 +3,18 @@ import { StringDecoder } from 'node:string_decoder'
 
 /** A line of a text file, without its end. */
 export interface TextLine {
-  /** From 1. */
+  /** Counted from 1. */
   readonly line: number
   readonly text: string
-  /** It has more characters than allowed; `text` has its first ones. */
+  /** It has more characters than allowed; `text` has the first ones. */
   readonly tooLong: boolean
   /** The file ends in it, without a newline. */
   readonly cut: boolean
 }
 
 /**
- * The lines of a file, those of a piece of it at a time, without a byte order mark. A line past `mostChars` is not held in
- * memory: its rest is passed over.
+ * The lines of a file, one batch per piece read, without a byte order mark. A line past `mostChars` is not held in
+ * memory: its rest is skipped.
  */
 export async function* textLines(path: string, mostChars: number): AsyncGenerator<TextLine[]> {
   const decoder = new StringDecoder('utf8')
@@ -30,7 +30,7 @@ export async function* textLines(path: string, mostChars: number): AsyncGenerato
     tooLong = false
     return { line, text: over ? shown.slice(0, mostChars) : shown, tooLong: over, cut }
   }
-  // Only what is new is looked through: a long line is put together once.
+  // Only new text is searched, and a long line is joined once.
   const add = (text: string): void => {
     if (tooLong) return
     rest += text

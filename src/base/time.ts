@@ -34,7 +34,8 @@ export function unixMinusMonotonic(): { offsetNs: bigint; uncertaintyNs: number 
 }
 
 function atNextTick(): { offsetNs: bigint; uncertaintyNs: number } {
-  // The tick lies after the last look that did not see it: whoever is put off the CPU between two looks must say so.
+  // The tick happened after the last look that did not see it: a thread that is descheduled between two looks must
+  // report that.
   let before = process.hrtime.bigint()
   const startMs = Date.now()
   for (;;) {

@@ -37,8 +37,8 @@ export interface ToolResult {
 }
 
 /**
- * Runs a program that others made to its end, within a limit: then it is asked to end, and ended by force, with its whole
- * process group. Rejects with the system's error where it cannot be started though it is there.
+ * Runs an external program to its end, within a limit; after that it is asked to end, then killed with its whole
+ * process group. Rejects with the system's error if it exists and cannot be started.
  */
 export async function runTool(command: string, args: readonly string[], options: ToolOptions): Promise<ToolResult> {
   const { limit, cwd, env, signal, keptBytes = KEPT_BYTES, onStdout } = options
@@ -73,13 +73,16 @@ export async function runTool(command: string, args: readonly string[], options:
   }
 }
 
-/** A name that no folder of PATH has for this user: one that it may not search, or a file that is no program, says EACCES. */
+/**
+ * No folder of PATH has this name for this user. A folder that may not be searched, or a file that is not executable,
+ * gives EACCES.
+ */
 function isAbsent(command: string, error: Error): boolean {
   const code = errorCode(error)
   return code === 'ENOENT' || (code === 'EACCES' && !command.includes('/'))
 }
 
-/** The first line of what a tool said that is not empty; null where it said nothing. */
+/** The first non-empty line of a tool's output; null if there is none. */
 export function firstLine(text: string): string | null {
   return (
     text

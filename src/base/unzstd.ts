@@ -1,12 +1,13 @@
 import { Decompress } from 'fzstd'
 import { ZstdFrames } from './zstd-frames.ts'
 
-/** Four bytes may unpack to a block of 128 KiB: what comes of one such piece stays under 64 MiB. */
+/** Four bytes may unpack to a block of 128 KiB: the output of one such piece stays under 64 MiB. */
 const PIECE_BYTES = 2048
 
 /**
- * Unpacks zstd, a little at a time whatever it unpacks to. What is yielded holds until the next is asked for. Throws, in
- * words, where the bytes are no zstd, are cut off, or ask for too much memory.
+ * Unpacks zstd in small steps, however large the output. A yielded buffer is valid until the next is asked for. Throws,
+ * in
+ * words, if the bytes are not zstd, are cut off, or ask for too much memory.
  */
 export async function* unzstd(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let unpacked: Uint8Array[] = []

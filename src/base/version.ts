@@ -1,2 +1,2 @@
-/** Ours; the test beside keeps it equal to package.json. */
+/** The version of Layerline; the test beside it keeps it equal to package.json. */
 export const VERSION = '0.1.0'

@@ -1,4 +1,4 @@
-/** What other decoders take unless told otherwise: 128 MiB. */
+/** The limit of other decoders by default: 128 MiB. */
 const MOST_WINDOW_BYTES = 128 * 2 ** 20
 /** Of one block, unpacked. RFC 8878, 3.1.1.2.4. */
 const MOST_BLOCK_BYTES = 128 * 2 ** 10
@@ -9,14 +9,15 @@ const MOST_HEAD_BYTES = 4 + 1 + 1 + 4 + 8
 const RLE = 1
 
 /**
- * Walks the frames of a zstd file, whose heads name the window that a decoder has to keep, up to 2 GB each. What is no zstd
- * is the decoder's own business. RFC 8878, 3.1.1 and 3.1.2.
+ * Walks the frames of a zstd file, whose headers name the window that a decoder has to keep, up to 2 GB each. Files
+ * that are not zstd
+ * are left to the decoder. RFC 8878, 3.1.1 and 3.1.2.
  */
 export class ZstdFrames {
   private state: 'frame' | 'block' | 'foreign' = 'frame'
   private readonly head = Buffer.alloc(MOST_HEAD_BYTES)
   private headBytes = 0
-  /** Bytes ahead in which nothing is to be looked at. */
+  /** Bytes that can be skipped. */
   private skip = 0
   private checksum = 0
 

@@ -29,7 +29,7 @@ export function readKeyFile(path: string): string {
   return checkedKey(text.trim(), path)
 }
 
-/** A key that can stand in a header; errors name its source and never show it. */
+/** A key that a header can hold; errors name its source and never show it. */
 export function checkedKey(key: string, source: string): string {
   if (/^[\x21-\x7e]+$/.test(key)) return key
   throw new LayerlineError(

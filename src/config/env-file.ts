@@ -14,7 +14,7 @@ export interface EnvEntry {
 }
 
 export interface EnvContext {
-  /** What `$(pwd)` and `$PWD` stand for. */
+  /** The values of `$(pwd)` and `$PWD`. */
   cwd: string
   /** Where `$NAME` is looked up after the file's own earlier lines. */
   variables: Readonly<Record<string, string | undefined>>

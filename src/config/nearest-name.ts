@@ -1,4 +1,4 @@
-/** The known name that a mistyped one is most like, or null where none is near. */
+/** The known name that is most like a mistyped one, or null if none is near. */
 export function nearestName(name: string, known: readonly string[]): string | null {
   let nearest: string | null = null
   let least = Math.max(2, Math.floor(name.length / 3)) + 1

@@ -81,7 +81,7 @@ export function readPlanFile(path: string, cwd: string = process.cwd()): PlanFil
 }
 
 export function parsePlan(text: string, path: string): PlanFile {
-  // Nothing at all lacks the same as an empty map.
+  // An empty file lacks the same keys as an empty map.
   const document = yamlDocument(text.trim() === '' ? '{}' : text, path, RULES) ?? yamlDocument('{}', path, RULES)
   if (document === null) throw new Error('an empty map is a document')
   const { value: plan } = document
@@ -109,7 +109,7 @@ export function parsePlan(text: string, path: string): PlanFile {
   }
 }
 
-/** SURF_HOST of a .env is one machine, and not each target's. */
+/** SURF_HOST of a .env is one machine, not that of each target. */
 const NO_OTHER_GPU: YamlFile = { path: '', entries: new Map([['gpu', { value: 'auto', place: 'default of a plan' }]]) }
 
 const RULES = {

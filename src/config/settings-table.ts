@@ -12,11 +12,11 @@ export interface SettingSpec {
   readonly default?: unknown
   /** A path: relative to the folder of the file that names it. */
   readonly path?: true
-  /** Values of a path that are none. */
+  /** Values that mean "no path". */
   readonly noPath?: RegExp
 }
 
-/** Text comes from the environment, where all is text, and numbers from YAML. */
+/** The environment gives text, YAML gives numbers. */
 const numeric = z.preprocess(
   (value) => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value),
   z.number('expected a number'),
@@ -29,7 +29,7 @@ const duration = z.preprocess(
 )
 
 const wholeFrom = (min: number) => numeric.pipe(z.int('expected a whole number').min(min, `expected at least ${min}`))
-/** Timers hold 31 bits; one that is asked for more fires at once. */
+/** Timers hold 31 bits; a longer one fires at once. */
 const MOST_MS = 2 ** 31 - 1
 const listed = (value: unknown): unknown =>
   typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value

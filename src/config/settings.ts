@@ -51,7 +51,7 @@ export class Settings {
     return (isPath ? resolve(found.folder, value) : value) as SettingValue<K>
   }
 
-  /** As `get`, but a setting that is nowhere is an error `usage/setting` that says where it could be. */
+  /** As `get`, but a setting without a value is an error `usage/setting` that says where it can be set. */
   need<K extends SettingName>(name: K): NonNullable<SettingValue<K>> {
     const value = this.get(name)
     if (value !== undefined) return value as NonNullable<SettingValue<K>>
@@ -62,12 +62,12 @@ export class Settings {
     })
   }
 
-  /** Where the value in force is from, or null where there is none. */
+  /** The source of the value in force, or null if there is none. */
   source(name: SettingName): string | null {
     return this.find(name)?.source ?? null
   }
 
-  /** Settings found anywhere but in their defaults. */
+  /** Settings that are set anywhere except by default. */
   given(): SettingName[] {
     return (Object.keys(SETTINGS) as SettingName[]).filter((name) => ![null, 'default'].includes(this.source(name)))
   }
@@ -129,7 +129,7 @@ export class Settings {
     return { raw: spec.default, source: 'default', folder: cwd, unknownVariable: null }
   }
 
-  /** An empty variable counts as none. */
+  /** An empty variable counts as unset. */
   private findVariable(name: string): Found | null {
     const { processEnv, envFile, cwd } = this.inputs
     const value = processEnv[name]
@@ -147,7 +147,7 @@ export function resolveSettings(inputs: SettingInputs): Settings {
   return new Settings(inputs)
 }
 
-/** Reads `.env` and `layerline.yaml` of a folder where they are there; files named explicitly must be there. */
+/** Reads `.env` and `layerline.yaml` of a folder if they exist; files named explicitly must exist. */
 export function loadSettings(options: {
   flags: Readonly<Record<string, unknown>>
   envFile?: string | undefined
@@ -172,7 +172,7 @@ export function loadSettings(options: {
   })
 }
 
-/** From here on the key is taken out of all that leaves this process. */
+/** From here on the key is redacted in all output of this process. */
 function learnt(key: { key: string; source: string }): { key: string; source: string } {
   learnSecret(key.key)
   return key

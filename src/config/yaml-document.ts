@@ -11,7 +11,7 @@ export interface YamlRules<S extends z.ZodType> {
   expected: string
   /** What a key is called in errors: `setting`. */
   noun: string
-  /** The keys there are in the map at a path: what an unknown one is compared with. */
+  /** The known keys of the map at a path, to compare an unknown one with. */
   known(path: Path): readonly string[]
 }
 
@@ -24,7 +24,7 @@ export interface YamlDocument<T> {
 }
 
 /**
- * Parses and checks YAML; null where there is nothing in it. What is wrong is an error `input/yaml` with file, line and
+ * Parses and checks YAML; null if it is empty. Faults are errors `input/yaml` with file, line and
  * column; an unknown key comes with the nearest known one.
  */
 export function yamlDocument<S extends z.ZodType>(

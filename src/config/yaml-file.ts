@@ -57,7 +57,8 @@ export function parseYaml(text: string, path: string): YamlFile {
     known: () => KNOWN,
   })
   const entries = new Map<SettingName, YamlEntry>()
-  // As written, and not as the schema reads it: a setting is checked when it is asked for, whatever it is from.
+  // The value as written, not as the schema reads it: every setting is checked when it is asked for, whatever its
+  // source.
   for (const [key, value] of Object.entries(document?.written ?? {})) {
     const name = NAMES.get(key)
     if (document !== null && name !== undefined && value !== null) {

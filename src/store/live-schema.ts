@@ -53,8 +53,9 @@ const AMOUNTS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * A column as queries read it: amounts of 32 bits as 64, since DuckDB ends a query where a sum or a difference of two leaves their type, and a server may
- * say anything.
+ * A column as queries read it: 32-bit amounts are widened to 64 bits, because DuckDB aborts a query whose sum or
+ * difference overflows
+ * the type, and a server may report any number.
  */
 export function readColumn(name: string, spec: ColumnSpec): string {
   const type = baseType(spec[0])
@@ -76,7 +77,7 @@ export function emptyTable(table: TableDef): string {
 }
 
 /**
- * Views beside the tables: `named_slices` joins the strings in, so that nobody has to; then those of docs/run-format.md.
+ * Views beside the tables: `named_slices` joins the strings, so that no query has to; then those of docs/run-format.md.
  */
 export const JOINED_VIEWS = [
   'CREATE VIEW named_slices AS SELECT s.*, n.text AS name FROM slices s LEFT JOIN strings n ON n.id = s.name_id',

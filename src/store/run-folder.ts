@@ -54,8 +54,9 @@ export function runJsonFile(folder: string): string {
 }
 
 /**
- * Makes the folder of a new run: `out` as it is, else `<parent>/<stamp>-<command>-<4 hex>`. What would stop the run
- * later is an error now: a folder that exists, one that cannot be written, a disk that is full.
+ * Makes the folder of a new run: `out` as it is, else `<parent>/<stamp>-<command>-<4 hex>`. Problems that would stop
+ * the run
+ * later are errors now: a folder that exists, one that cannot be written, a full disk.
  */
 export function createRunFolder(command: string, out: string | undefined, parent = 'runs'): string {
   const folder = resolve(
@@ -118,8 +119,8 @@ export function runIdOf(folder: string): string {
 }
 
 /**
- * Where a recorder of this run listens: in its folder, or, where that path is too long for a socket, in a folder of its own for
- * temporary files. Null where that is too long as well: the run is then recorded all the same.
+ * Where a recorder of this run listens: in its folder, or, if that path is too long for a socket, in a temporary
+ * folder of its own. Null if that is too long as well: the run is then recorded without a socket.
  */
 export function socketPath(folder: string, shard: number): string | null {
   const inFolder = socketInFolder(folder, shard)
@@ -143,12 +144,12 @@ export function socketInFolder(folder: string, shard: number): string | null {
   return Buffer.byteLength(path) <= MAX_SOCKET_PATH ? path : null
 }
 
-/** Writes a file so that a reader sees the old one or the new one, whole, also after a power cut. */
+/** Writes a file so that a reader sees either the old or the new one, complete, even after a power cut. */
 export function writeFileAtomic(path: string, text: string): void {
   const tmp = `${path}.tmp`
   const fd = createFresh(tmp)
   try {
-    // Goes on after a short write, as on a disk that is nearly full; writeSync does not.
+    // Continues after a short write, as on a disk that is nearly full; writeSync does not.
     writeFileSync(fd, text)
     fsyncSync(fd)
   } finally {
@@ -158,7 +159,7 @@ export function writeFileAtomic(path: string, text: string): void {
   fsyncFolder(dirname(path))
 }
 
-/** Has a finished file's bytes on the disk. */
+/** Flushes a finished file to the disk. */
 export function syncFile(path: string): void {
   const fd = openSync(path, 'r+')
   try {
@@ -189,7 +190,7 @@ export function writeRunJson(folder: string, run: RunJson): void {
 /** A resumed run lists the requests that were offered before: some MB of a long one. */
 const MOST_RUN_JSON_BYTES = 64 * 2 ** 20
 
-/** Reads run.json; a folder that is no run, or is not there, gets its sentence. */
+/** Reads run.json; throws a clear error if the folder is not a run or does not exist. */
 export function readRunJson(folder: string): RunJson {
   const path = runJsonFile(folder)
   let bytes: Buffer

@@ -16,7 +16,7 @@ export function readParquet(paths: readonly string[], pattern = ''): string {
 
 /** Lets a connection read these files, or what lies in these folders, and nothing else from here on. */
 export function lockedTo(what: 'allowed_paths' | 'allowed_directories', paths: readonly string[]): string[] {
-  // DuckDB compares the text that it was asked to open with these, before and after it has looked for files.
+  // DuckDB compares these with the requested path, before and after it has looked for files.
   const spellings = new Set(paths.flatMap((path) => [path, globEscape(path)]))
   return [
     `SET ${what} = [${[...spellings].map(literal).join(', ')}]`,

@@ -1,6 +1,6 @@
 /**
- * The figures that everything else is made of, each defined here once: as SQL over the tables of a run, and as the client works
- * it out of the same moments while the run goes on. What other tools mean by these names: src/analysis/definitions/.
+ * The basic figures, each defined here once: as SQL over the tables of a run, and as the client computes
+ * it from the same moments during the run. What other tools mean by these names: src/analysis/definitions/.
  */
 interface BaseFigure {
   readonly unit: 'ns'
@@ -8,7 +8,7 @@ interface BaseFigure {
   readonly formula: string
   /** A row of `requests`, or of `chunks` for `itl`; NULL where it has none. */
   readonly sql: string
-  /** The same of moments in ns since the run's epoch; NaN where one of them was not. */
+  /** The same, from moments in ns since the run's epoch; NaN if one of them is missing. */
   readonly of: (...moments: number[]) => number
 }
 
@@ -49,7 +49,7 @@ export function itlNs(tNs: number, beforeNs: number): number {
   return tNs - beforeNs
 }
 
-/** NaN where there is no second token, or all came in one instant. */
+/** NaN if there is no second token, or all arrived in one instant. */
 export function tpotNs(lastTokenNs: number, firstTokenNs: number, outputTokens: number): number {
   return outputTokens >= 2 && lastTokenNs > firstTokenNs
     ? (lastTokenNs - firstTokenNs) / (outputTokens - 1)

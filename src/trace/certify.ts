@@ -1,13 +1,13 @@
 /** Track and category of the blocks in which `--certify` had a layer on or off; `attrs.certifies` names the layer. */
 export const CERTIFY = 'certify'
 
-/** Name of a gap that `--certify` made: nothing went wrong. */
+/** Name of a gap that `--certify` made: it is not a fault. */
 export const CERTIFY_GAP = 'taken out by --certify'
 
 /** `attrs` of a track of blocks. */
 export interface CertifyTrack {
   readonly certifies: string
-  /** What being off is: it pauses, or it is detached. */
+  /** What "off" means: the layer pauses, or is detached. */
   readonly off: 'paused' | 'detached'
   readonly block_ns: number
 }

@@ -19,7 +19,7 @@ export interface TableDef<C extends Record<string, ColumnSpec> = Record<string, 
 export type RowOf<T extends TableDef> = {
   [K in keyof T['columns']]: ValueOf<T['columns'][K][0]>
 }
-/** A row in which the nullable columns may be left out. */
+/** A row in which the nullable columns may be missing. */
 export type RowInput<T extends TableDef> = {
   [K in keyof T['columns'] as T['columns'][K][0] extends `${string}?` ? never : K]: ValueOf<T['columns'][K][0]>
 } & {

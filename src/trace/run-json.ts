@@ -51,10 +51,10 @@ const bookSchema = z.object({
 export type BookCheck = z.infer<typeof bookSchema>
 
 const planSchema = z.object({
-  /** Where the arrivals are from, and what was chosen of them; as their reader tells it. */
+  /** Where the arrivals are from, and which of them were chosen, as their reader reports it. */
   schedule: z.record(z.string(), z.unknown()).nullable().default(null),
   prompts: z.record(z.string(), z.unknown()).nullable().default(null),
-  /** Rows left out or changed as the schedule was read, by reason. */
+  /** Rows skipped or changed as the schedule was read, by reason. */
   counts: z.record(z.string(), z.number()).default({}),
   speedup: z.number().nullable().default(null),
   max_in_flight: z.number().nullable().default(null),
@@ -67,10 +67,10 @@ const planSchema = z.object({
   workers: z.number().int().default(1),
   /** Workers that died before they were done. */
   workers_lost: z.number().int().default(0),
-  /** The run that this one goes on with, and the id of its first request. */
+  /** The run that this one resumes, and the id of its first request. */
   resumed_from: z.string().nullable().default(null),
   first_request: z.number().int().default(0),
-  /** Ids behind that one which the runs before had offered already. */
+  /** Ids after that one which the previous runs had offered already. */
   offered_before: z.array(z.number().int()).default([]),
 })
 export type RunPlan = z.infer<typeof planSchema>
@@ -89,7 +89,7 @@ export const runJsonSchema = z.object({
   clock_bases: z.record(z.string(), z.string()),
   started: z.string(),
   ended: z.string().nullable(),
-  /** What brought it to its end: all was offered, a signal, the store failed, or the recorder died. */
+  /** Why it ended: all requests were offered, a signal, the store failed, or the recorder died. */
   ended_by: z.enum(['done', 'signal', 'failure', 'crash']).nullable().default(null),
   /** Requests of the whole schedule, warm-up too; null where that is not known beforehand. */
   planned_requests: z.number().int().nullable().default(null),
@@ -111,14 +111,19 @@ export const runJsonSchema = z.object({
   /** Of each recording process; null in a run that was not recorded, or by a version before 1.4. */
   store: z
     .object({
-      /** Rows that are written and not committed hold at most so much; past it those of the large tables are dropped and counted. */
+      /**
+       * The limit of rows that are written and not committed; past it, rows of the large tables are dropped and
+       * counted.
+       */
       max_uncommitted_bytes: z.number(),
       /** The longest that a row waited for its commit; null until the run has ended by itself. */
       longest_uncommitted_ms: z.number().nullable(),
     })
     .nullable()
     .default(null),
-  /** Figures of one quantity from two places, made at the end of the run; empty in a run of a version before 1.4. */
+  /**
+   * Figures of one quantity from two sources, computed at the end of the run; empty in a run of a version before 1.4.
+   */
   books: z.array(bookSchema).default([]),
   verdict: z.array(z.object({ level: z.enum(['ok', 'note', 'warn', 'bad']), what: z.string(), text: z.string() })),
 })
@@ -128,7 +133,7 @@ export type VerdictLine = RunJson['verdict'][number]
 /** Of objects and lists; what Layerline writes is under 10. */
 const MOST_DEPTH = 100
 
-/** Parses a run.json's text; the version is looked at first, so that a newer run says so and not what zod would. */
+/** Parses a run.json's text; the version is checked first, so that a newer run gets a clear error and not zod's. */
 export function parseRunJson(text: string, path: string): RunJson {
   if (isDeeper(text, MOST_DEPTH)) {
     throw new LayerlineError('input/run-json', `${path}: nested more than ${MOST_DEPTH} deep; no run.json is`)

@@ -2,9 +2,9 @@ import { isSecretName } from './secret-names.ts'
 
 const HIDDEN = '[hidden]'
 
-/** What stands before the `@` of a URL; a password may hold another `@`. */
+/** What is before the `@` of a URL; a password may contain another `@`. */
 const IN_URL = /([\w+.-]*:)?\/\/([^\s/"'?#\\]+)@/g
-/** The same where the scheme was left out: `user:key@host:8000`; but for `step:5@0s`, an arrival process: what follows is a time. */
+/** The same without a scheme: `user:key@host:8000`; but not `step:5@0s`, an arrival process, where a time follows. */
 const WITHOUT_SCHEME =
   /((?:^|[\s"'(=,])(?:dcgm:)?)([\w.~%+-]+:[^\s/@"'(),=?#]+)@(?!\d[\d.]*(?:ms|s|m|h)(?![\w.-]))(?=[\w.[-])/g
 const PARAMETER = /([?&;])([\w.~%-]+)=([^&#\s"'<>]*)/g
@@ -28,7 +28,7 @@ export function credentialsIn(text: string): Credentials[] {
   return found
 }
 
-/** A text whose URLs may be shown: `user:password@` gone, the values of secret query parameters hidden. */
+/** A URL text that may be shown: without `user:password@`, the values of secret query parameters hidden. */
 export function withoutCredentials(text: string): string {
   return text
     .replace(IN_URL, (all, scheme: string | undefined, user: string) =>
@@ -40,7 +40,7 @@ export function withoutCredentials(text: string): string {
     )
 }
 
-/** `ssh://user@host`: no secret, and needed. */
+/** `ssh://user@host`: the user name is not a secret, and is needed. */
 function isLogin(scheme: string | undefined, user: string): boolean {
   return scheme === 'ssh:' && !user.includes(':')
 }

@@ -1,9 +1,9 @@
 import { redact } from './secrets.ts'
 
-/** What has no end of a line is passed on once it is longer than this. */
+/** Text without a newline is passed on once it is longer than this. */
 const MOST_HELD = 16 * 1024
 
-/** Takes secrets out of a text that comes in pieces: each is passed on as far as its last whole line. */
+/** Redacts secrets in a text that arrives in pieces: each piece is passed on up to its last whole line. */
 export class LineRedactor {
   private held = ''
 

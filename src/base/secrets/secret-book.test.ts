@@ -28,7 +28,7 @@ describe('a book of secrets', () => {
           ]
           for (const text of written) {
             const clean = book.redact(before + text + after + text + before)
-            // A secret of blanks and stars alone may stand in what is around it.
+            // A secret that consists of spaces and asterisks may appear in the text around it.
             if (!`${before}${after}***`.includes(text)) expect(clean).not.toContain(text)
           }
         }

@@ -1,12 +1,12 @@
-/** What is shown and kept in a secret's place. */
+/** The replacement for a secret. */
 const HIDDEN = '***'
-/** Shorter texts are words and numbers, and no secrets. */
+/** Shorter texts are words and numbers, not secrets. */
 const SHORTEST = 4
-/** From this length on a text is a secret whatever it consists of. */
+/** From this length on a text is a secret, whatever its characters. */
 const SURELY = 8
-/** Shorter secrets are only found as words of their own: `key1` is not in `monkey12`. */
+/** Shorter secrets are only found as whole words: `key1` is not found in `monkey12`. */
 const ANYWHERE = 12
-/** Of a secret that something has cut, so many characters at its start give it away. */
+/** A truncated secret is recognized by this many characters at its start. */
 const FRAGMENT = 12
 
 interface Form {
@@ -15,18 +15,19 @@ interface Form {
 }
 
 /**
- * Secrets of this process, and how to take them out of a text. A secret is also found as JSON, URLs and Basic
- * authentication write it, and where it was cut after its first 12 characters. Words like `EMPTY`, which stand for
- * no key, are not taken: redacting them would change what is reported.
+ * Secrets of this process, and how to redact them in a text. A secret is also found as JSON, URLs and Basic
+ * authentication write it, and where it was truncated after its first 12 characters. Words like `EMPTY`, which stand
+ * for
+ * no key, are not accepted: redacting them would change what is reported.
  */
 export class SecretBook {
   private readonly known = new Set<string>()
   private forms: Form[] = []
-  /** What the forms begin with: a text without any of these holds no secret. */
+  /** The first characters of all forms: a text without any of these holds no secret. */
   private readonly heads = new Set<string>()
   private shortest = Number.POSITIVE_INFINITY
 
-  /** Nothing happens where it is too short to be a secret, unless `certain`. */
+  /** Ignored if it is too short to be a secret, unless `certain`. */
   add(secret: string, certain = false): void {
     if (this.known.has(secret) || secret.length === 0 || !(certain || canBeSecret(secret))) return
     this.known.add(secret)
@@ -36,18 +37,18 @@ export class SecretBook {
       this.heads.add(head)
       this.shortest = Math.min(this.shortest, head.length)
     }
-    // The longest first: a secret may begin with another one.
+    // The longest first: a secret may start with another one.
     this.forms.sort((a, b) => b.text.length - a.text.length)
   }
 
-  /** The text without any secret; the same string where it holds none. */
+  /** The text without secrets; the same string if it holds none. */
   redact(text: string): string {
     if (text.length < this.shortest) return text
     let possible = false
     for (const head of this.heads) possible ||= text.includes(head)
     if (!possible) return text
     let clean = text
-    // Whole ones before those that were cut: forms of one secret begin alike.
+    // Whole secrets before truncated ones: forms of one secret start alike.
     for (const form of this.forms) clean = without(clean, form, form.text)
     for (const form of this.forms) {
       const head = headOf(form.text)
@@ -61,7 +62,7 @@ function headOf(form: string): string {
   return form.length >= FRAGMENT + 4 ? form.slice(0, FRAGMENT) : form
 }
 
-/** Takes out each place where a form stands as far as `sought`, and what follows there of it. */
+/** Redacts each place where a form appears up to `sought`, with as much of the rest as follows there. */
 function without(text: string, { text: form, asWord }: Form, sought: string): string {
   let clean = text
   for (let at = clean.indexOf(sought); at !== -1; ) {
@@ -93,7 +94,7 @@ function formsOf(secret: string): Set<string> {
   return forms
 }
 
-/** Lone surrogates, which no URL can hold, stay. */
+/** Lone surrogates, which a URL cannot hold, stay. */
 function percentEncoded(text: string): string {
   try {
     return encodeURIComponent(text)

@@ -2,10 +2,12 @@ import { credentialsIn } from './credentials.ts'
 import { SecretBook } from './secret-book.ts'
 import { isSecretHeader, isSecretName, looksLikeKey } from './secret-names.ts'
 
-/** One book a process: secrets are learnt where options, settings and files are read, and taken out where text leaves. */
+/**
+ * One book per process: secrets are learnt where options, settings and files are read, and redacted where text leaves.
+ */
 const BOOK = new SecretBook()
 
-/** Takes every secret that this process knows of out of a text, whoever wrote it. */
+/** Redacts every secret that this process knows in a text, whatever its origin. */
 export function redact(text: string): string {
   return BOOK.redact(text)
 }
@@ -22,8 +24,8 @@ export function learnSecret(value: string): void {
 }
 
 /**
- * Learns whatever is a secret in a value from outside: by its name, by the names within it, by what it looks like, and
- * user names, passwords and keys in URLs. Objects and lists are gone through to their ends.
+ * Learns all secrets in a value from outside: by its name, by the names within it, by its shape, and
+ * user names, passwords and keys in URLs. Objects and lists are walked completely.
  */
 export function learnSecrets(name: string, value: unknown): void {
   if (typeof value === 'string') {
@@ -36,7 +38,7 @@ export function learnSecrets(name: string, value: unknown): void {
   }
 }
 
-/** Learns what headers carry that no one else should see. */
+/** Learns the secret values of headers. */
 export function learnHeaders(headers: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(headers)) {
     if (isSecretHeader(name, value)) learnSecret(value)
@@ -52,13 +54,13 @@ export function learnCredentials(text: string): void {
   }
 }
 
-/** `user:password`, or what stands alone before the `@`. */
+/** `user:password`, or a single name before the `@`. */
 function learnPair(pair: string): void {
   const colon = pair.indexOf(':')
   BOOK.add(pair.slice(colon + 1))
   if (colon === -1) return
   BOOK.add(pair, true)
   const user = pair.slice(0, colon)
-  // A name is no secret, but a key before an empty password is.
+  // A user name is not a secret, but a key before an empty password is.
   if (colon === pair.length - 1 || looksLikeKey(user)) BOOK.add(user)
 }

@@ -1,4 +1,4 @@
-/** Whether the run has kernels, or operators must stand in for them: nothing ran on a GPU. */
+/** Whether the run has kernels, or operators must replace them because nothing ran on a GPU. */
 export type KernelSource = 'kernels' | 'cpu_op'
 
 /** Launches that HTA counts by name. */
@@ -12,14 +12,16 @@ const KERNEL_TYPE = `CASE WHEN regexp_matches(name, '^nccl.*Kernel') THEN 'COMMU
   WHEN regexp_matches(name, '^nccl.*Kernel|^.*Memcpy|^Memset|^.*Sync') THEN 'OTHER' ELSE 'COMPUTATION' END`
 
 /**
- * HTA 0.5.0's view of a run, of the tracks of a relation `(track_id, rank, zero_us)`, as common table expressions: `events` (each event that has a duration, `ts` rounded up and
- * `te` rounded down to whole us of the file's own clock, as doubles, as HTA does), `cpu`, `gpu` (events of a stream, or
- * outermost operators where there are none, with their kernel type). Where there are two or more ProfilerSteps, events that
- * begin with the last or later are left out, and with them what they launched.
+ * HTA 0.5.0's view of a run, of the tracks of a relation `(track_id, rank, zero_us)`, as common table expressions:
+ * `events` (each event that has a duration, `ts` rounded up and `te` rounded down to whole µs of the file's own clock,
+ * as doubles, as HTA does), `cpu`, `gpu` (events of a stream, or outermost operators where there are none, with their
+ * kernel type). Where there are two or more ProfilerSteps, events that start with the last or later are skipped, with
+ * all that they launched.
  */
 export function htaEvents(tracks: string, source: KernelSource, filtered = true): string {
   const onGpu = `(stream IS NOT NULL AND correlation >= 0) OR name IN ('Event Sync', 'Context Sync')`
-  // Operators are mostly shorter than the us to which HTA rounds: stand-ins keep their time.
+  // Operators are mostly shorter than the µs to which HTA rounds: the operators that replace kernels keep their exact
+  // time.
   const rounded =
     source === 'kernels'
       ? 'ceil(zero_us + t_ns / 1000) AS ts, floor((zero_us + t_ns / 1000) + dur_ns / 1000) AS te'
@@ -54,7 +56,10 @@ export function mergedIntervals(source: string): string {
   ) GROUP BY rank, part`
 }
 
-/** From each rank's first kernel's start to its last one's end, us: something ran, and computation ran; over `htaEvents`. */
+/**
+ * From the start of each rank's first kernel to the end of its last, µs: time in which anything ran, and in which
+ * computation ran; over `htaEvents`.
+ */
 export function temporalBreakdownSql(events: string): string {
   return `${events}, busy AS (${mergedIntervals('gpu')}),
     computing AS (${mergedIntervals("(SELECT * FROM gpu WHERE kernel_type = 'COMPUTATION')")})

@@ -1,7 +1,7 @@
-/** A request that a step may take in. */
+/** A request that a step may admit. */
 export interface Candidate {
   readonly sentNs: number
-  /** When its first token came; infinite where none did. */
+  /** When its first token arrived; infinite if none did. */
   readonly firstNs: number
   /** Prompt tokens that it needs, at least and at most. */
   readonly least: number
@@ -12,24 +12,27 @@ export interface Intake {
   /** How many, and with how many tokens in all. */
   readonly count: number
   readonly tokens: number
-  /** Tokens that requests taken in before may have of these, at most; at least one where it is not 0. */
+  /** At most how many of these tokens belong to requests admitted earlier; at least one if it is not 0. */
   readonly others: number
   /** The step is full: one of the prompts may have been cut. */
   readonly full: boolean
-  /** A request whose first token came before this has it from this step; later ones most likely not. */
+  /** A request whose first token arrived before this has it from this step; later ones most likely not. */
   readonly firstBefore: number
-  /** Whether delivery is so quick beside a step that a first token after `firstBefore` is of a later step. */
+  /** Whether delivery is so fast compared with a step that a first token after `firstBefore` is from a later step. */
   readonly quick: boolean
-  /** Sends closer than this may change places on their way to the scheduler; infinite where the order tells nothing. */
+  /**
+   * Requests sent closer together than this may reach the scheduler in the other order; infinite if the order says
+   * nothing.
+   */
   readonly reorderNs: number
 }
 
 export interface Choice {
   /** Numbers of the candidates, ascending. */
   readonly chosen: readonly number[]
-  /** The one whose prompt was cut. */
+  /** The request whose prompt was cut. */
   readonly cut: number | null
-  /** Another choice would do as well: what is in one and not in the other. */
+  /** Another choice would fit as well: the requests that are in one and not in the other. */
   readonly doubtful: ReadonlySet<number>
 }
 
@@ -42,9 +45,11 @@ const LOOK_AHEAD = 6
 const MOST_TRIES = 20_000
 
 /**
- * Which of the candidates, first come first, a step took in: the first set in the order of their sends that has the step's
- * number of requests and tokens and leaves out nobody whose first token came too soon for later; or one like it of sends close
- * together whose first tokens fit better. null: none has.
+ * Which of the candidates a step admitted, first come first served: the first set in the order of sending that has the
+ * step's
+ * number of requests and tokens, and omits no request whose first token came too early for a later step; or a similar
+ * set that swaps
+ * requests sent close together and fits the first tokens better. null: no set fits.
  */
 export function chooseIntake(all: readonly Candidate[], intake: Intake): Choice | null {
   const due = new Set(all.flatMap(({ firstNs }, i) => (firstNs < intake.firstBefore ? [i] : [])))
@@ -60,7 +65,7 @@ export function chooseIntake(all: readonly Candidate[], intake: Intake): Choice 
     if (option === best || (intake.quick && misfits[k] !== least)) continue
     const differing = difference(best, option)
     for (const i of differing) {
-      // Two whose first tokens came quickly, in the order of their sends, did not change places.
+      // Two requests whose first tokens came quickly, in the order of sending, did not change places.
       if (!intake.quick || option === first || differing.some((j) => inverted(candidates, i, j))) doubtful.add(i)
     }
   }
@@ -74,7 +79,7 @@ function inverted(candidates: readonly Candidate[], i: number, j: number): boole
   return i !== j && b.firstNs <= a.firstNs
 }
 
-/** What is taken in, or taken in whole, in one and not in the other. */
+/** Requests that are admitted, or admitted whole, in one and not in the other. */
 function difference(a: Option, b: Option): number[] {
   const whole = ({ set, cut }: Option) => set.filter((i) => i !== cut)
   const only = (x: readonly number[], y: readonly number[]) => x.filter((i) => !y.includes(i))
@@ -88,7 +93,7 @@ function difference(a: Option, b: Option): number[] {
   ]
 }
 
-/** Requests taken in whole whose first token came late for that. */
+/** Requests admitted whole whose first token came too late for that. */
 function misfitsOf(candidates: readonly Candidate[], { set, cut }: Option, { firstBefore }: Intake): number {
   return set.filter((i) => i !== cut && at(candidates, i).firstNs >= firstBefore).length
 }
@@ -168,6 +173,6 @@ function optionOf(
   const whole = fitsWhole(candidates, set, intake)
   const cut = set.findLast((i) => !due.has(i) && fitsCut(candidates, set, i, intake)) ?? null
   if (cut === null) return whole ? { set, cut: null } : null
-  // Where it is not known how much it needs, a first token that came late says that it was cut.
+  // If it is not known how many tokens it needs, a late first token shows that it was cut.
   return whole && at(candidates, cut).firstNs < intake.firstBefore ? { set, cut: null } : { set, cut }
 }

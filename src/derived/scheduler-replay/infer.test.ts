@@ -9,7 +9,7 @@ const PLAN = {
   ...{ prompts: [5, 17, 33, 60, 120, 400, 900], outputs: [1, 2, 9, 30, 60] },
 }
 
-/** How the links of simulated runs compare with the truth, and what was said of the rest. */
+/** How the links of simulated runs compare with the truth, and which reasons the others have. */
 function scored(more: Partial<SimulatedPlan>) {
   const sum = { events: 0, inferred: 0, right: 0, unresolved: 0, preemptions: 0, refused: 0, asynchronous: 0 }
   const breaks: Record<string, number> = {}
@@ -37,7 +37,10 @@ function scored(more: Partial<SimulatedPlan>) {
   return { ...sum, precision: sum.right / sum.inferred, recall: sum.right / sum.events, breaks, doubts }
 }
 
-/** The steps of each event, by its place: events carry the tokens that the simulation gave them, said or not. */
+/**
+ * The steps of each event, by its index: events carry the tokens that the simulation gave them, whether the server
+ * counted them or not.
+ */
 function madeBy({ events }: ClientRequest, steps: readonly number[]): number[][] {
   if (events.length === steps.length) return steps.map((step) => [step])
   const upto = events.map((_, i) => events.slice(0, i + 1).reduce((sum, { tokens }) => sum + (tokens ?? 0), 0))

@@ -3,14 +3,15 @@ import type { ClientRequest, Doubt, EngineStep, InferredJoin } from './model.ts'
 import { Replay, type Replayed, type ReplayOptions, USUAL_DELIVERY_NS } from './replay.ts'
 import { deliveries, tokenLinks } from './token-links.ts'
 
-/** Steps that must show it before a server is said to speculate. */
+/** How many steps must show speculation before a server is taken to speculate. */
 const SPECULATING_STEPS = 4
-/** Tokens whose deliveries show what is usual. */
+/** How many tokens are needed to know the usual delivery time. */
 const ENOUGH_TOKENS = 32
 
 /**
- * Which step made each token, from steps without names and requests as their client saw them: the scheduler is replayed, and
- * checked by when the tokens came. What does not fit its rules is refused or in doubt, never guessed.
+ * Which step made each token, from steps without names and requests as their client saw them: the scheduler is
+ * replayed, and
+ * checked against the arrival times of tokens. What does not fit its rules is refused or in doubt, never guessed.
  */
 export function inferJoin(
   stepsAsGiven: readonly EngineStep[],

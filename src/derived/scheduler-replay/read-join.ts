@@ -6,7 +6,7 @@ import type { ClientRequest, EngineStep, InferredJoin, TokenEvent } from './mode
 /** Where the steps come from: a profile, or the engine's own log without the names in it. */
 export type StepSource = 'profile' | 'step_log'
 
-/** Events that are held in memory at once; more tokens than this are not joined. */
+/** Most events held in memory at once; runs with more are not joined. */
 const MOST_EVENTS = 500_000
 
 type Query = (sql: string) => Promise<SqlRow[]>
@@ -17,7 +17,8 @@ const STEPS: Readonly<Record<StepSource, string>> = {
       ${stepNumbers('n.text')}
     FROM slices s JOIN strings n ON n.id = s.name_id JOIN tracks t ON t.track_id = s.track_id
     WHERE t.layer = 'engine' AND t.name = 'engine_steps' AND regexp_matches(n.text, ${STEP_PATTERN}) ORDER BY s.t_ns`,
-  // A request that has tokens decodes, even where it runs its prompt again. What is not of this run is taken for decodes.
+  // A request that has tokens decodes, even if it runs its prompt again. Requests of other clients are taken for
+  // decodes.
   step_log: `
     WITH scheduled AS (
       SELECT s.step_id, s.tokens, coalesce(sum(coalesce((s.args->>'emitted')::INT, CASE WHEN n.text = 'chunked prefill' THEN 0 ELSE 1 END))
@@ -37,10 +38,10 @@ const STEPS: Readonly<Record<StepSource, string>> = {
     FROM counted ORDER BY t_ns`,
 }
 
-/** Of a request whose answer a crash cut off nobody recorded when it was sent: it was handed over when it was due. */
+/** The send time of a request whose answer a crash cut off was never recorded: the time when it was due is used. */
 const SENT_NS = "coalesce(r.sent_ns, CASE WHEN r.status = 'interrupted' THEN r.scheduled_ns END)"
 
-/** 0 where the engine's own total says that nothing was found in its cache, NULL where it does not. */
+/** 0 if the engine's own total says that its cache had no hits, NULL otherwise. */
 const NOTHING_CACHED = `(SELECT CASE WHEN count(*) > 0 AND sum(grown) = 0 THEN 0 END FROM (
   SELECT max(c.value) - min(c.value) AS grown FROM counters c JOIN tracks t USING (track_id)
   WHERE t.layer = 'engine' AND t.name = 'prefix_cache_hits_total' GROUP BY c.track_id))`
@@ -51,8 +52,9 @@ const EVENTS = `
   WHERE ${SENT_NS} IS NOT NULL AND coalesce(c.tokens, CASE WHEN c.kind IN ('content', 'reasoning', 'tool') THEN 1 ELSE 0 END) > 0`
 
 /**
- * The join of a run's tokens with its steps, inferred; `query` asks the run's tables. null: it has no such steps, no events,
- * or more of these than are held at once.
+ * The inferred join of a run's tokens with its steps; `query` asks the run's tables. null: the run has no such steps,
+ * no events,
+ * or too many of them.
  */
 export async function readJoin(query: Query, source: StepSource): Promise<InferredJoin | null> {
   const steps = await query(STEPS[source])
@@ -70,7 +72,7 @@ export async function readJoin(query: Query, source: StepSource): Promise<Inferr
   const [count] = await query(`SELECT count(*)::DOUBLE AS n ${EVENTS} AND ${within}`)
   const events = Number(count?.n ?? 0)
   if (events === 0 || events > MOST_EVENTS) return null
-  // Ranks of one engine run the same steps: one of them tells them all.
+  // Ranks of one engine run the same steps: one rank is enough.
   const [one, ...others] = [...tracks.values()]
   if (one === undefined || others.some(({ tokens }) => tokens !== one.tokens)) {
     return { links: [], refused: 'several_engines', asynchronous: false, tokenBudget: 0, breaks: {} }

@@ -1,35 +1,35 @@
 import { type Candidate, chooseIntake, type Intake } from './admission.ts'
 import { type ClientRequest, type Doubt, type EngineStep, endOf } from './model.ts'
 
-/** Clocks and stamps of two sources meet: a token may seem to come this much before its step has ended. */
+/** Clocks of two sources differ a little: a token may seem to arrive this long before its step has ended. */
 export const TOLERANCE_NS = 500_000
-/** Most first tokens come sooner than this after their step's end, if not shown to come later. */
+/** Most first tokens arrive sooner than this after their step's end, unless later arrivals are seen. */
 export const USUAL_DELIVERY_NS = 6_000_000
-/** Steps over which a request's tokens must fit when a replay begins in the midst of its answer. */
+/** Over how many steps a request's tokens must fit when a replay starts in the middle of its answer. */
 const FIT_STEPS = 64
-/** Tokens whose delivery is remembered. */
+/** How many tokens' delivery times are kept. */
 const DELAYS = 256
-/** Between two steps of an engine that has work. */
+/** The usual pause between two steps of an engine that has work. */
 const MOST_GAP_NS = 2_000_000
-/** Tokens before a sign of a missing step that it may have moved as well. */
+/** How many tokens before the sign of a missing step may be shifted as well. */
 const UNSURE_TOKENS = 16
-/** Tokens that a replay which began amidst an answer must tell up to its end, for the end to confirm them. */
+/** How many tokens a replay that started within an answer must explain up to its end, for the end to confirm them. */
 const CONFIRMING_TOKENS = 16
-/** Sends this close may reach the scheduler in the other order. */
+/** Requests sent this close together may reach the scheduler in the other order. */
 const REORDER_NS = 5_000_000
 
 /** A request and what the replay knows of it. */
 export interface Replayed {
   readonly request: ClientRequest
-  /** When each token came; null where that is not known. */
+  /** When each token arrived; null if that is not known. */
   readonly arrivals: Float64Array | null
   readonly firstNs: number
   readonly lastNs: number
   /** Number of the step of each token, -1 where not known. */
   readonly stepOf: Int32Array
-  /** Why its tokens cannot be told; null: they can. */
+  /** Why its tokens cannot be inferred; null: they can. */
   doubt: Doubt | null
-  /** What is left to be told was lost with this. */
+  /** With this, its remaining tokens were lost. */
   lostBy: Doubt | null
 }
 
@@ -47,22 +47,28 @@ interface Running {
 
 export interface ReplayOptions {
   readonly asynchronous: boolean
-  /** Whether requests are taken in by the order of their sends. */
+  /** Whether requests are admitted in the order of sending. */
   readonly ordered: boolean
-  /** Most tokens come sooner than this after their step's end. */
+  /** Most tokens arrive sooner than this after their step's end. */
   readonly deliveryNs: number
-  /** Whether that was seen: then a replay that begins amidst an answer needs no other sign, where steps are longer than it. */
+  /**
+   * Whether that was observed: then a replay that starts within an answer needs no other sign, if steps are longer than
+   * it.
+   */
   readonly shown: boolean
 }
 
 /**
- * Plays the scheduler of vLLM over the steps that it made: all that decode run one token each, a prompt that was cut goes on,
- * then those that wait are taken in, first come first, while the step has room. Who was taken in follows from the numbers;
- * where they do not fit, what runs is lost, and the replay begins anew where all that run have tokens and the numbers agree.
+ * Replays the scheduler of vLLM over its steps: all requests that decode run one token each, a prompt that was cut
+ * continues,
+ * then waiting requests are admitted, first come first served, while the step has room. Which were admitted follows
+ * from the numbers.
+ * If the numbers do not fit, the running requests are lost, and the replay restarts at a step where all running
+ * requests have tokens and the numbers agree.
  */
 export class Replay {
   readonly breaks: Partial<Record<Doubt, number>> = {}
-  /** Requests taken in before others that had waited clearly longer. */
+  /** Requests admitted before others that had waited clearly longer. */
   outOfOrder = 0
   taken = 0
   private readonly steps: readonly EngineStep[]
@@ -73,14 +79,16 @@ export class Replay {
   private next = 0
   private waiting: Replayed[] = []
   private running: Running[] = []
-  /** Those that had their last token in the step before: whether it was their last shows in the next. */
+  /** Requests that got their last token in the step before: whether it was their last shows in the next step. */
   private ended: Running[] = []
   private zombies = 0
-  /** Whether it knows what runs; while it does not, requests that are sent and not done are `outside`. */
+  /**
+   * Whether it knows the running requests; while it does not, requests that are sent and not finished are `outside`.
+   */
   private inStep = false
   private outside: Replayed[] = []
   private prefilledBefore = false
-  /** How soon after a step's end its tokens came at the least, of the last so many. */
+  /** The shortest time from a step's end to its tokens, over the last few. */
   private readonly delays: number[] = []
   private emitted = 0
 
@@ -107,7 +115,8 @@ export class Replay {
     this.breaks[doubt] = (this.breaks[doubt] ?? 0) + 1
     for (const { of, tokens } of this.running) {
       of.lostBy = doubt
-      // A step that is missing moves all tokens behind it: it shows where one comes too early, which need not be the first.
+      // A missing step shifts all tokens after it: it shows at the first token that arrives too early, which may be
+      // some tokens later.
       if (doubt === 'missing_steps') of.stepOf.fill(-1, Math.max(0, tokens - UNSURE_TOKENS))
     }
     this.forget(doubt)
@@ -119,7 +128,7 @@ export class Replay {
     this.inStep = false
   }
 
-  /** What began amidst an answer and was never confirmed by its end. */
+  /** Requests whose replay started within an answer and was never confirmed by its end. */
   private forget(doubt: Doubt): void {
     for (const { of, since } of [...this.running, ...this.ended]) {
       if (since === null) continue
@@ -128,7 +137,7 @@ export class Replay {
     }
   }
 
-  /** One step; returns what does not fit. */
+  /** Replays one step; returns what does not fit. */
   private play(i: number, step: EngineStep): Doubt | null {
     this.arrive(endOf(step))
     const decoding = this.running.filter(({ left }) => left === 0)
@@ -146,7 +155,7 @@ export class Replay {
     return null
   }
 
-  /** Those that the step brings to the end of their prompts; those that it takes in run from now on. */
+  /** Requests whose prompt the step finishes; those that it admits run from now on. */
   private takeIn(i: number, step: EngineStep): Running[] | Doubt {
     const room = this.budget - step.decodeTokens
     const cut = room > 0 ? this.running.filter(({ left }) => left > 0) : []
@@ -162,7 +171,7 @@ export class Replay {
       if (another !== undefined) return 'order'
       return advance(only, step.prefillTokens, full, only.of.firstNs < firstBefore)
     }
-    // Others are taken in: those that were cut are done.
+    // Others are admitted: those that were cut have finished their prompts.
     const before = cut.reduce((sum, { left }) => sum + left, 0)
     const exact = cut.every((each) => each.exact)
     const tokens = exact ? step.prefillTokens - before : step.prefillTokens
@@ -175,7 +184,7 @@ export class Replay {
 
   private choose(step: EngineStep, intake: Omit<Intake, 'reorderNs'>): Running[] | null {
     const reorderNs = this.options.ordered ? REORDER_NS : Number.POSITIVE_INFINITY
-    // Sends that were stamped later than the step are tried where the others do not fit.
+    // Requests whose send was stamped after the step are tried if the others do not fit.
     const due = this.waiting.filter(({ request }) => request.dueNs <= step.tNs)
     for (const possible of [
       due.filter(({ request, firstNs }) => request.sentNs <= step.tNs || firstNs < intake.firstBefore),
@@ -228,7 +237,10 @@ export class Replay {
     into.sort((a, b) => a.request.sentNs - b.request.sentNs)
   }
 
-  /** Begins at a step in which all that have tokens decode, and nothing else runs; or at one that only takes in. */
+  /**
+   * Starts at a step in which all requests with tokens decode and nothing else runs, or at one that only admits
+   * requests.
+   */
   private begin(i: number, step: EngineStep): boolean {
     if (step.decodes !== step.decodeTokens) return false
     const next = this.steps[i + 1]
@@ -245,7 +257,7 @@ export class Replay {
     if (active.length !== step.decodes) return false
     const fresh = open.filter(({ firstNs }) => firstNs >= start)
     if (step.prefills > 0) {
-      // A prompt that is half done would be taken for one that has just come.
+      // A half-finished prompt would be taken for a new one.
       if (active.length > 0 || this.prefilledBefore) return false
     }
     const running = active.map((of) => this.amidst(of, i))
@@ -257,7 +269,10 @@ export class Replay {
     return true
   }
 
-  /** The token that it makes in step `i`: by when tokens came, over the steps that follow; null where that does not tell. */
+  /**
+   * The token that it makes in step `i`: by the arrival times of tokens, over the following steps; null if they do not
+   * decide.
+   */
   private amidst(of: Replayed, i: number): Running | null {
     const { arrivals } = of
     if (arrivals === null) return null
@@ -265,10 +280,10 @@ export class Replay {
     const [first, last] = [steps[0] as EngineStep, steps.at(-1) as EngineStep]
     const quick = (endOf(last) - endOf(first)) / Math.max(1, steps.length - 1) > this.options.deliveryNs
     const from = this.fitted(arrivals, steps.slice(0, FIT_STEPS))
-    // A step that is missing shows where fewer steps say something else.
+    // A missing step shows if fewer steps lead to another result.
     const others = [FIT_STEPS / 8, ...(quick ? [2] : [])].map((count) => this.fitted(arrivals, steps.slice(0, count)))
     if (from === null || others.some((other) => other !== from)) return null
-    // The end of an answer that is near confirms little.
+    // If the answer ends soon, its end confirms little.
     if (!quick && of.stepOf.length - from < CONFIRMING_TOKENS) return null
     return { of, left: 0, exact: true, tokens: from, since: quick && this.options.shown ? null : from }
   }
@@ -293,7 +308,7 @@ export class Replay {
   }
 }
 
-/** A prompt that goes on: done with this step where the step had room for more. */
+/** A prompt that continues is finished with this step if the step had room for more. */
 function advance(each: Running, tokens: number, full: boolean, mustEnd: boolean): Running[] | Doubt {
   if (tokens < 1 || tokens > each.left) return 'preemption'
   const ends = each.exact ? tokens === each.left : !full || tokens === each.left || mustEnd
@@ -302,7 +317,7 @@ function advance(each: Running, tokens: number, full: boolean, mustEnd: boolean)
   return ends ? [each] : []
 }
 
-/** Requests taken in: all but the one that was cut have run their prompts. */
+/** Requests that were admitted: all but the one that was cut have run their prompts. */
 function started(
   chosen: readonly Replayed[],
   cut: Replayed | null,
@@ -313,7 +328,7 @@ function started(
   const most = needs.reduce((sum, need) => sum + need.most, 0)
   return chosen.map((of) => {
     if (of !== cut) return { of, left: 0, exact: true, tokens: 0, since: null }
-    // Where the others' tokens are not known, it had one of these at least.
+    // If the others' tokens are not known, it had at least one of these.
     return { of, left: Math.max(1, exact ? most - tokens : needOf(of).most - 1), exact, tokens: 0, since: null }
   })
 }

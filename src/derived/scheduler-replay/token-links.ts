@@ -1,10 +1,12 @@
 import { type Doubt, type EngineStep, endOf, type InferredLink } from './model.ts'
 import type { Replayed } from './replay.ts'
 
-/** An event that comes longer than this after a step's end is not of that step. */
+/** An event that arrives longer than this after a step's end is not from that step. */
 const MOST_DELIVERY_NS = 50_000_000
 
-/** Ties each event to the steps of its tokens; where these are in doubt, to the last step that had ended when it came. */
+/**
+ * Links each event to the steps of its tokens; if these are in doubt, to the last step that had ended when it arrived.
+ */
 export function tokenLinks(steps: readonly EngineStep[], replayed: readonly Replayed[]): InferredLink[] {
   markLate(steps, replayed)
   return replayed.flatMap((each) => linksOf(steps, each))
@@ -35,7 +37,7 @@ function linksOf(steps: readonly EngineStep[], { request, arrivals, stepOf, doub
   return links
 }
 
-/** The last step that had ended by then, of steps one behind the other. */
+/** The last step that had ended by then, of consecutive steps. */
 function lastEnded(steps: readonly EngineStep[], tNs: number): EngineStep | null {
   let [low, high] = [0, steps.length]
   while (low < high) {
@@ -47,8 +49,10 @@ function lastEnded(steps: readonly EngineStep[], tNs: number): EngineStep | null
 }
 
 /**
- * A request most of whose tokens come later than others' by half a step or more was taken for one that ran earlier than it
- * did: the replay had the wrong one, or steps of somebody else. Where all are delivered late, that is later than 19 of 20.
+ * A request most of whose tokens arrive later than others' by half a step or more was matched to steps that are too
+ * early: the
+ * replay had the wrong request, or the steps of another client. If all tokens are delivered late, "later" means later
+ * than 19 of 20.
  */
 function markLate(steps: readonly EngineStep[], replayed: readonly Replayed[]): void {
   const delays = replayed.map((each) => delaysOf(steps, each))
@@ -62,7 +66,7 @@ function markLate(steps: readonly EngineStep[], replayed: readonly Replayed[]): 
   }
 }
 
-/** How long after their steps' ends tokens came, ns, ascending, as far as their steps are told. */
+/** How long after their steps' ends tokens arrived, ns, ascending, for all tokens with a known step. */
 export function deliveries(steps: readonly EngineStep[], replayed: readonly Replayed[]): number[] {
   const told = replayed.filter(({ doubt }) => doubt === null)
   return told.flatMap((each) => delaysOf(steps, each).map(({ delay }) => delay)).sort((a, b) => a - b)

@@ -1,6 +1,9 @@
 import type { Columns } from './row-buffer.ts'
 
-/** How much the first `rows` rows of a batch hold: numbers as they lie in memory, texts as bytes of their characters, at the most. */
+/**
+ * The size of the first `rows` rows of a batch, at most: numbers as they are in memory, texts as the bytes of their
+ * characters.
+ */
 export function batchBytes(columns: Columns, rows: number): number {
   let bytes = 0
   for (const name in columns) {

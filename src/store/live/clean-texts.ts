@@ -1,7 +1,7 @@
 import { redact } from '../../base/secrets/secrets.ts'
 import type { LiveTableName } from '../../trace/tables.ts'
 
-/** Texts that are words of ours, which analyses look for: no server says them. */
+/** Texts that are Layerline's own words, which analyses look for: no server sends them. */
 const OUR_WORDS = new Set([
   'tracks.unit',
   'tracks.clock',

@@ -5,7 +5,7 @@ import { listening } from '../../base/bounded-wait.ts'
 import { errorText, LayerlineError } from '../../base/errors.ts'
 import type { Segments } from './segments.ts'
 
-/** Makes a copy for a reader to read, who keeps it until he asks again or is released. */
+/** Makes a copy for a reader, which keeps it until the reader asks again or is released. */
 export interface Copies {
   take(reader: object): Promise<Segments>
   release(reader: object): void
@@ -13,7 +13,7 @@ export interface Copies {
 
 /** What a reader sends for a copy. */
 export const ASK = 'copy\n'
-/** While a copy is made, an empty line says so this often. */
+/** While a copy is made, an empty line is sent this often to show that the recorder is alive. */
 const PATIENCE_MS = 1000
 const MOST_READERS = 32
 
@@ -25,8 +25,9 @@ export interface CopyServer {
 }
 
 /**
- * Gives readers copies of what is recorded, on a Unix socket that only this user may open. No query of theirs comes here: they
- * run it themselves, over the files that the answer names. A copy stays until its reader asks again or closes the connection.
+ * Gives readers copies of what is recorded, on a Unix socket that only this user may open. Readers' queries do not run
+ * here: they
+ * run over the files that the answer names. A copy stays until its reader asks again or closes the connection.
  */
 export async function serveCopies(copies: Copies, folder: string, path: string): Promise<CopyServer> {
   rmSync(path, { force: true })
@@ -60,7 +61,7 @@ function serve(socket: Socket, copies: Copies): void {
   socket.setEncoding('latin1')
   socket.on('data', (part: string) => {
     text += part
-    // Whoever sends anything else, or asks again before the answer, is no reader of ours.
+    // A client that sends anything else, or asks again before the answer, is not a Layerline reader.
     if (busy || !ASK.startsWith(text)) return void socket.destroy()
     if (text !== ASK) return
     text = ''

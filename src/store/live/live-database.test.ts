@@ -63,7 +63,7 @@ it('is opened anew before what it keeps of its commits grows large, and loses no
   await fill(Math.ceil(1_000_000 / ROWS) - 1)
   expect(await heldMb()).toBeGreaterThan(1)
   await fill(1)
-  // 2 MB a million rows are held by a file that stays open, and its cache beside them.
+  // A file that stays open holds 2 MB per million rows, plus its cache.
   expect(await heldMb()).toBeLessThan(1)
   await fill(10)
   await beside(async (connection) => {

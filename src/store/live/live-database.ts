@@ -14,8 +14,9 @@ const SETTINGS = {
 }
 
 /**
- * DuckDB 1.5 keeps 4 KB for each vector of 2,048 rows that two commits share, for as long as the file is open: 2 MB a million
- * rows, none of which it can give back. Once they take a large part of its memory it fails at a checkpoint, and with it the run.
+ * DuckDB 1.5 keeps 4 KB for each vector of 2,048 rows that two commits share, for as long as the file is open: 2 MB per
+ * million
+ * rows, and no way to release them. When they fill a large part of its memory, a checkpoint fails, and the run with it.
  */
 const REOPEN_ROWS = 8_000_000
 
@@ -83,7 +84,7 @@ export class LiveDatabase {
     this.sinceOpened += rows
   }
 
-  /** All that was appended is in the file. */
+  /** All appended rows are in the file. */
   async commit(): Promise<void> {
     for (const loader of this.dirty) loader.flush()
     this.dirty.clear()
@@ -92,8 +93,9 @@ export class LiveDatabase {
   }
 
   /**
-   * Copies committed rows `from` (counted from 0, in the order they came) up to `to` of a table into a Parquet file. What fails here leaves
-   * the recording as it is.
+   * Copies committed rows `from` (counted from 0, in order of arrival) up to `to` of a table into a Parquet file. A
+   * failure here does not
+   * affect the recording.
    */
   async copyRows(table: LiveTableName, from: number, to: number, path: string): Promise<void> {
     const connection = await this.instance.connect()
@@ -105,7 +107,7 @@ export class LiveDatabase {
     }
   }
 
-  /** What was committed is in the file; nothing else may be appended. */
+  /** All committed rows are in the file; nothing else may be appended. */
   async close(): Promise<void> {
     for (const loader of this.loaders.values()) loader.close()
     this.loaders.clear()

@@ -12,7 +12,7 @@ test('rows that wait for their commit hold so much at most; the rest of a large 
   const store = await open()
   const { chunks, offers } = store.writers
   const written = Math.ceil((1.2 * MAX_UNCOMMITTED_BYTES) / ROW_BYTES)
-  // In one turn of the event loop: nothing that the store says comes in meanwhile.
+  // In one pass of the event loop, so that no message of the store arrives meanwhile.
   for (let i = 0; i < written; i++) {
     const at = chunks.next()
     chunks.columns.request_id[at] = i

@@ -24,9 +24,9 @@ const DROPPABLE: ReadonlySet<LiveTableName> = new Set(['chunks', 'counters', 'sl
 const SPARE_BATCHES = 128
 /** A thread that has not made its database in this time never will. */
 const OPEN_MS = 60_000
-/** While it is closed the thread takes what waits, batch after batch; one that tells of none for so long is stuck. */
+/** While the store closes, the thread commits the waiting batches; one that reports none for this long is stuck. */
 const STUCK_MS = 60_000
-/** What is left to the thread once it has closed. */
+/** How long the thread may take to exit once it has closed. */
 const END_MS = 2_000
 
 type Writers = { [K in LiveTableName]: RowBuffer<(typeof LIVE_TABLES)[K]> }
@@ -41,7 +41,7 @@ export interface LiveTotals {
 }
 
 /**
- * The live store as the client's thread sees it: a typed writer a table. Rows go to a thread of their own, which
+ * The live store as the client's thread sees it: one typed writer per table. Rows go to a separate thread, which
  * commits them every 150 ms; nothing here waits for a disk.
  */
 export class LiveStore {
@@ -88,7 +88,9 @@ export class LiveStore {
     })
   }
 
-  /** Opens `live-<shard>.duckdb` in the run's folder; `failed` is called once if the store cannot go on (disk full). */
+  /**
+   * Opens `live-<shard>.duckdb` in the run's folder; `failed` is called once if the store cannot continue (disk full).
+   */
   static async open(
     options: { folder: string; shard: number; socket: string | null },
     failed: (error: LayerlineError) => void,
@@ -141,12 +143,12 @@ export class LiveStore {
     })
   }
 
-  /** It takes no more rows: whoever recorded is done with the run's folder. */
+  /** It takes no more rows: the recorder has finished with the run's folder. */
   get isClosing(): boolean {
     return this.closed !== null
   }
 
-  /** Commits the rest and closes the file; the run can then be sealed. A second call gives what the first one did. */
+  /** Commits the rest and closes the file; the run can then be sealed. A second call returns the same promise. */
   close(): Promise<LiveTotals> {
     this.closed ??= this.closeOnce()
     return this.closed
@@ -167,7 +169,7 @@ export class LiveStore {
     }
   }
 
-  /** What the thread tells as it closes; null where it is gone, or stuck. */
+  /** What the thread reports when it closes; null if it is gone or stuck. */
   private async whenClosed(): Promise<Extract<FromStore, { type: 'closed' }> | null> {
     let heard = performance.now()
     const closed = settledBy<Extract<FromStore, { type: 'closed' }> | null>('the limit below', (resolve) => {
@@ -202,7 +204,8 @@ export class LiveStore {
     }
     this.queuedRows += rows
     this.uncommittedBytes += bytes
-    // Texts are copied on their way in any case. Few rows have any, so the rest is copied too, and nothing comes back.
+    // Texts are copied when they are sent in any case. Few rows have texts, so the other columns are copied too, and
+    // nothing is recycled.
     const copies = Object.values(columns).some((column) => Array.isArray(column))
     const buffers: ArrayBuffer[] = []
     const sent: Columns = {}

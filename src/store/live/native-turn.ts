@@ -1,13 +1,14 @@
 const IDLE = 0
 const BUSY = 1
 const OVER = 2
-/** The process ends all the same when the thread is stuck for so long. */
+/** The process ends after this long even if the thread is stuck. */
 const LONGEST_WAIT_MS = 2000
 
 /**
- * Between the store thread and the end of the process. A thread that is torn down inside the database's native code
- * takes the whole process with it (SIGABRT), and with it the exit code and what a crash had to say: so the thread works
- * in turns, and at its exit the process waits for the one that runs and lets no other begin.
+ * Coordinates the store thread with the end of the process. Tearing down a thread inside the database's native code
+ * aborts the whole process (SIGABRT), and the exit code and the crash message are lost. So the thread takes this lock
+ * around native
+ * calls; at exit the process waits for the current call and lets no other start.
  */
 export class NativeTurn {
   readonly shared: SharedArrayBuffer

@@ -39,7 +39,7 @@ export function allocateColumns(table: TableDef, rows: number): Columns {
 
 /**
  * A table's rows in typed arrays, handed to `ship` in batches. `ship` takes the columns over and returns
- * empty ones to go on with (recycled where it can), or undefined to have new ones made.
+ * empty ones to continue with (recycled if possible), or undefined to have new ones made.
  */
 export class RowBuffer<T extends TableDef> implements RowWriter<T> {
   readonly table: T
@@ -98,7 +98,7 @@ export class RowBuffer<T extends TableDef> implements RowWriter<T> {
     if (this.rows >= this.shipAt || this.textLength >= SHIP_TEXT) this.flush()
   }
 
-  /** Ships what is there, however little. */
+  /** Ships the buffered rows, however few. */
   flush(): void {
     if (this.rows === 0) return
     const rows = this.rows

@@ -29,14 +29,15 @@ interface TableRows {
 }
 
 /**
- * Copies of a live table's rows for readers in other processes: closed segments, each written once, and one that holds the rest. Nothing is
- * written before somebody asks.
+ * Copies of a live table's rows for readers in other processes: closed segments, each written once, and one that holds
+ * the rest. Nothing is
+ * written before a reader asks.
  */
 export class SegmentCopies {
   private readonly folder: string
   private readonly shard: number
   private readonly tables = new Map<LiveTableName, TableRows>()
-  /** Who may still read which files. */
+  /** Which readers may still read which files. */
   private readonly leases = new Map<object, readonly string[]>()
   private superseded: string[] = []
   private latest: { segments: Segments; atMs: number } | null = null
@@ -80,7 +81,7 @@ export class SegmentCopies {
     return segments
   }
 
-  /** This reader is gone. */
+  /** Releases the files of a reader that is gone. */
   release(reader: object): void {
     this.leases.delete(reader)
     this.removeUnused()

@@ -11,7 +11,7 @@ export type ToStore =
 /** What the store thread answers. */
 export type FromStore =
   | { type: 'ready' }
-  /** Rows are taken; the columns come back to be filled again, but for those with texts. */
+  /** Rows are accepted; the columns come back to be filled again, except those with texts. */
   | { type: 'recycle'; table: LiveTableName; columns: Columns | null; rows: number }
   | { type: 'committed'; id: number }
   /** So many bytes of rows are in the file now. */

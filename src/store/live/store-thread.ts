@@ -77,7 +77,7 @@ class StoreThread {
       this.oldestMs = Math.min(this.oldestMs, sinceMs)
       this.appendedMs = Math.min(this.appendedMs, nowMs())
       this.timer ??= setTimeout(() => this.enqueue(() => this.commit()), COMMIT_MS)
-      // With much to append the timer's turn comes late, and its commit last.
+      // With much to append, the timer fires late, and so does its commit.
       if (nowMs() - this.appendedMs >= COMMIT_MS) await this.commit()
     }
     const arrays = Object.values(columns)
@@ -108,7 +108,7 @@ class StoreThread {
     release: (reader: object) => this.copies.release(reader),
   }
 
-  /** A commit that fails ends the recording, whoever asked for it. */
+  /** A failed commit ends the recording, whatever requested it. */
   private async commitNow(): Promise<void> {
     try {
       await this.commit()
@@ -118,14 +118,14 @@ class StoreThread {
     }
   }
 
-  /** A segment, and as long a pause: the recording has the thread for half of the time at least. */
+  /** A segment, then a pause of the same length: the recording has the thread for at least half of the time. */
   private readonly copyRows: CopyRows = async (table, from, to, path) => {
     const start = performance.now()
     await this.aside(() => this.database.copyRows(table, from, to, path))
     await sleep(Math.min(performance.now() - start, LONGEST_PAUSE_MS))
   }
 
-  /** In turn with all else, but what it throws is for whoever asked: the recording goes on. */
+  /** Queued with all other work, but its errors go only to the caller: the recording continues. */
   private aside(work: () => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.enqueue(async () => {
@@ -136,7 +136,7 @@ class StoreThread {
     })
   }
 
-  /** Always ends in `closed`: the client waits for it, whatever state a failure left the database in. */
+  /** Always ends with `closed`: the client waits for it, whatever state a failure left the database in. */
   private async close(): Promise<void> {
     clearTimeout(this.timer)
     try {

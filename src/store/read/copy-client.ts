@@ -5,7 +5,7 @@ import { errorCode, LayerlineError } from '../../base/errors.ts'
 import { ASK, type CopyAnswer } from '../live/copy-server.ts'
 import type { Segments } from '../live/segments.ts'
 
-/** A recorder that is alive says something at least every second; one that is stopped never does. */
+/** A running recorder sends something at least every second; a stopped one sends nothing. */
 const SILENCE_MS = 10_000
 
 /** A reader's connection to one recording process: the files of its last copy stay while it is open. */
@@ -23,12 +23,12 @@ export class CopyClient {
     socket.on('error', (error) => this.waiting?.reject(error))
     socket.on('close', () => this.waiting?.reject(recorderGone()))
     socket.setTimeout(SILENCE_MS, () => {
-      // Between two copies nothing is said.
+      // Nothing is sent between two copies.
       if (this.waiting !== null) socket.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }))
     })
   }
 
-  /** Null where nobody answers at this path. */
+  /** Null if nothing listens at this path. */
   static connect(path: string): Promise<CopyClient | null> {
     return settledBy('the system: such a socket answers or refuses at once', (resolve, reject) => {
       const socket = createConnection(path)

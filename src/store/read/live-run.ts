@@ -19,8 +19,9 @@ const SETTINGS = { threads: '1', memory_limit: '512MB', temp_directory: '' }
 const LIMITS: QueryLimits = { rows: 10_000_000, ms: 60_000 }
 
 /**
- * Opens a run that is being recorded: its processes copy their rows into files, and queries run here, over these, within limits. Whatever
- * becomes of them, the recording goes on. Null where none of the sockets answers.
+ * Opens a run that is being recorded: its processes copy their rows into files, and queries run here, over these,
+ * within limits. Whatever
+ * happens to the queries, the recording continues. Null if none of the sockets answers.
  */
 export async function openLiveRun(
   folder: string,

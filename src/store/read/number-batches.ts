@@ -5,8 +5,10 @@ import type { NumberBatch } from './run-reader.ts'
 import { prepareSelect, sqlError } from './sql-lock.ts'
 
 /**
- * Runs one locked SELECT of UINTEGER and DOUBLE columns without NULLs: its columns as they lie in the database's vectors. At
- * once, the result lies in memory; else every batch takes a turn between threads, which costs more than its rows.
+ * Runs one locked SELECT of UINTEGER and DOUBLE columns without NULLs: its columns as they are in the database's
+ * vectors. With
+ * `atOnce` the result is held in memory; otherwise every batch costs a switch between threads, which takes longer than
+ * reading its rows.
  */
 export async function* streamNumbers(
   connection: DuckDBConnection,

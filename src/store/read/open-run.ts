@@ -107,7 +107,7 @@ async function openSealed(folder: string, run: RunJson, memory: string): Promise
   return readerOn(connection, null, close)
 }
 
-/** Where queries spill; null where no folder can be made: what fits in memory is answered all the same. */
+/** Where queries spill; null if no folder can be made: queries that fit in memory still work. */
 function spillFolder(): string | null {
   try {
     return scratchFolder('sql')
@@ -143,7 +143,7 @@ export async function sealedViews(connection: DuckDBConnection, folder: string, 
   return files
 }
 
-/** False where that cannot be done: whoever asks for the rows is told why. */
+/** False if that cannot be done: the caller that asks for the rows gets the reason. */
 async function isRead(connection: DuckDBConnection, table: TableName, select: string): Promise<boolean> {
   try {
     await connection.run(`CREATE TABLE ${ident(table)} AS ${select}`)

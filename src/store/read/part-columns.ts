@@ -6,8 +6,9 @@ import { ident, readColumn } from '../live-schema.ts'
 import { readParquet } from '../sql-files.ts'
 
 /**
- * A view over a table's parts in our columns: one that an older minor version did not have is NULL, one that a
- * newer minor version added comes last; amounts as `readColumn` says, if `wide`. Throws `input/run-part` where a file is cut or is no part of this table.
+ * A view over a table's parts in the columns of this version: one that an older minor version did not have is NULL, one
+ * that a newer minor version added comes last; amounts as `readColumn` says, if `wide`. Throws `input/run-part` where a
+ * file is cut or is no part of this table.
  */
 export async function partsSelect(
   connection: DuckDBConnection,
@@ -21,7 +22,7 @@ export async function partsSelect(
     present = await columnsOf(connection, source)
     checkTypes(parts.join(', '), present, TABLES[table])
   } catch (error) {
-    // Which of them it is: asked only now, since each costs a look.
+    // Which of them it is: only determined now, since each check reads a file.
     for (const part of parts) await checkPart(connection, part, TABLES[table])
     throw error instanceof LayerlineError ? error : damaged(parts.join(', '), errorText(error), error)
   }
@@ -68,7 +69,7 @@ function foreign(where: string, table: TableDef, what: string): LayerlineError {
   })
 }
 
-/** DuckDB's words for a file that it cannot read; only its first line, the rest is our own SQL. */
+/** DuckDB's message for a file that it cannot read; only its first line, since the rest is Layerline's own SQL. */
 function damaged(where: string, text: string, cause: unknown): LayerlineError {
   return new LayerlineError('input/run-part', `${where}: damaged, or no Parquet file: ${text.split('\n')[0]}`, {
     hint: 'get the file from a copy of the run; moved out of the run, only its rows are missing',

@@ -5,11 +5,11 @@ import { LayerlineError } from '../../base/errors.ts'
 export interface QueryLimits {
   /** Of its answer. */
   readonly rows: number
-  /** For the database's next part of the answer; the time that whoever reads it takes does not count. */
+  /** For the database's next part of the answer; the time that the reader takes with it does not count. */
   readonly ms: number
 }
 
-/** Interrupts the database where a part of an answer takes it longer than `ms`. */
+/** Interrupts the database if it takes longer than `ms` for one part of an answer. */
 export async function withinTime<T>(
   connection: DuckDBConnection,
   limits: QueryLimits | null,

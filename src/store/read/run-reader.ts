@@ -10,7 +10,7 @@ export interface RowStream {
   batches(): AsyncGenerator<SqlValue[][]>
 }
 
-/** Rows of a result of numbers, a typed array a column. */
+/** Rows of a result of numbers, one typed array per column. */
 export interface NumberBatch {
   readonly rows: number
   readonly columns: readonly (Float64Array | Uint32Array)[]

@@ -47,7 +47,7 @@ export async function prepareSelect(connection: DuckDBConnection, sql: string): 
   return statement
 }
 
-/** DuckDB's error as ours. */
+/** Turns DuckDB's error into a LayerlineError. */
 export function sqlError(error: unknown): LayerlineError {
   if (error instanceof LayerlineError) return error
   const text = errorText(error)

@@ -8,8 +8,8 @@ import { writeSelect } from './write-part.ts'
 const ROWS_AT_ONCE = 10_000
 
 /**
- * Ties each streamed event to the steps of a profile that made its tokens, where the run has no log of the engine that says so:
- * `inferred` where the replay of the scheduler tells, `unresolved` where it does not. Returns how many links it wrote.
+ * Links each streamed event to the steps of a profile that made its tokens, if the run has no engine log that says so:
+ * `inferred` if the replay of the scheduler finds them, `unresolved` if it does not. Returns how many links it wrote.
  */
 export async function writeInferredLinks(folder: string, memoryLimit: string): Promise<number> {
   const tables = ['slices', 'strings', 'tracks', 'requests', 'chunks'] as const

@@ -6,7 +6,7 @@ import { ident, liveName } from '../live-schema.ts'
 
 const TOKEN_KINDS = (['content', 'reasoning', 'tool'] as const).map((kind) => codeOf(CHUNK_KINDS, kind)).join(', ')
 
-/** Whether a request was under way while a profiler ran. */
+/** Whether a request was in flight while a profiler ran. */
 function overlaps(windows: RunJson['profiled']): string {
   const each = windows.map(
     ({ from_ns, to_ns }) =>
@@ -19,8 +19,9 @@ function overlaps(windows: RunJson['profiled']): string {
 export const UNENDED = `SELECT count(*)::DOUBLE FROM ${liveName('offers')} WHERE request_id NOT IN (SELECT request_id FROM ${liveName('requests')})`
 
 /**
- * The live requests, and, where some are `unended`, for each offer without an end a row `interrupted` made of what its chunks tell. Its
- * token count is kept only where every token event came with one. Those under way while a profiler ran are marked.
+ * The live requests, and, if some are `unended`, for each offer without an end an `interrupted` row made from its
+ * chunks. Its
+ * token count is kept only if every token event came with one. Those in flight while a profiler ran are flagged.
  */
 export function allRequests(profiled: RunJson['profiled'], unended: boolean): string {
   const known: Record<string, string> = {

@@ -1,4 +1,4 @@
-/** Levels are powers of four of 1 us wide bins: 4 ms, 16 ms, 65 ms, … 67 s. */
+/** Levels are powers of four of 1 µs wide bins: 4 ms, 16 ms, 65 ms, … 67 s. */
 const LEVELS = [12, 14, 16, 18, 20, 22, 24, 26]
 /** A slice over more bins than this is left to the coarser levels, so that one long slice cannot fill the table. */
 const MAX_BINS = 1024

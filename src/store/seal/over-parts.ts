@@ -5,7 +5,10 @@ import { TABLES, type TableName } from '../../trace/tables.ts'
 import { emptyTable, ident } from '../live-schema.ts'
 import { readParquet } from '../sql-files.ts'
 
-/** Where sealing spills: on the run's disk, and for nobody else to read. What a killed seal leaves goes with the live files. */
+/**
+ * Where sealing spills: on the run's disk, readable only by this user. What a killed seal leaves is removed with the
+ * live files.
+ */
 export function sealScratch(folder: string): string {
   return mkdtempSync(join(folder, '.tmp-'))
 }

@@ -7,7 +7,9 @@ import { refuseLinks } from '../refuse-links.ts'
 import { readRunJson, writeRunJson } from '../run-folder.ts'
 import { type SealProgress, sealRun } from './seal.ts'
 
-/** Seals what a crash left open; on a sealed run it only removes left-overs. A run that is still recorded is refused. */
+/**
+ * Seals what a crash left open; on a sealed run it only removes left-overs. Refuses a run that is still being recorded.
+ */
 export async function recoverRun(
   folderAsGiven: string,
   onProgress?: (progress: SealProgress) => void,

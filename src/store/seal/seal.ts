@@ -42,7 +42,7 @@ export async function sealRun(
     }
     const links = (await writeStepLinks(folder, MEMORY_LIMIT)) + (await writeInferredLinks(folder, MEMORY_LIMIT))
     if (links > 0) rows.links = (rows.links ?? 0) + links
-    // Nobody answers on a sealed run's sockets, and its folder may move.
+    // Nothing answers on a sealed run's sockets, and its folder may be moved.
     const shards = run.shards.map((shard) => ({ ...shard, socket: null }))
     run = change({
       ...run,
@@ -57,7 +57,7 @@ export async function sealRun(
   return run
 }
 
-/** By what lies there, not by what run.json says: no live file is removed unsealed. */
+/** By the files in the folder, not by run.json: no live file is removed unsealed. */
 function liveShards(folder: string): number[] {
   return readdirSync(folder).flatMap((name) => {
     const shard = /^live-(\d+)\.duckdb$/.exec(name)?.[1]
@@ -82,7 +82,7 @@ async function sealShard(
   }
   const connection = await instance.connect()
   try {
-    // A recorder killed as it began has made only some of them.
+    // A recorder that was killed at its start has made only some of them.
     for (const table of Object.keys(LIVE_TABLES) as LiveTableName[]) await connection.run(createLiveTable(table))
     const tables = Object.keys(TABLES) as TableName[]
     for (const [index, table] of tables.entries()) {
@@ -134,7 +134,10 @@ async function writePart(
   return count
 }
 
-/** Whether events lie as they are to be sorted: a client that stamps each as it comes writes them so. Sorting takes as long as writing. */
+/**
+ * Whether events are already sorted as they should be: a client that stamps each event on arrival writes them so.
+ * Sorting takes as long as writing.
+ */
 async function chunksInOrder(connection: DuckDBConnection): Promise<boolean> {
   const outOfOrder = await numberOf(
     connection,
@@ -167,7 +170,7 @@ function withRows(run: RunJson, rows: Partial<Record<TableName, number>>): RunJs
   return layers
 }
 
-/** Everything of the live store; a part left half written is overwritten or goes with it. */
+/** Everything of the live store; a half-written part is overwritten or removed with it. */
 function removeLive(folder: string): void {
   for (const name of readdirSync(folder)) {
     if (/^live-\d+\.duckdb(\.wal)?$|^recorder-\d+\.sock$|\.tmp$|^\.tmp|^\.live$/.test(name))

@@ -8,12 +8,13 @@ import { TABLES, type TableName } from '../../trace/tables.ts'
 import { ident, literal } from '../live-schema.ts'
 import { fsyncFolder, syncFile } from '../run-folder.ts'
 
-/** Rows of about this many make a row group: a 1 % window of 10 M slices then reads in 7 ms. */
+/** About this many rows make a row group: a 1 % window of 10 M slices then reads in 7 ms. */
 const ROW_GROUP = 65_536
 
 /**
- * Writes a query's rows as one part of a table: aside, synced, renamed. The query gives the table's columns, sorted as
- * its rows are; `level` is zstd's.
+ * Writes a query's rows as one part of a table: under a temporary name, synced, renamed. The query gives the table's
+ * columns, sorted as
+ * its rows are; `level` is the zstd level.
  */
 export async function writeSelect(
   connection: DuckDBConnection,

@@ -8,7 +8,10 @@ const LOGGED = `
   scheduled AS (SELECT step_id, request_id, CASE WHEN name = 'decode' THEN 'decode' ELSE 'prefill' END AS stage, tokens::DOUBLE AS tokens
     FROM named_slices WHERE category = 'scheduled')`
 
-/** Of a profile: a request's first token came out of the step that ran its prompt, less what the cache had; the others are a token each. */
+/**
+ * For a profile: a request's first token came from the step that ran its prompt, less the cached part; each later step
+ * ran one token.
+ */
 const INFERRED = `
   steps AS (SELECT s.slice_id AS step_id, s.track_id, s.t_ns, s.dur_ns, s.tokens::DOUBLE AS tokens, s.name
     FROM named_slices s JOIN tracks t USING (track_id) WHERE t.layer = 'engine' AND s.category <> 'step' AND regexp_matches(s.name, ${STEP_PATTERN})),
@@ -23,9 +26,12 @@ const INFERRED = `
     FROM numbered n JOIN requests r USING (request_id))`
 
 /**
- * Who took whose time, as common table expressions. Steps of one engine are put one behind the other (with asynchronous scheduling a step is put together while the one
- * before it runs): step `i` takes the time from the end of the one before it, `from_ns`, to its own, `upto_ns`. A request's share of a step is by its tokens; `work`
- * has a row for each request in each step, and for each step one with `request_id` NULL: what ran of requests that are not this run's.
+ * Attribution of lost time, as common table expressions. Steps of one engine are put one after the other (with
+ * asynchronous scheduling a step is prepared while the one
+ * before it runs): step `i` takes the time from the end of the one before it, `from_ns`, to its own, `upto_ns`. A
+ * request's share of a step is by its tokens; `work`
+ * has a row for each request in each step, and for each step one with `request_id` NULL: the requests that are not part
+ * of this run.
  */
 export function workSql(from: StepsFrom): string {
   return `${from === 'step_log' ? LOGGED : INFERRED},

@@ -1,4 +1,7 @@
-/** What nests on a thread as PyTorch's `key_averages()` counts it: a call or an annotation inside an operator is none of its own time. */
+/**
+ * Operators on a thread as PyTorch's `key_averages()` counts them: the time of a call or an annotation inside an
+ * operator does not count as the operator's own.
+ */
 const FRAMES = "('cpu_op', 'user_annotation', 'cuda_runtime', 'cuda_driver')"
 
 /**

@@ -40,10 +40,10 @@ beforeAll(async () => {
     'slice_id, track_id, t_ns, dur_ns, name_id, category, step_id, correlation, stream, tokens, bytes',
     "1, 1, 0, 100000, 1, 'user_annotation', 1, NULL, NULL, 14, NULL",
     "2, 2, 10000, 5000, 2, 'cuda_runtime', 1, 7, NULL, NULL, NULL",
-    // A replay of a graph: two kernels of one call, the second a gap of 10 us behind the first.
+    // A replay of a graph: two kernels of one call, the second a gap of 10 µs after the first.
     "3, 3, 20000, 30000, 3, 'kernel', 1, 7, 0, NULL, NULL",
     "4, 3, 60000, 20000, 3, 'kernel', 1, 7, 0, NULL, NULL",
-    // Launched when nothing ran any more; it seems to begin before its call.
+    // Launched when nothing ran any more; it seems to start before its call.
     "5, 2, 92000, 1000, 2, 'cuda_runtime', 1, 8, NULL, NULL, NULL",
     "6, 3, 90000, 8000, 5, 'gpu_memcpy', 1, 8, 0, NULL, 64",
     "7, 4, 1000, 120000, 4, 'step', 7, NULL, NULL, 14, NULL",
@@ -134,7 +134,7 @@ describe('the views of a run', () => {
     expect(await rows('SELECT * FROM v_step_kernels')).toEqual([
       {
         ...{ step_id: 1, kind: 'mixed', tokens: 14, dur_ns: 100_000, kernels: '3', launches: '2', graph_kernels: '2' },
-        // 20 to 98 us; 50 to 60 and 80 to 90 nothing ran, the second because the call came at 92.
+        // 20 to 98 µs; from 50 to 60 and 80 to 90 nothing ran, the second time because the call came at 92.
         ...{ span_ns: 78_000, gap_ns: 20_000, launch_gap_ns: 10_000 },
       },
     ])

@@ -4,7 +4,7 @@ import { DEVICE_WORK, DEVICE_WORK_SQL } from '../../trace/device-work.ts'
 import { cellsSql, SPANS_SQL, workSql } from './interference-sql.ts'
 import { operatorTimeSql } from './operator-time.ts'
 
-/** A view over a run's tables, for whoever asks it by SQL. */
+/** A view over a run's tables, for users of SQL. */
 export interface RunView {
   readonly name: string
   /** What a row is. */
@@ -237,7 +237,7 @@ const totals: RunView = {
     FROM seen s JOIN told t USING (track_id) LEFT JOIN late l ON l.track_id = s.track_id GROUP BY t.track_id`,
 }
 
-/** In an order in which each names only those before it. */
+/** In an order in which each view names only earlier ones. */
 export const RUN_VIEWS: readonly RunView[] = [
   steps,
   kernels,
