@@ -10,8 +10,9 @@ export const ANSWERED = "(SELECT * FROM requests WHERE phase = 'measured' AND st
 export const TIMED = "(SELECT * FROM requests WHERE phase = 'measured' AND status = 'ok' AND profiled IS NOT TRUE)"
 
 /**
- * When a request began to take the client's time: a fresh connection's start, else the send. Of one that a crash cut off nobody
- * recorded either: it was handed over when it was due.
+ * When a request started to take the client's time: at a fresh connection's start, else at the send. If a crash cut it
+ * off, neither was
+ * recorded, and the time when it was due is used.
  */
 export const BEGIN_NS = "coalesce(connect_start_ns, sent_ns, CASE WHEN status = 'interrupted' THEN scheduled_ns END)"
 
@@ -26,7 +27,7 @@ export const IS_TOKEN_EVENT = "kind IN ('content', 'reasoning', 'tool')"
 /** Token events of answered requests. */
 export const TOKEN_EVENTS = `(SELECT c.* FROM chunks c SEMI JOIN ${ANSWERED} a ON c.request_id = a.request_id WHERE ${IS_TOKEN_EVENT})`
 
-/** One row a token event: `gap_ns` since the request's token event before it, NULL at its first. */
+/** One row per token event: `gap_ns` since the request's token event before it, NULL at its first. */
 export const GAPS = `(SELECT request_id, t_ns, ${BASE_FIGURES.itl.sql} AS gap_ns FROM ${TOKEN_EVENTS})`
 
 /** The same of requests that no profiler slowed. */

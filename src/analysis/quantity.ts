@@ -27,7 +27,7 @@ export function duration(ms: number): string {
   return `${threeDigits(ms * perMs)} ${unit}`
 }
 
-/** `12 %`, `0.4 %`, `<0.1 %`: never 0 % of something that is there, nor 100 % of something that is not. */
+/** `12 %`, `0.4 %`, `<0.1 %`: never 0 % of an amount above zero, nor 100 % of an incomplete one. */
 export function percent(ratio: number): string {
   const value = ratio * 100
   if (value === 0 || value === 100) return `${value} %`

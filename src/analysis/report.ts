@@ -59,7 +59,9 @@ export interface Report {
   time: TimeShares | null
   /** Null for a run without the engine's log of its steps. */
   steps: StepFigures | null
-  /** What of the tokens' steps can be told without that log; null for a run without steps, or with too many tokens. */
+  /**
+   * What can be inferred of the tokens' steps without that log; null for a run without steps, or with too many tokens.
+   */
   step_join: StepJoin | null
   /** Who delayed whom; null where it is not known which requests the engine's steps ran. */
   interference: Interference | null
@@ -93,5 +95,5 @@ export interface Report {
   requests: RequestLine[]
 }
 
-/** A report before anybody has judged it: what the verdict's rules see. */
+/** A report before it is judged: what the verdict's rules see. */
 export type Figures = Omit<Report, 'verdict' | 'assessments'>

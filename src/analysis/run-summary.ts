@@ -60,7 +60,7 @@ export function runSummary(run: RunJson): RunSummary {
     })),
     layers: run.layers,
     store: run.store,
-    // Nobody judges a run when it is imported: its run.json holds what the import had to say.
+    // A run is not judged when it is imported: its run.json holds the notes of the import.
     imported:
       run.command === 'import'
         ? { format: typeof run.config.format === 'string' ? run.config.format : null, notes: run.verdict }

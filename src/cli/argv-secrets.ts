@@ -23,7 +23,7 @@ function learnHeader(text: string): void {
   else learnHeaders({ [text.slice(0, colon).trim()]: text.slice(colon + 1).trim() })
 }
 
-/** JSON, or what should be: there, whatever stands in quotes behind a secret's name. */
+/** JSON, or text that should be: matches anything in quotes after a secret's name. */
 function learnBody(text: string): void {
   try {
     learnSecrets('', JSON.parse(text))

@@ -24,7 +24,7 @@ export interface CommandSpec {
   /** Options that mean something else here than in the table. */
   readonly overrides?: Partial<Record<OptionName, Partial<OptionSpec>>>
   readonly required?: readonly OptionName[]
-  /** It records a run, which is sealed even when nobody reads its output any more. */
+  /** It records a run, which is sealed even when its output has no reader any more. */
   readonly records?: true
   readonly examples: readonly { readonly line: string; readonly what: string }[]
 }

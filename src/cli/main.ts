@@ -47,7 +47,7 @@ export async function main(given: readonly string[]): Promise<void> {
   setTimeout(endProcess, lingerMs).unref()
 }
 
-/** Resolves when a signal that nobody has taken over has ended the command, or has been there for a while. */
+/** Resolves when a signal that no command has taken over has ended the command, or some time after it arrived. */
 async function interrupted(running: Promise<number>): Promise<number> {
   await new Promise<void>((resolve) => interruption.signal.addEventListener('abort', () => resolve(), { once: true }))
   let isOver = false
@@ -68,8 +68,8 @@ function endProcess(): void {
 }
 
 /**
- * `layerline sql … | head` closes the pipe, and a terminal may close: neither is an error. A command that records goes on
- * to its seal, heard or not.
+ * `layerline sql … | head` closes the pipe, and a terminal may close: neither is an error. A command that records
+ * continues to its seal, whether its output is read or not.
  */
 function onClosedPipe(error: Error, records: boolean): void {
   if (records) return

@@ -15,7 +15,7 @@ export function toOption(name: string, spec: OptionSpec): Option {
   return option
 }
 
-/** `--name`, `--name <VALUE>`, or `--name [VALUE]` where the value may be left out. */
+/** `--name`, `--name <VALUE>`, or `--name [VALUE]` if the value may be omitted. */
 function flagOf(name: string, { value, preset }: OptionSpec): string {
   if (value === undefined) return `--${name}`
   return preset === undefined ? `--${name} <${value}>` : `--${name} [${value}]`

@@ -10,12 +10,12 @@ export interface PlanTargetLine {
   name: string
   requests: number
   answered: number
-  /** Why it was left out. */
+  /** Why it was skipped. */
   problem: string | null
   runs: readonly { name: string; report: Report }[]
 }
 
-/** A line a run, then what is left at each target and why. */
+/** One line per run, then what remains at each target and why. */
 export function planText(targets: readonly PlanTargetLine[], paint: Paint): string {
   const right = (title: string) => ({ title, align: 'right' as const })
   const lines = table(

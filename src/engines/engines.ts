@@ -7,7 +7,7 @@ import { startVllm } from './vllm/control.ts'
 import { installVllm } from './vllm/install.ts'
 import { vllmStatus } from './vllm/status.ts'
 
-/** An engine in our care: each function throws LayerlineErrors that say what to do. */
+/** A managed engine: each function throws LayerlineErrors that say what to do. */
 export interface EngineInCare {
   /** Makes sure that the engine and the small model are in the cache. */
   install(options: { onProgress?: OnProgress }): Promise<InstalledEngine>
@@ -25,7 +25,7 @@ export type EngineName = keyof typeof ENGINES
 
 export const ENGINE_NAMES = Object.keys(ENGINES) as EngineName[]
 
-/** The engines in our care: what is installed, how big it is, and what runs. */
+/** The managed engines: what is installed, how big it is, and what runs. */
 export function listEngines(): EngineStatus[] {
   return ENGINE_NAMES.map((name) => ENGINES[name].status())
 }

@@ -8,7 +8,7 @@ export interface ExportOptions {
   /** End of the window, ns since the run's epoch. */
   readonly toNs?: number | undefined
   readonly layers?: readonly string[] | undefined
-  /** `tracer-csv`: `size` writes a file a prompt size. */
+  /** `tracer-csv`: `size` writes one file per prompt size. */
   readonly split?: string | undefined
   /** `tracer-csv`: the vision's files instead, `prefill_<gpu>.csv` and `decode_<gpu>.csv`. */
   readonly vision?: boolean | undefined

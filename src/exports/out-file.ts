@@ -5,7 +5,7 @@ import { errorCode, errorText, LayerlineError } from '../base/errors.ts'
 import { createFresh } from '../base/fresh-file.ts'
 import { makeFolder } from '../store/run-folder.ts'
 
-/** Refuses to write over what is there. */
+/** Refuses to overwrite existing files. */
 export function refuseExisting(path: string): void {
   if (existsSync(path)) {
     throw new LayerlineError('input/out-exists', `--out ${path}: exists already; expected a file to be made`, {
@@ -14,7 +14,7 @@ export function refuseExisting(path: string): void {
   }
 }
 
-/** Makes a folder for files to be written in; one that is there is used. */
+/** Makes a folder for files to be written in; an existing one is used. */
 export function outFolder(path: string): void {
   try {
     makeFolder(resolve(path))

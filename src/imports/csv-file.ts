@@ -13,7 +13,7 @@ export interface CsvRecord {
   readonly line: number
   readonly fields: readonly string[]
   readonly cut: boolean
-  /** Why its values cannot be told apart. */
+  /** Why its values cannot be distinguished. */
   readonly problem?: LayerlineError
 }
 
@@ -53,7 +53,7 @@ export class CsvFile {
     return this.text(record, column) || null
   }
 
-  /** A number, or null where the source said that it had none. */
+  /** A number, or null if the source reported that it had none. */
   number(record: CsvRecord, column: string): number | null {
     const text = this.text(record, column)
     if (text === '' || /^\[?(N\/A|Not Supported|Unknown Error|nan|None)\]?$/i.test(text)) return null

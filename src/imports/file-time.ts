@@ -1,8 +1,8 @@
 const STAMP = /^(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?$/
 
 /**
- * `2025/07/11 18:47:11.455`, `2025-07-11T16:47:11.470338Z` and the like, in us since 1970 on the clock that wrote it: a
- * zone is applied, and where there is none the text is taken as it stands. NaN for anything else. Finer digits are dropped.
+ * `2025/07/11 18:47:11.455`, `2025-07-11T16:47:11.470338Z` and the like, in µs since 1970 on the clock that wrote it: a
+ * zone is applied; without one the text is taken as it is. NaN for anything else. Finer digits are dropped.
  */
 export function parseStampUs(text: string): number {
   const match = STAMP.exec(text)

@@ -52,7 +52,7 @@ export interface FolderReader {
   read(found: readonly string[], run: RunWriter, options: ImportOptions, input: ImportInput): Promise<readonly string[]>
 }
 
-/** How a format is told from others, and what reads it. */
+/** How a format is recognized, and what reads it. */
 export interface Readers {
   readonly folder: FolderReader
   readonly result: ResultReader

@@ -112,7 +112,7 @@ export class RunWriter implements TraceRun {
     }
   }
 
-  /** What the file tells of the whole run; `config` goes beside what is there. */
+  /** What the file says about the whole run; `config` is added to what exists. */
   describe(what: Partial<Pick<RunJson, 'planned_requests' | 'loop'>>, config: Record<string, unknown>): void {
     this.run = { ...this.run, ...what, config: { ...this.run.config, ...config } }
   }
@@ -171,7 +171,7 @@ export class RunWriter implements TraceRun {
     if (tNs > this.lastNs) this.lastNs = tNs
   }
 
-  /** What whoever reads the run should know of the file. */
+  /** What a reader of the run should know about the file. */
   note(level: VerdictLine['level'], what: string, text: string): void {
     this.run.verdict.push({ level, what, text })
   }

@@ -29,7 +29,7 @@ export interface ClientSideOptions {
   readonly trackIds: () => number
 }
 
-/** Told of each request. */
+/** Called for each request. */
 export interface ClientSideView {
   /** Where latencies are to be counted as they come. */
   readonly live?: LiveCounts

@@ -34,7 +34,7 @@ export function* conversation(options: ConversationOptions): Generator<Draft, vo
       phase: 'measured',
       repeat: 0,
       attrs: null,
-      // What was said before is in the server's cache, as it would be for any chat.
+      // The earlier turns are in the server's cache, as they would be for any chat.
       intendedCachedTokens: said,
       stream: true,
     }

@@ -23,7 +23,7 @@ export interface Desk {
   readonly gate: OfferGate
   /** Sends a request now; the view hears of its end. */
   send(plan: RequestPlan, encoded?: WireRequest): Promise<RequestOutcome>
-  /** The row of a request whose time had come and that is never sent. */
+  /** The row of a request that was due and is never sent. */
   refuse(plan: RequestPlan, why: string): void
 }
 
@@ -54,7 +54,7 @@ export interface Offerer {
 
 /** How far an offering is. Counts are since its start. */
 export interface OfferProgress extends ClientTotals {
-  /** Requests whose time has come. */
+  /** Requests that are due. */
   offered: number
   /** Requests of the whole schedule; null where that is not known beforehand. */
   planned: number | null

@@ -85,7 +85,8 @@ const MOST_SIGNALS = 3
 
 /**
  * Runs a command to its end and resolves with its exit code, or 128 and the number of the signal that ended it. Ctrl-C
- * reaches it by the terminal; other signals are passed on. `outputTo`: where its standard output goes; `onOutput` is told of it too.
+ * reaches it by the terminal; other signals are passed on. `outputTo`: where its standard output goes; `onOutput`
+ * receives it too.
  */
 export async function runCommand(
   argv: readonly string[],

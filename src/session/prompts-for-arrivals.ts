@@ -19,7 +19,10 @@ export interface PromptsWanted {
   readonly target: Target
   readonly server: ServerInfo
   readonly model: string
-  /** What the user said of the endpoint, by --endpoint or a whole URL; null: nothing, then token ids go where they are taken. */
+  /**
+   * What the user specified of the endpoint, by --endpoint or a whole URL; null: nothing, then token ids are sent to
+   * the endpoint that takes them.
+   */
   readonly endpoint: Endpoint | null
   /** A model's folder, its tokenizer.json, or `server`; undefined: the server, where it has /tokenize. */
   readonly tokenizer: string | undefined
@@ -55,7 +58,7 @@ function made(vocabulary: PromptVocabulary, endpoint: Endpoint, salt: string) {
   return { prompts: syntheticPrompts(vocabulary, salt), endpoint }
 }
 
-/** Null where the tokenizer has too few ordinary tokens and nobody insists on it. */
+/** Null if the tokenizer has too few ordinary tokens and the user does not insist on it. */
 async function ordinaryIds(tokenizer: Tokenizer, wanted: PromptsWanted): Promise<PromptVocabulary | null> {
   try {
     return await tokenIdsFromTokenizer(tokenizer)
@@ -66,7 +69,7 @@ async function ordinaryIds(tokenizer: Tokenizer, wanted: PromptsWanted): Promise
   }
 }
 
-/** Null where the server has no /tokenize of vLLM's shape and nobody insists on it. */
+/** Null if the server has no /tokenize of vLLM's shape and the user does not insist on it. */
 async function serverTokenizer(api: JsonApi, { model, tokenizer }: PromptsWanted): Promise<Tokenizer | null> {
   try {
     return await tokenizerFromServer(api, model)

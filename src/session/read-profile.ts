@@ -7,8 +7,9 @@ import { partName } from '../store/part-names.ts'
 import type { Recording } from './recording.ts'
 
 /**
- * Reads what a profiler wrote during a run into that run, on its clock, before it is sealed. A trace that cannot be read
- * is said, and the run goes on without it.
+ * Reads a profile that was written during a run into that run, on its clock, before it is sealed. If a profile cannot
+ * be read,
+ * that is reported, and the run continues without it.
  */
 export async function readProfile(
   recording: Recording,

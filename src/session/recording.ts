@@ -44,7 +44,7 @@ export class Recording implements AsyncDisposable {
   readonly folder: string
   readonly clock: RunClock
   readonly store: LiveStore
-  /** Set when the store cannot go on; the session then stops offering. */
+  /** Set when the store cannot continue; the session then stops offering. */
   failure: LayerlineError | null = null
   private readonly onFailure: (error: LayerlineError) => void
   private run: RunJson

@@ -11,7 +11,7 @@ export async function recoverRun(
   onProgress?: (progress: SealProgress) => void,
 ): Promise<{ run: RunJson; wasOpen: boolean; judged: boolean }> {
   const recovered = await recoverRows(folder, onProgress)
-  // What an import said of its file is nowhere else; and every verdict of a recorded run has a line at least.
+  // The notes of an import exist only here; and every verdict of a recorded run has at least one line.
   const isJudged = !recovered.wasOpen && recovered.run.verdict.length > 0
   if (isJudged || recovered.run.command === 'import') return { ...recovered, judged: false }
   const reader = await openRun(folder)

@@ -36,7 +36,7 @@ export interface RequestRunOptions {
   target: Target
   server: ServerInfo
   model: string
-  /** What is known of an engine in our care; else found out. */
+  /** What is known of a managed engine; if absent, it is found out. */
   engine?: Partial<EngineProvenance>
   sampleMs: number
   keepTexts: boolean
@@ -49,13 +49,15 @@ export interface RequestRunOptions {
   sources?: readonly PreparedSource[]
   /** Limits that the report holds the requests against. */
   slo?: readonly SloLimit[]
-  /** Each layer is taken out and put back in blocks of so many seconds, to see what it costs; null or absent: none is. */
+  /**
+   * Each layer is switched off and on in blocks of this many seconds, to see what it costs; null or absent: none is.
+   */
   certify?: number | null
   /** Requests of the whole schedule; null where the answers decide. */
   plannedRequests: number | null
 }
 
-/** What can be looked at, cheaply and at any time, while a run goes on. Times are ns since the run's epoch. */
+/** What can be read, cheaply and at any time, during a run. Times are ns since the run's epoch. */
 export interface RunProbe {
   now(): number
   totals(): ClientTotals
@@ -66,11 +68,11 @@ export interface RunProbe {
   counters(): readonly Readonly<LatestCounter>[]
   /** What the kernel's view has counted; null for a run without. */
   readonly os: Pick<OsSource, 'probed' | 'counts' | 'totals'> | null
-  /** Holds the offering of requests, and goes on with it; a slice of the run says when it was held. */
+  /** Pauses and resumes the offering of requests; a slice of the run says when it was paused. */
   readonly gate: Pick<OfferGate, 'paused' | 'pausedNs' | 'pause' | 'resume'>
 }
 
-/** Told what happens while a run goes on. */
+/** Called for what happens during a run. */
 export interface RequestRunView extends ClientSideView {
   started?(folder: string): void
   /** The first request is about to be offered. */
@@ -78,7 +80,7 @@ export interface RequestRunView extends ClientSideView {
   sealing?(progress: SealProgress): void
   /** Its rows are in files; the report is being made. */
   analysing?(): void
-  /** What another process of the run has counted since it told last. */
+  /** What another process of the run has counted since its last report. */
   merged?(tally: Tally): void
   /** A layer that is off, and why. */
   note?(text: string): void

@@ -37,7 +37,7 @@ export interface SamplingStudyOptions {
   stop: StopSignal
   /** Records the whole work with this period into this folder; the hooks belong into the run's view. */
   record(arm: StudyArm, out: string, hooks: Pick<RequestRunView, 'hooks' | 'ended'>): Promise<RequestRun>
-  /** Told before each run. */
+  /** Called before each run. */
   begins?(arm: StudyArm, index: number, total: number): void
   done?(arm: StudyArm, run: RequestRun): void
 }
@@ -56,8 +56,10 @@ export function studyArms(periodsMs: readonly number[], blocks: number, seed: nu
 }
 
 /**
- * Does the same work at each period, a run an arm: a sampler starts anew for another period anyway, and each run can be read, judged and exported by
- * itself. A run that was cut short by a signal is kept in its folder and counts for nothing; the study of those before it is returned.
+ * Does the same work at each period, one run per arm: a sampler restarts for another period anyway, and each run can be
+ * read, judged and exported by
+ * itself. A run that a signal cut short is kept in its folder and does not count; the study of the runs before it is
+ * returned.
  */
 export async function runSamplingStudy(options: SamplingStudyOptions): Promise<StudyRecord> {
   const { folder, periodsMs, blocks, seed, stop } = options
@@ -103,7 +105,10 @@ export async function runSamplingStudy(options: SamplingStudyOptions): Promise<S
   return record()
 }
 
-/** The machine's busy CPU from the first request's begin to the last one's end, by the kernel's own totals at these two moments. */
+/**
+ * The machine's busy CPU from the first request's start to the last one's end, by the kernel's own totals at these two
+ * moments.
+ */
 class BusyTruth {
   private first: CpuTicks | null = null
   private last: CpuTicks | null = null

@@ -2,7 +2,7 @@ import type { SourceContext } from '../sources/source.ts'
 import type { HostProvenance, RunJson } from '../trace/run-json.ts'
 import type { Recording } from './recording.ts'
 
-/** What a recording offers to the sources beside the requests. `note` is told what the user should know. */
+/** What a recording offers to the sources besides the requests. `note` takes what the user should know. */
 export function sourceContext(recording: Recording, note: (text: string) => void): SourceContext {
   const { clock, runId, store, nextTrackId, nextSliceId, nameId } = recording
   return {
@@ -26,7 +26,7 @@ export function sourceContext(recording: Recording, note: (text: string) => void
   }
 }
 
-/** A host of a name that is there already only gains what was not known of it. */
+/** A host that already exists under that name only gains facts that were not known. */
 function withHost(hosts: RunJson['hosts'], host: HostProvenance): RunJson['hosts'] {
   const known = hosts.find(({ name }) => name === host.name)
   if (known === undefined) return [...hosts, host]

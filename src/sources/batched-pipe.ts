@@ -68,7 +68,7 @@ export class BatchedPipe {
     this.take = take
   }
 
-  /** Takes what is there now, and says how many bytes that was. */
+  /** Takes what is available now, and returns how many bytes that was. */
   drain(): number {
     let bytes = 0
     while (this.isOpen) {

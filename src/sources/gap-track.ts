@@ -38,7 +38,7 @@ export class GapTrack {
     this.reason ??= reason
   }
 
-  /** The source stands still on purpose. What it had said already still comes, and does not end the outage. */
+  /** The source pauses on purpose. Output that was already on its way still arrives, and does not end the outage. */
   pause(reason: string): void {
     this.paused = true
     this.outage(reason)

@@ -28,7 +28,7 @@ export interface SourceContext {
   declareHost(host: HostProvenance): void
   /** A profiler slows the server since `fromNs`, until `toNs` (null: still): requests of that time are marked. */
   profiled(fromNs: number, toNs: number | null): void
-  /** Something that the user should know while the run goes on. */
+  /** Something that the user should know during the run. */
   note(text: string): void
 }
 
@@ -42,7 +42,7 @@ export interface CapturedProfile {
   discard(): void
 }
 
-/** A layer that can be taken out of a run and put back while it goes on, to see what it costs. */
+/** A layer that can be switched off and on during a run, to see what it costs. */
 export interface Toggle {
   /** `host`, `gpu`, `engine metrics`, `os`. */
   readonly name: string
@@ -60,7 +60,7 @@ export interface PreparedSource {
   readonly problem: string | null
   /** Traces to be read into the run; known once it has stopped. */
   readonly captured?: CapturedProfile | null
-  /** Where it can be taken out for a while, once it has started; `stop` ends it in either state. */
+  /** If it can be switched off for a while, once it has started; `stop` ends it in either state. */
   readonly toggle?: Toggle
   /** Resolves once it samples; never rejects. */
   start(context: SourceContext): Promise<void>

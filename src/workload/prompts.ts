@@ -18,9 +18,9 @@ export interface PromptOptions {
 }
 
 /**
- * Rows of a prompt file: CSV with a header (`size,…,prompt`) or JSONL, told apart by the first character that is not
- * blank. Streamed: memory does not grow with the file. Errors carry the file and the line. A size that no row has is an
- * error too, which comes after the last row.
+ * Rows of a prompt file: CSV with a header (`size,…,prompt`) or JSONL, distinguished by the first character that is not
+ * blank. Streamed: memory does not grow with the file. Errors carry the file and the line. A size that no row has is
+ * also an error, after the last row.
  */
 export async function* readPrompts(path: string, options: PromptOptions = {}): AsyncGenerator<PromptRow> {
   const file = await findPromptFile(path, options.promptDir)

@@ -8,7 +8,7 @@ import { type RunCosts, runCosts } from './run-costs.ts'
 import { type SplitModel, stepShares } from './step-shares.ts'
 import { PROFILED_STEPS, type StepParts, stepWork, type Work, workSource } from './step-work.ts'
 
-/** What became of one request, layer by layer. Times in ms; null: not measured. */
+/** What happened to one request, layer by layer. Times in ms; null: not measured. */
 export interface RequestStory {
   run_id: string
   request_id: number
@@ -105,7 +105,7 @@ export interface StoryOptions {
   readonly split: SplitModel
 }
 
-/** Tells what became of a request; throws `input/request`, `input/token` for one that the run does not have. */
+/** Collects what happened to a request; throws `input/request`, `input/token` for one that the run does not have. */
 export async function requestStory(reader: RunReader, options: StoryOptions): Promise<RequestStory> {
   const { requestId, split } = options
   const [request] = await reader.query(`SELECT * FROM requests WHERE request_id = ${requestId}`)

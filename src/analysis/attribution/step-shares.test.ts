@@ -12,7 +12,7 @@ interface Part {
   stage: number
 }
 
-/** A run of steps, each with some requests, some of them somebody else's. */
+/** A run of steps, each with some requests, some of them from other clients. */
 async function sharesOf(steps: Part[][], model: (typeof SPLIT_MODELS)[number]) {
   const slices = steps.flatMap((parts, i) => [
     {

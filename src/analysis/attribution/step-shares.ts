@@ -6,9 +6,9 @@ export const SPLIT_MODELS = ['tokens', 'equal'] as const
 export type SplitModel = (typeof SPLIT_MODELS)[number]
 
 /**
- * A row a request of the run in a step of the engine's log: `step_id`, `request_id`, `stage` (prefill, chunked prefill,
- * decode), its `tokens`, how many it `emitted`, and its `share` of the step. With what belongs to requests of somebody else,
- * the shares of a step add up to one.
+ * One row per request of the run and step of the engine's log: `step_id`, `request_id`, `stage` (prefill, chunked
+ * prefill, decode), its `tokens`, how many it `emitted`, and its `share` of the step. Together with the requests of
+ * other clients, the shares of a step add up to one.
  */
 export function stepShares(model: SplitModel): string {
   const requests = `greatest(o.n, coalesce((s.args->>'requests')::DOUBLE, o.n + (s.tokens > o.tokens)::INT))`

@@ -4,7 +4,9 @@ import { DEVICE_WORK_SQL } from '../../trace/device-work.ts'
 import { workSql } from '../kernels/steps.ts'
 import { countOf, numberOf, oneRow } from '../rows.ts'
 
-/** A row a step that was profiled, `step_id`, with the profile's own step of it: of the first rank, where there are several. */
+/**
+ * One row per profiled step, `step_id`, with the profile's own step for it: of the first rank, if there are several.
+ */
 export const PROFILED_STEPS = `(SELECT src_id AS step_id, min(dst_id) AS profile_id FROM links WHERE kind = 'profile of step' GROUP BY 1)`
 
 /** What the run's profile holds of the work: kernels, operators that stand in for them, or nothing. */

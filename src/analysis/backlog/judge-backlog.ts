@@ -17,9 +17,9 @@ export interface JudgedBacklog {
   readonly grown_share: number
   /** How long a queue a server at 80 % of its capacity would show once in a hundred looks, at this variability. */
   readonly usual_requests: number
-  /** Since when the backlog has stood, s since the first request was ready; null where it does not. */
+  /** When the backlog began to last, s since the first request was ready; null if it does not last. */
   readonly since_s: number | null
-  /** Answers a second while the backlog stood, with a 95 % interval; null where it did not. */
+  /** Answers per second while the backlog lasted, with a 95 % interval; null if it did not. */
   readonly sustained_per_s: { readonly value: number; readonly low: number; readonly high: number } | null
   /** From the end of the offering until all had left, less what an answer takes, s. */
   readonly drain_s: number
@@ -51,7 +51,7 @@ const DRAINING_SHARE = 0.5
 const QUEUE_GROWN = 0.05
 const QUEUE_SPAN = 0.8
 const MIN_REQUESTS = 10
-/** Offerings shorter than this many answers show how a run begins, not how it goes on. */
+/** Fewer answers than this only show how a run starts, not its steady state. */
 const MIN_ANSWERS = 3
 const BLOCKS = 20
 const RATE_BLOCKS = 10
@@ -124,7 +124,7 @@ function backlogOf({ ready, left, bin_s: width }: Flow, unqueuedS: number): numb
   })
 }
 
-/** x with P(Q > x) = 1 % at rho = 0.8, and three requests more: of few requests nothing finer can be said. */
+/** x with P(Q > x) = 1 % at rho = 0.8, and three requests more: few requests allow no finer limit. */
 function usualQueue(flow: Flow, last: number): number {
   const RHO = 0.8
   const dispersion = dispersionOf(flow.ready.slice(0, last + 1)) + dispersionOf(flow.left.slice(0, last + 1))

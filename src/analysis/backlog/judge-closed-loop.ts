@@ -1,6 +1,6 @@
 /**
- * A closed loop with K users keeps K requests in flight; those that wait add to everybody's latency and nothing to the
- * throughput. By Little's law their share of those in flight is the share of the requests' time that is waiting.
+ * A closed loop with K users keeps K requests in flight; those that wait add to every request's latency and nothing to
+ * the throughput. By Little's law their share of those in flight is the share of the requests' time that is waiting.
  */
 const SATURATED_SHARE = 1 / 3
 /** TTFTs of prompts as long differ this much without any queue. */

@@ -52,8 +52,9 @@ const FIGURES: Readonly<Record<'itl_ms' | 'ttft_ms' | 'output_tokens_per_s', Par
 }
 
 /**
- * Windows in which every layer stood still; layers switch between the same ones. Only what lies in a window from its begin to its
- * end counts, and only windows that lie within the measured requests.
+ * Windows in which no layer switched; layers switch between the same ones. Only what lies wholly within a window
+ * counts,
+ * and only windows within the measured requests.
  */
 const BLOCKS_SQL = `WITH
   span AS (SELECT min(sent_ns) AS a, max(end_ns) AS b FROM ${MEASURED}),

@@ -5,7 +5,7 @@ import { RAW_REQUESTS, spanSeconds } from './raw-requests.ts'
 const TTFT = 'first_token_ns - begin_ns'
 /** Up to the last response with content: neither usage nor the end of the stream. */
 const LATENCY = 'last_token_ns - begin_ns'
-/** inter_token_latency_metric.py: falls back to 1 where the first chunk's count is not told or does not fit. */
+/** inter_token_latency_metric.py: falls back to 1 if the first chunk's count is missing or does not fit. */
 const DECODE_TOKENS =
   'CASE WHEN first_tokens > 0 AND output_tokens - first_tokens >= 1 THEN output_tokens - first_tokens ELSE output_tokens - 1 END'
 const ITL = `CASE WHEN output_tokens >= 2 THEN ((${LATENCY}) - (${TTFT})) / (${DECODE_TOKENS}) END`

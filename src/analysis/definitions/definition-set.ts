@@ -5,7 +5,9 @@ export interface DefinedValue {
   readonly unit: 'ms' | 's' | 'tokens/s'
   /** In words, with the tool's own terms. */
   readonly formula: string
-  /** A SELECT of `value` in `unit`, one row a request or gap; NULL is not counted. With `weight` where the tool weighs. */
+  /**
+   * A SELECT of `value` in `unit`, one row per request or gap; NULL is not counted. With `weight` if the tool weighs.
+   */
   readonly sql: string
   readonly weighted?: true
 }

@@ -6,12 +6,13 @@ export const HAS_CHOICES = "kind <> 'usage'"
 const ANSWERED_CHUNKS = `(SELECT c.* FROM chunks c SEMI JOIN ${ANSWERED} a ON c.request_id = a.request_id)`
 
 /**
- * What every set of definitions starts from: a row an answered, measured request, times in ns.
+ * What every set of definitions starts from: one row per answered, measured request, times in ns.
  *
- * begin_ns: before a connection is asked for; sent_ns: the request's last byte handed over; first_choice_ns, last_choice_ns:
- * the first and last event with choices; first_token_ns, last_token_ns: with a token; second_token_ns: the second of these;
- * first_answer_ns: the first token that is no reasoning; first_tokens: how many came with the first, NULL where not told;
- * end_ns: end of the stream. Where a run has no events (an import, say), the request's own first and last token stand in.
+ * begin_ns: before a connection is asked for; sent_ns: the request's last byte handed over; first_choice_ns,
+ * last_choice_ns: the first and last event with choices; first_token_ns, last_token_ns: with a token; second_token_ns:
+ * the second of these; first_answer_ns: the first token that is not reasoning; first_tokens: how many came with the
+ * first, NULL if not reported; end_ns: end of the stream. Where a run has no events (an import, say), the request's own
+ * first and last token are used.
  */
 export const RAW_REQUESTS = `(SELECT r.request_id, ${BEGIN_NS} AS begin_ns, r.sent_ns, r.end_ns, r.first_token_ns, r.last_token_ns,
     r.input_tokens::DOUBLE AS input_tokens, r.output_tokens::DOUBLE AS output_tokens,
@@ -25,7 +26,7 @@ export const RAW_REQUESTS = `(SELECT r.request_id, ${BEGIN_NS} AS begin_ns, r.se
     FROM (SELECT *, row_number() OVER (PARTITION BY request_id, ${IS_TOKEN_EVENT} ORDER BY "index") AS nth FROM ${ANSWERED_CHUNKS})
     GROUP BY request_id) e ON e.request_id = r.request_id)`
 
-/** One row a gap between events with choices, `gap_ns`; NULL at a request's first. */
+/** One row per gap between events with choices, `gap_ns`; NULL at a request's first. */
 export const CHOICE_GAPS = `(SELECT t_ns - lag(t_ns) OVER (PARTITION BY request_id ORDER BY "index") AS gap_ns
   FROM ${ANSWERED_CHUNKS} WHERE ${HAS_CHOICES})`
 

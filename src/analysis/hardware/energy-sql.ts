@@ -6,11 +6,16 @@ import { samplesSql, sqlNumber } from './samples.ts'
 /**
  * CTEs, with WITH, that turn the sources into energy:
  *
- * - `pieces(dev, t0, t1, p0, p1)`: power, linear in time, per device; nothing where nothing was sampled. A gauge's value stands at the middle of its
- *   sensor's window and is joined to the next by a line; a count's growth is spread evenly over the time in which it grew.
- * - `segments(dev, t, dt, e, on, inside, quiet, n, prefill, decode, other, idle, each)`: `pieces` cut wherever the flow changes: energy `e` J,
- *   `on` s of them with known power; `inside` the measured span; `quiet` so far from any request that no sensor's window reaches one.
- * - `owed`: energy and time of each answered request; each moment's energy is split evenly among the requests in flight.
+ * - `pieces(dev, t0, t1, p0, p1)`: power, linear in time, per device; no rows where nothing was sampled. A gauge's
+ * value is placed at the middle of its
+ *   sensor's window and is joined to the next by a line; a count's growth is spread evenly over the time in which it
+ *   grew.
+ * - `segments(dev, t, dt, e, on, inside, quiet, n, prefill, decode, other, idle, each)`: `pieces` cut wherever the flow
+ * changes: energy `e` J,
+ *   `on` s of them with known power; `inside` the measured span; `quiet` so far from any request that no sensor's
+ *   window reaches one.
+ * - `owed`: energy and time of each answered request; each moment's energy is split evenly among the requests in
+ * flight.
  */
 export function energySql(sources: readonly EnergySource[], horizon: Horizon, span: Span, reachNs: number): string {
   const { startNs, endNs } = span

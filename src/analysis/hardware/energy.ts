@@ -77,7 +77,7 @@ export interface Energy {
   scope: 'gpu' | 'host'
   /** Tracks it was taken from: name, device, how. */
   sources: { host: string | null; device: string | null; name: string; kind: 'gauge' | 'delta' | 'counter' }[]
-  /** Nothing shorter than this is told apart, ms; what takes less than ten of them is refused. */
+  /** The finest time resolution, ms; stages shorter than ten of these are refused. */
   resolution_ms: number
   /** Share of the measured span in which power is known. */
   covered_share: number

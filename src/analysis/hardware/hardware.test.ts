@@ -144,7 +144,7 @@ describe('energy whose integral is known', () => {
     } = await figuresOf({ requests, counters, tracks: [gpuTrack(1, 'energy_j', { kind: 'counter' })] })
     expect(found?.whole_j.value).toBeCloseTo(100 * 23.5, 6)
     expect(found?.covered_share).toBeCloseTo(23.5 / 24, 6)
-    // The request in whose time it lies has no figure.
+    // The request whose time covers it has no figure.
     expect(found?.requests.map(({ request_id }) => request_id)).toEqual([1])
   })
 
@@ -454,7 +454,7 @@ describe('whatever the run', () => {
   })
 })
 
-/** What goes on at a moment, from the rows themselves. */
+/** What is in progress at a moment, from the rows themselves. */
 function stateAt(requests: readonly Row[], t: number): { id: number; label: 'prefill' | 'decode' | 'other' }[] {
   return requests
     .filter((row) => t >= Number(row.sent_ns) && t < Number(row.last_token_ns ?? row.end_ns))

@@ -36,7 +36,9 @@ export interface Hardware {
   gpus_silent: string[]
 }
 
-/** What the machine under the requests did in each of their stages, and the energy it took. Where nothing was sampled, nothing is said. */
+/**
+ * What the machine under the requests did in each of their stages, and the energy it took. Null if nothing was sampled.
+ */
 export async function hardwareFigures(reader: RunReader, span: Span | null, requestLines = 20): Promise<Hardware> {
   const horizon = await horizonOf(reader)
   const sensors = horizon === null ? [] : await findSensors(reader)

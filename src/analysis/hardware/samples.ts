@@ -38,8 +38,9 @@ export function samplesSql(sensors: readonly Sensor[]): string {
 }
 
 /**
- * CTEs after those of `samplesSql` and `flowSql`: `labelled`, the rows of `samples` with the weights `prefill`, `decode`, `other` and `idle`: the
- * shares of the sample's window in which that was going on, each moment split evenly among the requests in flight. Their sum is 1.
+ * CTEs after those of `samplesSql` and `flowSql`: `labelled`, the rows of `samples` with the weights `prefill`,
+ * `decode`, `other` and `idle`: the shares of the sample's window spent on each, each moment split evenly among the
+ * requests in flight. Their sum is 1.
  */
 export function labelledSql(): string {
   const weight = (label: string) =>
@@ -50,10 +51,10 @@ export function labelledSql(): string {
 }
 
 /**
- * One SELECT: a row a sample of these sensors, in order of time: `track_id, t_ns, value, is_repeat, from_ns, to_ns, prefill, decode, other, idle`
- * and its heaviest request: `request_id` (NULL where none was in flight during the window), `request_weight` (its share of the window; the
- * weights of all requests and `idle` sum to 1), `request_stage` (prefill, decode or other, where it spent most of it).
- * For exports that give a sample one label.
+ * One SELECT: one row per sample of these sensors, in order of time: `track_id, t_ns, value, is_repeat, from_ns, to_ns,
+ * prefill, decode, other, idle` and its heaviest request: `request_id` (NULL where none was in flight during the
+ * window), `request_weight` (its share of the window; the weights of all requests and `idle` sum to 1), `request_stage`
+ * (prefill, decode or other, where it spent most of it). For exports that give a sample one label.
  */
 export function labelledSamplesQuery(sensors: readonly Sensor[], horizon: Horizon): string {
   return `WITH ${flowSql(horizon)}, ${samplesSql(sensors)}, ${labelledSql()},

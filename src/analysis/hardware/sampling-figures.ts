@@ -7,9 +7,10 @@ import type { SamplingRun } from './sampling-study.ts'
 export const MACHINE_BUSY = 'machine_cpu_busy_ratio'
 
 /**
- * What a run's report gives to the study: output tokens per second as its speed; mean TTFT, ITL and request time as its delays; as measures the energy
- * of the whole and of the requests' stages, the mean GPU (without one: machine) utilisation in each stage, and the machine's over the whole. What was not
- * measured, or not resolved, is left out.
+ * What a run's report gives to the study: output tokens per second as its speed; mean TTFT, ITL and request time as its
+ * delays; as measures the energy of the whole and of the requests' stages, the mean GPU (without one: machine)
+ * utilisation in each stage, and the machine's over the whole. Values that were not measured, or not resolved, are
+ * omitted.
  */
 export function studyFigures(report: Report): Omit<SamplingRun, 'period_ms' | 'block' | 'truths'> {
   const { hardware, tokens, latency, machine } = report

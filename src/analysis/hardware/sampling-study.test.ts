@@ -104,7 +104,8 @@ describe('studySampling', () => {
   })
 
   it("lets times and the client's CPU refuse a period, but not hold one up", () => {
-    // At every period but the coarsest half of the blocks lie above and half below: wide intervals that hold nothing against anybody.
+    // At every period but the coarsest half of the blocks lie above and half below: intervals are wide and show no
+    // difference.
     const noisy = studySampling(
       runs(4, () => ({})).map((run) => {
         const off = run.period_ms === 1000 ? 0 : run.block % 2 === 0 ? 1 : -1

@@ -253,7 +253,7 @@ function asRatio({ value, low, high, blocks }: Difference): Difference {
   }
 }
 
-/** Paired by block; a name that a run of a pair lacks, or that is not above 0, is left out. */
+/** Paired by block; a name that a run of a pair lacks, or that is not above 0, is excluded. */
 function ratios(
   runs: readonly SamplingRun[],
   of: 'speeds' | 'delays' | 'measures',

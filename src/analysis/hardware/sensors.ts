@@ -138,7 +138,7 @@ function sensorOf(row: SqlRow, beside: readonly number[]): Sensor {
   }
 }
 
-/** The time that a value can be told apart in: nothing shorter than this is seen by itself. */
+/** The time resolution of a value: nothing shorter than this is visible by itself. */
 export function resolutionNs({
   window_ns,
   update_ns,

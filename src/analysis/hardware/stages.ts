@@ -4,7 +4,7 @@ import { flowSql, type Horizon, LABELS, type Label } from './flights.ts'
 import { labelledSql, samplesSql } from './samples.ts'
 import type { Sensor } from './sensors.ts'
 
-/** A sampled track while one thing was going on; null where it never was. */
+/** A sampled track during one stage; null if that stage never occurred. */
 export type StageValue = {
   /** Samples' worth of it: the sum of its weights. */
   weight: number

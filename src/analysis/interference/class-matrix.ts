@@ -8,7 +8,7 @@ export interface ClassMatrix {
   cells: { victim: string; culprit: string; ms: number; j: number | null }[]
 }
 
-/** More sessions than this make no table that anybody reads. */
+/** A table of more sessions than this is too large to read. */
 const MOST_SESSIONS = 8
 
 const PROMPT_CLASS = `CASE WHEN input_tokens IS NULL THEN 'prompt unknown' WHEN input_tokens < 128 THEN 'under 128 tokens'

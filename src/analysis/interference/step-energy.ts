@@ -10,7 +10,7 @@ export interface StepEnergy {
   scope: EnergyScope['scope']
   /** A step's energy is the power of all devices over its time, which everything on them draws; a request's share of it goes by tokens, as its time does. */
   confidence: 'modelled'
-  /** Power is not told apart below this, ms: the energy of steps that are shorter is interpolated. */
+  /** The resolution of power, ms: the energy of shorter steps is interpolated. */
   resolution_ms: number
   /** Share of the steps' time in which power is known; what lies beside it has no energy here. */
   covered_share: number

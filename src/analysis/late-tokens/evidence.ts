@@ -4,15 +4,15 @@ import type { LateCause, TokenGap } from './model.ts'
 export interface Evidence {
   readonly cause: LateCause
   /**
-   * `share`: the measure is ns of the gap, less the share of the time that it takes of tokens in time;
-   * `time`: the measure is ns that stand for themselves;
-   * `mark`: the measure says that it was there, `explains` for how many ns.
+   * `share`: the measure is ns of the gap, less the share of the time that on-time tokens have of it;
+   * `time`: the measure is ns that count as they are;
+   * `mark`: the measure says that it occurred, `explains` for how many ns.
    */
   readonly kind: 'share' | 'time' | 'mark'
   /** Null: nothing was recorded that could tell. */
   measure(gap: TokenGap): number | null
   explains?(gap: TokenGap): number
-  /** Less than this is no evidence, whatever tokens in time have. */
+  /** Less than this is not evidence, whatever the value for on-time tokens. */
   readonly least: number
 }
 
@@ -26,7 +26,7 @@ export const EVIDENCE: readonly Evidence[] = [
   { cause: 'preempted', kind: 'mark', measure: ({ preemptions }) => preemptions, explains: lengthOf, least: 1 },
   { cause: 'preempted', kind: 'time', measure: ({ recomputeNs }) => recomputeNs, least: LEAST_NS },
   {
-    // Without the engine's log nobody says whose it was.
+    // Without the engine's log the request that caused it is unknown.
     cause: 'preempted',
     kind: 'mark',
     measure: ({ preemptions, countedPreemptions }) => (preemptions === null ? countedPreemptions : null),

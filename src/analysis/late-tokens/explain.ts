@@ -11,16 +11,18 @@ export interface ExplainedGap {
   readonly claimed: LateCause | null
 }
 
-/** A late token must show more of a cause than this share of the tokens in time. */
+/** A late token must show more of a cause than this share of the on-time tokens. */
 const BEYOND = 0.95
 /** A cause is claimed from this share of the lateness on. */
 const CLAIM_SHARE = 0.5
-/** Fewer tokens in time beside as many requests are not told apart from the others. */
+/** With fewer on-time tokens beside as many requests, all on-time tokens are compared instead. */
 const LEAST_MATCHED = 40
 
 /**
- * Explains each late token by what was there then, in excess of what was there for tokens in time beside as many requests: threads
- * wait and quotas bite then, too. A cause explains time only where it shows more than in 95 % of those, and no time twice.
+ * Explains each late token by what happened then, beyond what happens for on-time tokens beside as many requests:
+ * threads
+ * wait and quotas apply then, too. A cause explains time only if it shows more than in 95 % of those, and no time is
+ * explained twice.
  */
 export function explainLate(input: LateInput): ExplainedGap[] {
   const references = new References(input)
@@ -69,7 +71,7 @@ function claim(parts: ReadonlyMap<LateCause, number>, lateByNs: number): LateCau
   return most >= CLAIM_SHARE * lateByNs && most > 0 ? best : null
 }
 
-/** What tokens in time have of a measure: of a share, by ns of gap. */
+/** The value of a measure for on-time tokens: of a share, per ns of gap. */
 interface Reference {
   readonly mean: number
   readonly high: number
@@ -81,7 +83,7 @@ interface Matched {
   readonly measures: readonly (Reference | null)[]
 }
 
-/** Tokens in time by how many requests were beside them. */
+/** On-time tokens by how many requests were beside them. */
 class References {
   private readonly byBeside = new Map<number, TokenGap[]>()
   private readonly known = new Map<number, Matched>()

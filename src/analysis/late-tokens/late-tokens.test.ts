@@ -64,7 +64,7 @@ describe('late tokens', () => {
     expect(report.longest[0]?.gap_ms).toBeGreaterThan(report.longest[1]?.gap_ms ?? 0)
     const [engine] = report.threads
     expect(engine).toMatchObject({ process: '7 engine', thread: null, on_time: { blocked: null } })
-    // The engine did not run while it was held: it ran less than for tokens in time.
+    // The engine did not run while it was stopped: it ran less than for on-time tokens.
     expect(engine?.excess_ms.on_cpu).toBeLessThan(-report.late_ms)
   })
 

@@ -8,7 +8,9 @@ import { readThreads } from './read-threads.ts'
 /** Late tokens listed one by one. */
 const LISTED = 10
 
-/** The late tokens of a run, and what was there then beyond what is there for tokens in time; null with too few tokens. */
+/**
+ * The late tokens of a run, and what happened then beyond what happens for on-time tokens; null with too few tokens.
+ */
 export async function lateTokens(
   reader: RunReader,
   usual: GapFigures['usual'],

@@ -66,14 +66,14 @@ export interface ThreadShares {
   cpu_wait: number | null
 }
 
-/** Late tokens, and what was there then beyond what is there for tokens in time: docs/late-tokens.md. */
+/** Late tokens, and what happened then beyond what happens for on-time tokens: docs/late-tokens.md. */
 export interface LateTokens {
   itl_median_ms: number
   /** A gap longer than this is late. */
   late_from_ms: number
   tokens: number
   late: number
-  /** Of the late ones, the longest; of those in time, a sample that they are held against. */
+  /** The longest of the late tokens; of the on-time tokens, a sample to compare with. */
   looked_at: number
   on_time: number
   /** By how much those looked at were late, and the share of it that has a cause. */
@@ -101,10 +101,10 @@ export interface LateCauseFigures {
 export interface LateThread {
   process: string | null
   thread: string | null
-  /** Shares of the time of tokens in time, and of late ones. */
+  /** Shares of the time of on-time tokens, and of late ones. */
   on_time: ThreadShares
   late: ThreadShares
-  /** ms in all late tokens beyond what as much time holds for tokens in time. */
+  /** ms in all late tokens, beyond the amount in the same time of on-time tokens. */
   excess_ms: ThreadShares
 }
 

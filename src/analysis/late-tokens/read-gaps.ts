@@ -5,7 +5,7 @@ import { countOf, numberOf } from '../rows.ts'
 import type { TokenGap } from './model.ts'
 import { signalColumns, signalCtes } from './signal-sql.ts'
 
-/** Late tokens that are looked at, the longest; and tokens in time that are held against them. */
+/** How many late tokens are examined, the longest; and how many on-time tokens they are compared with. */
 const MOST_GAPS = 2000
 /** With fewer gaps nothing is usual. */
 const LEAST_GAPS = 100
@@ -18,11 +18,11 @@ const SPREAD_OF_MAD = 1.4826
 /** In time: from half the median, which events that catch up fall short of, to this. */
 const SHORT = 0.5
 const ON_TIME = 1.25
-/** A token in time this close to a late one shares its samples, and so its cause. */
+/** An on-time token this close to a late one shares its samples, and so its cause. */
 const APART_NS = 250e6
 /** So many events after it that come at once and end the answer are all there was to make: how early, nothing came after to tell. */
 const LEAST_LAST = 2
-/** With fewer tokens in time that are apart, the others have to do. */
+/** With fewer on-time tokens than this away from late ones, all are used. */
 const LEAST_APART = 100
 
 export interface ReadGaps {
@@ -67,7 +67,7 @@ function chosenSql(medianNs: number, lateFromNs: number): string {
     FROM chosen c JOIN beside b USING (gap_id) JOIN signals s USING (gap_id) ORDER BY c.b - c.a DESC, c.request_id, c.i`
 }
 
-/** `chosen`: a row a gap that is looked at. */
+/** `chosen`: one row per gap that is examined. */
 export function chosenCtes(medianNs: number, lateFromNs: number): string {
   return `g AS MATERIALIZED (SELECT *, sum(CASE WHEN gap < ${SHORT * medianNs} THEN 0 ELSE 1 END) OVER (PARTITION BY request_id ORDER BY i) AS run FROM (${ALL_GAPS})),
     followed AS (SELECT *, count(*) OVER each - 1 AS after, sum(CASE WHEN gap < ${SHORT * medianNs} THEN ${medianNs} - gap ELSE 0 END) OVER each AS short_ns,
@@ -85,7 +85,10 @@ export function chosenCtes(medianNs: number, lateFromNs: number): string {
     chosen AS MATERIALIZED (SELECT (request_id::BIGINT << 32) + i AS gap_id, *, (SELECT count(*) FROM late) AS late_tokens FROM looked)`
 }
 
-/** Other requests within a gap, and their prompts: decoded evenly, as far as anybody but the engine knows, from send to first token. */
+/**
+ * Other requests within a gap, and their prompts: their prefill is spread evenly from send to first token, since only
+ * the engine knows more.
+ */
 function besideCtes(): string {
   const until = 'coalesce(r.first_token_ns, r.end_ns)'
   const shared = `greatest(0, least(c.b, ${until}) - greatest(c.a, r.sent_ns))`

@@ -14,7 +14,10 @@ const STATES: Readonly<Record<keyof ThreadShares, readonly string[]>> = {
 }
 const NAMES = Object.values(STATES).flat()
 
-/** What the engine's threads did in late tokens and in those in time: each thread where the kernel was watched, else all together. */
+/**
+ * What the engine's threads did in late tokens and in on-time tokens: each thread if the kernel was observed, else all
+ * together.
+ */
 export async function readThreads(reader: RunReader, gaps: ReadGaps): Promise<LateThread[]> {
   const named = NAMES.map((name) => `'${name}'`).join(', ')
   const state = Object.entries(STATES)

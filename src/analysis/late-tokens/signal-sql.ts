@@ -12,7 +12,7 @@ export const signalColumns = [
   'preemptions',
 ] as const
 
-/** The kernel's view is read every 100 ms and leaves out what did not move: a sample speaks of no more time than this. */
+/** The kernel's view is read every 100 ms and omits what did not change: a sample covers no more time than this. */
 const OS_SAMPLE_NS = 100e6
 
 const ROLE = "CASE WHEN json_valid(t.attrs) THEN json_extract_string(t.attrs, '$.role') END"
@@ -53,8 +53,8 @@ const SIGNALS: readonly { signal: string; where: string; whole?: boolean; over: 
 ]
 
 /**
- * CTEs after one named `gaps` with gap_id, request_id, a and b: `signals`, a row a gap. A sample's value is spread over the time since
- * the one before: what was added, or a level times that time.
+ * CTEs after one named `gaps` with gap_id, request_id, a and b: `signals`, one row per gap. A sample's value is spread
+ * over the time since the one before: what was added, or a level times that time.
  */
 export function signalCtes(gaps: string): string {
   const columns = SIGNALS.map(({ signal, whole, over }) => {

@@ -89,7 +89,7 @@ async function findRanks(events: TokenEvents, kind: GapKind, searches: readonly 
   while (open.length > 0) {
     await passGaps(events, kind, ({ count, ns, copies }) => {
       for (const { finder, fromNs } of open) {
-        // The last of the searches: nobody needs the gaps themselves after it.
+        // The last of the searches: the gaps themselves are not needed after it.
         if (fromNs !== null) for (let i = 0; i < count; i++) ns[i] = Math.abs((ns[i] as number) - fromNs)
         finder.add(ns, count, copies)
       }

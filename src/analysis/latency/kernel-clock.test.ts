@@ -50,7 +50,7 @@ it('holds each token event against the last segment of its own connection', asyn
 
 it('leaves out events whose segment was not seen', async () => {
   const { slices, ...rest } = run()
-  // Of request 1 none: its segments are those of a connection that nobody here has.
+  // Request 1 has none: its segments are those of a connection that is not in the run.
   const clock = await clockOf({ ...rest, slices: slices?.filter(({ name_id }) => name_id === 0) ?? [] })
   expect(clock).toMatchObject({ events: 6, held: 3, first: { requests: 1 } })
 })

@@ -49,7 +49,7 @@ export async function requestLines(
   }))
 }
 
-/** The longest gap of each stretch, ns, a row a request: a stall shows however long the answer. */
+/** The longest gap of each stretch, ns, one row per request: a stall shows however long the answer. */
 async function binnedGaps(
   events: TokenEvents,
   ids: readonly number[],

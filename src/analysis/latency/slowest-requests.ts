@@ -35,14 +35,14 @@ export interface SlowRequest {
   input_tokens: number | null
   output_tokens: number | null
   retries: number
-  /** Most telling first; empty where nothing stands out. */
+  /** The most important first; empty if nothing is unusual. */
   reasons: {
     reason: SlowReason
     /** The time that it stands for. */
     ms: number
     /** `measured`; `at_least`: a bound from below. */
     how: 'measured' | 'at_least'
-    /** Of a stall: what was there when its token came late, where the late tokens were looked at. */
+    /** For a stall: what happened when its token came late, if the late tokens were examined. */
     cause: string | null
   }[]
 }

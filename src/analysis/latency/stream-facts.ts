@@ -32,7 +32,7 @@ const MIN_STREAMED = 8
 export interface AmortizedPlan {
   /** Requests with gaps whose events' tokens are not known. */
   leftOut: number
-  /** Every gap stands before an event of one token: the amortised gaps are the raw ones. */
+  /** Every gap comes before an event of one token: the amortised gaps are the raw ones. */
   sameAsRaw: boolean
 }
 

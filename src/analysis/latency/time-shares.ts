@@ -19,9 +19,10 @@ export interface TimeShares {
 }
 
 /**
- * Where the time of the measured requests went. An answered request's time is cut at sent, first token, last token
- * and end (an answer that did not stream is all waiting); gaps longer than a stall are taken out of decode; a failed
- * request's time is not cut; one that a profiler slowed is left out; `idle` is time within the span with no request in flight.
+ * Where the time of the measured requests went. An answered request's time is cut at sent, first token, last token and
+ * end (an answer that did not stream is all waiting); gaps longer than a stall are not counted as decode; a failed
+ * request's time is not cut; one that a profiler slowed is excluded; `idle` is time within the span with no request in
+ * flight.
  */
 export async function timeShares(
   reader: RunReader,

@@ -1,10 +1,10 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
 import { numberOf, textOf } from '../rows.ts'
 
-/** One process from its program's begin to its first forward pass. Times in ms; null: not told. */
+/** One process from its program's start to its first forward pass. Times in ms; null: not observed. */
 export interface ColdStart {
   process: string
-  /** From the program's begin to the first weights that were opened. */
+  /** From the program's start to the first weights that were opened. */
   before_weights_ms: number | null
   /** From the first weights opened to the last mapped, and what of it were calls of openat and mmap. */
   weights_ms: number | null
@@ -13,7 +13,7 @@ export interface ColdStart {
   /** From the last weights mapped to the first forward pass. */
   init_ms: number | null
   first_forward_ms: number | null
-  /** From the program's begin to the end of the first forward pass. */
+  /** From the program's start to the end of the first forward pass. */
   total_ms: number | null
   files: number
   mapped_bytes: number

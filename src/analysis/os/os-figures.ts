@@ -4,7 +4,7 @@ import { numberOf, oneRow, textOf } from '../rows.ts'
 import { type ColdStart, coldStarts, pidOf } from './cold-start.ts'
 import { type HistogramBins, quantileBin } from './histogram.ts'
 
-/** What the kernel saw of the server, or of the program that was run. Null: not told by what looked. */
+/** What the kernel saw of the server, or of the program that was run. Null: the source does not report it. */
 export interface OsFigures {
   /** What looked: probes in the kernel, or /proc alone. */
   source: 'bpftrace' | '/proc'
@@ -78,7 +78,7 @@ export interface OsProcess {
 /** The name that a process had last: it may run another program than it began with. */
 const LATEST_NAME = 'arg_max(t.process, t.track_id)'
 const THREADS = 12
-/** A server's helpers come and go; those that did least are left out. */
+/** A server's helpers come and go; those that did least are omitted. */
 const PROCESSES = 8
 
 /** Null for a run without the layer. */

@@ -105,7 +105,7 @@ export async function offeredFigures(reader: RunReader, span: Span | null): Prom
 }
 
 /**
- * Requests in flight, of every phase, over the span: the number changes by +1 where one begins and by -1 where one
+ * Requests in flight, of every phase, over the span: the number changes by +1 where one starts and by -1 where one
  * ends, and each value counts for as long as it held. A request without an end was in flight to the end of the span.
  */
 async function concurrencyWithin(reader: RunReader, { startNs, endNs }: Span): Promise<Offered['concurrency']> {

@@ -22,7 +22,7 @@ export interface Tokens extends TokenSums {
   cached_share: number | null
   /** How it is known: the server's usage, else the step log, else the engine's counters, which count other requests too. */
   cached_by: CachedBy | null
-  /** Requests whose server said so. */
+  /** Requests whose server reported it. */
   cached_known: number
   /** What the plan wanted cached, of the same input; null where no plan says. */
   intended_cached_share: number | null

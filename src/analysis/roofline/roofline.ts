@@ -23,7 +23,7 @@ export interface Roofline {
   attention: 'counted' | 'left_out'
   /** Declared by the user; null: intensity alone, and no bound is claimed. */
   peaks: (Peaks & { source: 'declared'; ridge_flops_per_byte: number }) | null
-  /** Steps left out because their contexts are not known and others' are. */
+  /** Steps excluded because their contexts are not known and others' are. */
   steps_left_out: number
   kinds: RooflineKind[]
 }

@@ -15,7 +15,7 @@ export interface SloFigures {
     missed: number
     unknown: number
   })[]
-  /** Measured requests, whatever became of them. */
+  /** Measured requests, however they ended. */
   offered: number
   answered: number
   /** Requests that kept every limit. */

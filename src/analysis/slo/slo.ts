@@ -12,8 +12,8 @@ const GAP_QUANTILE = /^itl_p(\d{1,2}(?:\.\d{1,2})?)$/
 const NAMES = 'ttft, itl, itl_pNN, tpot, e2e, due_ttft, due_e2e'
 
 /**
- * A latency of one request, ns, in SQL over a row `r` of requests; NULL where it is not known. What has no gaps (an
- * answer of one event, or of one token) has gaps and TPOT of 0: it kept nobody waiting between tokens.
+ * A latency of one request, ns, in SQL over a row `r` of requests; NULL where it is not known. An answer without gaps
+ * (one event, or one token) has gaps and TPOT of 0: there was no wait between tokens.
  */
 const VALUES: Readonly<Record<string, string>> = {
   ttft: TTFT_NS,

@@ -31,7 +31,7 @@ export function mserCut(series: readonly number[]): number | null {
   return best === limit ? null : best
 }
 
-/** Values that are left out at either end of a series, or why nothing can be left out that makes the rest steady. */
+/** Values that are cut at either end of a series, or why no cut makes the rest steady. */
 export type Cuts = { readonly front: number; readonly back: number } | { readonly unsettled: 'front' | 'back' | 'both' }
 
 /** `mserCut` of each of several series that tell of one system, from the front and, reversed, from the back: the longest cuts. */

@@ -25,7 +25,7 @@ export interface SteadyWindow {
   /** Seconds since the measured span began. */
   from_s: number
   to_s: number
-  /** What is left out before and after it: time, and measured requests that began then. */
+  /** What is cut before and after it: time, and measured requests that started then. */
   warmup: { s: number; requests: number }
   drain: { s: number; requests: number }
   /** Measured requests that began within it. */
@@ -43,9 +43,11 @@ export interface SteadyWindow {
 }
 
 /**
- * The steady part of the measured span: up to the last request's begin (after it the load drains), less what MSER takes off
- * the front and the back of two series over 100 stretches, requests in flight and output tokens a second. Phases stay as
- * recorded. Null where there is no load to speak of.
+ * The steady part of the measured span: up to the last request's start (after it the load drains), less what MSER cuts
+ * at
+ * the start and the end of two series over 100 stretches, requests in flight and output tokens per second. Phases stay
+ * as
+ * recorded. Null if there is too little load.
  */
 export async function steadyState(
   reader: RunReader,

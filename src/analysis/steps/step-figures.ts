@@ -7,7 +7,7 @@ import { type ProfileFit, profileFit } from './profile-fit.ts'
 
 /** What the engine's own log of its steps tells of the requests. Times in ms. */
 export interface StepFigures {
-  /** Steps that ran requests, somebody else's too: `prefill`, `decode` or both, `mixed`. */
+  /** Steps that ran requests, including those of other clients: `prefill`, `decode` or both, `mixed`. */
   kinds: StepKind[]
   /** From the last body byte sent to the scheduler's call that took the request in. */
   queue_ms: Distribution

@@ -14,7 +14,7 @@ export interface StepJoin {
   doubts: Partial<Record<Doubt, number>>
   /** Places where the replay did not fit and began anew, by reason. */
   breaks: Partial<Record<Doubt, number>>
-  /** Why nothing is told. */
+  /** Why no figure is available. */
   refused: Doubt | null
   /** Requests that stopped by themselves ran once more, as with asynchronous scheduling. */
   asynchronous: boolean

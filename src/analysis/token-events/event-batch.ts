@@ -1,11 +1,11 @@
 import type { NumberBatch } from '../../store/read/run-reader.ts'
 
-/** Stands for the tokens of an event that nobody counted. */
+/** Marks an event whose tokens were not counted. */
 export const NOT_COUNTED = 0xffffffff
 
 export type Numbers = NumberBatch['columns'][number]
 
-/** Token events, a column a fact; those of one request come in the order of their index. */
+/** Token events, one column per fact; those of one request come in the order of their index. */
 export interface EventBatch {
   readonly rows: number
   /** The place of its request in the token events' `requests`; below 0: of none of these. */

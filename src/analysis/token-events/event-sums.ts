@@ -3,7 +3,7 @@ import { type EventBatch, NOT_COUNTED } from './event-batch.ts'
 /** What the token events of each request add up to, by the request's place. */
 export class EventSums {
   readonly events: Float64Array
-  /** Events of which nobody says how many tokens they hold, and the tokens of the others. */
+  /** Events without a token count, and the tokens of the others. */
   readonly unknown: Float64Array
   readonly tokens: Float64Array
   /** Events of other than one token. */

@@ -61,7 +61,9 @@ function knownTokens({ requests, sums }: TokenEvents): Uint8Array {
   })
 }
 
-/** A gap before an event of k tokens stands k times, as its k-th part. An event of no token does not cut a gap. */
+/**
+ * A gap before an event of k tokens counts k times, each as its k-th part. An event without tokens does not cut a gap.
+ */
 function fillAmortized(
   gaps: GapBatch,
   { rows, place, tNs, tokens }: EventBatch,

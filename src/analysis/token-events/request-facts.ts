@@ -9,7 +9,7 @@ const USAGE_BIT = 4
 const SPARSEST = 16
 const SMALLEST = 4096
 
-/** Measured requests, a column a fact, each request in a place of its own. */
+/** Measured requests, one column per fact, each request at an index of its own. */
 export interface RequestFacts {
   readonly count: number
   /** The place of a request by its id; below 0: it is none of these. */

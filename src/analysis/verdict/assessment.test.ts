@@ -210,12 +210,12 @@ it('no evidence, however it is drawn, yields lines that contradict each other', 
       // One line of each of the three at most, and its level is the one that the assessment gives.
       for (const what of ['server', 'same_host'])
         expect(lines.filter((line) => line.what === what).length).toBeLessThan(2)
-      // Nobody is praised while anything in the verdict speaks against it.
+      // The verdict contains no praise while anything in it is negative.
       if (praised('client')) expect(AGAINST_CLIENT.flatMap(against)).toEqual([])
       expect(praised('client')).toBe(client.state === 'fine')
       if (praised('server')) expect([...against('full'), ...against('server')]).toEqual([])
       if (praised('network')) expect(network.state).toBe('fine')
-      // All evidence of an assessment stands in the verdict, and the worst of it as the state says.
+      // All evidence of an assessment is in the verdict, the worst of it as the state says.
       for (const each of [client, server, network]) {
         const levels = each.evidence.flatMap(against).map(({ level }) => level)
         expect(levels.includes('bad')).toBe(each.state === 'limits')

@@ -99,7 +99,7 @@ export function clientEvidence(figures: Figures): VerdictLine[] {
     ),
     ...(lag === null || figures.run.loop === 'closed' ? [] : [lag]),
     ...[stolenTime, throttledTime, busyMachine, waitingThread].flatMap((rule) => rule(figures) ?? []),
-    // That nobody measured the CPUs says nothing against the client.
+    // If the CPUs were not measured, that is no evidence against the client.
     ...(room !== null && machineBusy(figures) !== null ? [room] : []),
   ].filter(({ level }) => level === 'bad' || level === 'warn')
 }
@@ -124,7 +124,7 @@ const MEANS: Readonly<Record<string, string>> = {
 /** Lines that name the client themselves. */
 const NAMED = ['client', 'ports', 'workers']
 
-/** What the assessment of the client says; a client that was not measured is never said to be fine. */
+/** What the assessment of the client says; a client that was not measured is never called fine. */
 export function clientLines(figures: Figures, { state, lines }: Assessed): VerdictLine[] {
   const own = [...CLIENT_RULES, lateStamps].flatMap((rule) => rule(figures) ?? [])
   if (lines.some(({ what }) => NAMED.includes(what))) return own

@@ -7,7 +7,9 @@ import { type Limits, levelOf } from './rule.ts'
 /** Share of the span in which a GPU was not sampled. */
 export const GPU_MISSING_SHARE: Limits = { warn: 0.01, bad: 0.1 }
 
-/** GPU samples that are missing, and energy that cannot be told. Nothing of machines on which nothing was sampled. */
+/**
+ * GPU samples that are missing, and energy that cannot be measured. No line for machines on which nothing was sampled.
+ */
 export function hardwareLines({ hardware, offered, certificate }: Figures): VerdictLine[] {
   const onPurpose = certificate?.layers.some(({ layer }) => layer === 'gpu') ?? false
   return [...missingSamples(hardware, onPurpose), ...(offered.ok === 0 ? [] : hardware.energy.flatMap(refusedEnergy))]

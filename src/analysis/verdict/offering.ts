@@ -53,7 +53,7 @@ export const lostWorkers: Rule = ({ run }) => {
   return { level: 'bad', what: 'workers', text }
 }
 
-/** A run that goes on with another holds only its own part. */
+/** A run that resumes another holds only its own part. */
 export const resumedRun: Rule = ({ run }) => {
   const { resumed_from: from, first_request: first } = run.plan ?? {}
   if (from == null) return null
@@ -61,7 +61,7 @@ export const resumedRun: Rule = ({ run }) => {
   return { level: 'note', what: 'resumed', text }
 }
 
-/** What a schedule left out or changed, by the reasons of its reader. */
+/** What a schedule skipped or changed, by the reasons of its reader. */
 export const leftOut: Rule = ({ run }) => {
   const counts = Object.entries(run.plan?.counts ?? {}).filter(([, count]) => count > 0)
   if (counts.length === 0) return null

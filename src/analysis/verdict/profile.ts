@@ -1,7 +1,7 @@
 import { many, wholeNumber } from '../quantity.ts'
 import type { Rule } from './rule.ts'
 
-/** Whoever was answered while a profiler slowed the server says nothing of its speed. */
+/** Requests that were answered while a profiler slowed the server do not show its speed. */
 export const profiledRequests: Rule = ({ offered }) => {
   const { profiled, requests } = offered
   if (profiled === 0) return null

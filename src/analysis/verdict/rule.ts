@@ -21,7 +21,7 @@ export function milder(a: 'warn' | 'bad' | null, b: 'warn' | 'bad' | null): 'war
   return a === null || b === null ? null : a === 'warn' || b === 'warn' ? 'warn' : 'bad'
 }
 
-/** The median where there are rows enough, else the mean: what other times are held against. */
+/** The median if there are enough rows, else the mean: the baseline for other times. */
 export function typicalMs(distribution: Distribution): number | null {
   return distribution === null ? null : (percentileValue(distribution.p50) ?? distribution.mean)
 }

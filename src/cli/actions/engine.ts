@@ -68,7 +68,7 @@ function engineNamed(name = 'llamacpp'): EngineName {
   throw new LayerlineError('usage/engine', `no engine ${name}; expected ${ENGINE_NAMES.join(' or ')}`)
 }
 
-/** A second `start` on one port is told of the first, not of some other program. */
+/** A second `start` on one port reports the first engine, not some other program. */
 function refuseOwnPort(port: number): void {
   const own = listEngines().flatMap(({ running }) => running.filter((engine) => engine.port === port))[0]
   if (own === undefined) return

@@ -80,7 +80,7 @@ function reportSweep(folder: string, options: Readonly<Record<string, unknown>>)
   return EXIT.done
 }
 
-/** What only says how a request is told. */
+/** Options that only say how a request is shown. */
 function refuseAlone({ token, split }: { token: number | undefined; split: string | undefined }): void {
   const given = token !== undefined ? 'token' : split !== undefined ? 'split' : null
   if (given === null) return

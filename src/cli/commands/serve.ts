@@ -1,6 +1,6 @@
 import { defineCommand } from '../command.ts'
 
-/** The port where nothing is said, and where it is free. */
+/** The default port, if it is free. */
 export const PAGE_PORT = 4040
 
 export const serveCommand = defineCommand({

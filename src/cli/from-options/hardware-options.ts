@@ -55,7 +55,7 @@ export async function prepareSources(
   }
 }
 
-/** The folder that was named, else that of the engine in our care behind the URL. */
+/** The folder that was named, else that of the managed engine behind the URL. */
 function stepLogOf(given: string | undefined, url: string | undefined): string | null {
   if (given !== undefined) return given === 'none' ? null : given
   return ownEngine(url)?.stepLog ?? null
@@ -81,7 +81,7 @@ async function profilerFrom(settings: Settings): Promise<PreparedSource | null> 
   })
 }
 
-/** What ssh is told beside the address. */
+/** The options of ssh besides the address. */
 function sshSettings(settings: Settings): SshSettings {
   return {
     user: settings.get('gpuUser'),

@@ -61,7 +61,7 @@ function skippedFrom(options: KernelsRunOptions): Set<string> {
   return new Set([...(options['skip-models'] ?? []), ...listed])
 }
 
-/** Everything a batch is told; asks the workers which tracers there are. */
+/** All settings of a batch; asks the workers which tracers exist. */
 export async function batchFrom(
   options: KernelsRunOptions,
   models: readonly ModelRef[],

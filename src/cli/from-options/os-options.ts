@@ -31,7 +31,7 @@ function processNamed(given: string): number {
   return pid
 }
 
-/** The engine in our care behind a URL, else whoever listens on its port on this machine. */
+/** The managed engine behind a URL, else the process that listens on its port on this machine. */
 async function serverProcess(url: string | undefined): Promise<number | null> {
   const own = ownEngine(url)
   if (own !== undefined) return own.pid

@@ -1,7 +1,7 @@
 import { cacheFolder, cacheLayout } from '../../engines/care/install/cache.ts'
 import { type RunningEngine, runningEngines } from '../../engines/care/process/running-engines.ts'
 
-/** The engine in our care behind a URL of this machine. */
+/** The managed engine behind a URL of this machine. */
 export function ownEngine(url: string | undefined): RunningEngine | undefined {
   if (url === undefined || !URL.canParse(url)) return undefined
   const { hostname, port } = new URL(url)

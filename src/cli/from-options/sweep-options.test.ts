@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { shareInterval } from '../../analysis/slo/share-interval.ts'
 import { parseSweep, refuseSweepOptions, type SweepOptions, stepCommandLine, stepLength } from './sweep-options.ts'
 
-/** What the command line leaves out is undefined, or a switch that is off. */
+/** An option that is missing on the command line is undefined, or a switch that is off. */
 const given = (options: Partial<SweepOptions> = {}) => ({ 'no-plot': false, ...options }) as SweepOptions
 
 describe('parseSweep', () => {

@@ -7,7 +7,7 @@ import type { OfferedLoadOptions } from '../runs/load-offering.ts'
 
 export const TARGET = 0.99
 const PRECISION = 0.05
-/** Where a search begins that is not told: one request a second, one user. */
+/** Where a search starts by default: one request per second, one user. */
 const FIRST = 1
 /** A step lasts so long, longer where that can decide about the attainment, but not for ever. */
 const STEP_S = 30
@@ -30,7 +30,10 @@ export function refuseSweepOptions(options: OptionValues<'attainment' | 'precisi
   if (odd !== undefined) throw wrong(`--${odd} without --sweep`, 'for example --sweep rate=search --slo ttft=500ms')
 }
 
-/** Reads `rate=1,2,4`, `rate=search` and `rate=search:LOW,HIGH`, or of `concurrency=`, with what stands beside it. Throws `usage/*`. */
+/**
+ * Reads `rate=1,2,4`, `rate=search` and `rate=search:LOW,HIGH`, or of `concurrency=`, with the options beside it.
+ * Throws `usage/*`.
+ */
 export function parseSweep(text: string, options: SweepOptions): SweepSpec {
   const [, axis, values = ''] = /^\s*(rate|concurrency)\s*=\s*(.+?)\s*$/.exec(text) ?? []
   if (axis !== 'rate' && axis !== 'concurrency') {

@@ -1,7 +1,7 @@
 import type { OptionName } from '../options.ts'
 import type { OptionSpec } from './option-spec.ts'
 
-/** Whom a server is told we are, and whether it is trusted. */
+/** How Layerline identifies itself to a server, and whether the server is trusted. */
 export const ACCESS_OPTIONS = ['header', 'api-key-file', 'ca', 'insecure'] as const
 
 /** The same, and how long it may take: what `targetFrom` reads besides `url` and `endpoint`. */

@@ -2,13 +2,13 @@
 export interface OptionSpec {
   readonly kind: 'text' | 'number' | 'integer' | 'seconds' | 'list' | 'many' | 'switch'
   readonly value?: string
-  /** What the option means without its value, which may then be left out. */
+  /** What the option means without its value; the value may then be omitted. */
   readonly preset?: string
   readonly doc: string
   readonly choices?: readonly string[]
   /** Smallest value allowed, for numbers. */
   readonly min?: number
-  /** Greatest value allowed, for numbers; of seconds, where nothing is said, the longest that a timer waits. */
+  /** Greatest value allowed, for numbers; for seconds, the default is the longest that a timer waits. */
   readonly max?: number
   /** Shown in the help; applied by the command, so that a setting from a file can come between. */
   readonly default?: string

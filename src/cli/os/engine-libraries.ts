@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { ENGINES, type EngineName } from '../../engines/engines.ts'
 import { isLibrary, librariesOfCommand } from '../../sources/os/libraries.ts'
 
-/** The libraries of an engine in our care whose functions are probed, before it has loaded them; none where it is not installed. */
+/**
+ * The libraries of a managed engine whose functions are probed, before it has loaded them; none if it is not installed.
+ */
 export function engineLibraries(name: EngineName): string[] {
   const { folder } = ENGINES[name].status()
   if (name === 'vllm') return librariesOfCommand([join(folder, 'bin', 'python')], {})

@@ -2,7 +2,7 @@ import type { WriteStream } from 'node:tty'
 import { duration } from '../../analysis/quantity.ts'
 import { printable } from '../../dashboard/text/text.ts'
 
-/** When it is said, s after the start; then every minute. */
+/** When it is shown, s after the start; then every minute. */
 const AT_S = [5, 15, 30, 60]
 
 /**

@@ -8,7 +8,7 @@ import { hasColor } from '../views/print-report.ts'
 const NAME = 'known-amounts'
 /** Counted by the name of the thread, and so without what the interpreter does under another. */
 const BY_NAME = ['mmap_calls', 'mlock_calls'] as const
-/** Told by process: nothing else of it does these. */
+/** Amounts that are counted per process, not from events. */
 const BY_PROCESS = ['mlock_bytes', 'read_bytes'] as const
 
 /** An amount that the program did, and what the layer counted of it; null: the layer did not look. */

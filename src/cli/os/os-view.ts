@@ -21,7 +21,7 @@ const FRAME_S = 1
 const LINE_S = 5
 const PROCESSES = 12
 
-/** Shows what a source sees while it goes on: rare events as JSON lines, a table or lines, a page for Prometheus. */
+/** Shows what a source sees as it runs: rare events as JSON lines, a table or lines, a page for Prometheus. */
 export async function osView(source: OsSource, options: OsViewOptions): Promise<{ close(): void }> {
   if (options.events) source.onEvent = eventLines()
   const port = options['metrics-port']
@@ -46,7 +46,7 @@ function eventLines(): (event: OsEvent) => void {
   }
 }
 
-/** Every second a table over the last, on a terminal in place; else a line a process every five. */
+/** Every second a table over the last second, on a terminal in place; else one line per process every five. */
 function liveTable(source: OsSource, everyS: number | undefined): () => void {
   const inPlace = process.stderr.isTTY === true && process.env.TERM !== 'dumb'
   const periodMs = (everyS ?? (inPlace ? FRAME_S : LINE_S)) * 1000

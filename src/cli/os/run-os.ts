@@ -37,7 +37,7 @@ export async function runOs(command: readonly string[], options: OsRunOptions, a
     target: { kind: 'processes', pids: [], childrenOf: process.pid },
     libraries: librariesOfCommand(command, process.env),
   })
-  // Where standard output is ours, the command's goes beside it.
+  // If standard output is Layerline's, the command's output goes to standard error.
   const output = options.json || options.events ? 'stderr' : 'stdout'
   const run = (onOutput?: (text: string) => void) => {
     const over = saysItGoesOn(process.stderr, command[0] ?? '', options)
@@ -58,7 +58,7 @@ export async function attachOs(options: AttachOptions): Promise<number> {
   const source = await prepare(options, { target })
   const stop = new StopSignal().install()
   try {
-    // Where the events go to the terminal, they are the sign that it goes on.
+    // If the events go to the terminal, they show that it is running.
     const line = progressLine(process.stderr, options.quiet || options.live || (options.events && process.stdout.isTTY))
     const watch = async () => {
       const startMs = performance.now()

@@ -27,7 +27,7 @@ export async function loadSweep(text: string, options: SweepOptions): Promise<Ex
   checkSchedule(options)
   const arrival = searchArrival(plan, options.arrival)
   const lengthOf = (level: number, times = 1) => stepLength(options, { axis, level, target, times })
-  // What is wrong with the load is said before anybody is asked anything.
+  // Errors in the load are reported before any server is asked.
   const stepOf = (level: number, times = 1) => {
     const { requests, duration } = lengthOf(level, times)
     return { ...options, arrival, [axis]: level, requests, duration }

@@ -167,7 +167,7 @@ export interface OfferedSchedule {
   context: ScheduleContext
   offering: Offering
   common: ArrivalPlanOptions
-  /** The run that it goes on with; null: none. */
+  /** The run that it resumes; null: none. */
   resumed: Resumed | null
   /** What workers are called with, where that is not what this process was. */
   commandLine?: readonly string[]
@@ -292,7 +292,7 @@ export async function commonOf(options: ScheduleOptions, context: ScheduleContex
   }
 }
 
-/** Where `--resume` goes on: what each process is to offer, and how many requests were offered before. */
+/** Where `--resume` continues: what each process is to offer, and how many requests were offered before. */
 interface Resumed {
   point: ResumePoint
   part: OfferingPart

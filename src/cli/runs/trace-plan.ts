@@ -23,11 +23,11 @@ import type { OptionName, OptionValues } from '../options.ts'
 import { planProgress } from '../views/plan-progress.ts'
 import { hasColor } from '../views/print-report.ts'
 
-/** What may stand beside --plan; the rest stands in it, so that the file says what was done. */
+/** Options allowed beside --plan; all others belong in the plan, so that the file says what was done. */
 const BESIDE = ['plan', 'env-file', 'out', 'json', 'quiet'] as const satisfies OptionName[]
 type Options = OptionValues<(typeof BESIDE)[number]>
 
-/** `trace --plan`: follows a plan, or goes on with it. */
+/** `trace --plan`: follows a plan, or resumes it. */
 export async function tracePlan(options: Options): Promise<ExitCode> {
   refuseOthers(options)
   const file = readPlanFile(options.plan ?? '')

@@ -6,7 +6,7 @@ import { WordWrap } from '../../dashboard/text/word-wrap.ts'
 import type { RequestRunView } from '../../session/request-run.ts'
 import { ttftNs } from '../../trace/base-figures.ts'
 
-/** Shows a conversation as it goes on: each question, the answer as it comes, and what it took. */
+/** Shows a conversation as it happens: each question, the answer as it arrives, and what it took. */
 export function demoTalk(out: Writable, says: readonly string[], paint: Paint, width: number): RequestRunView {
   let wrap = new WordWrap(width)
   return {

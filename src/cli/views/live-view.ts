@@ -46,7 +46,7 @@ export interface LiveView extends Required<Pick<RequestRunView, ViewPart | 'ende
 }
 
 /**
- * Shows a run while it goes on: a dashboard where standard error is a terminal, else a line every `--log-every`
+ * Shows a run in progress: a dashboard if standard error is a terminal, else a line every `--log-every`
  * seconds; and, with `--metrics-port`, the same figures for Prometheus. Throws `usage/port`.
  */
 export async function liveView(given: LiveViewOptions): Promise<LiveView> {
@@ -59,7 +59,7 @@ export async function liveView(given: LiveViewOptions): Promise<LiveView> {
       ? null
       : await startMetricsServer(port, () => metricsText(book) + (book.os === null ? '' : osMetricsText(book.os)))
   const drawn = quiet ? null : canDraw() ? dashboard(given, book, sampleIntervalMs) : lines(given, book)
-  // Whoever asked for any free port has to hear which, quiet or not.
+  // If any free port was requested, the chosen one is printed even with --quiet.
   if (server !== null && drawn === null && port === 0) process.stderr.write(`metrics: ${server.url}\n`)
   else if (server !== null) drawn?.note(`metrics: ${server.url}`)
   let closed = false
@@ -132,7 +132,7 @@ function lines({ options }: LiveViewOptions, book: FigureBook): Drawn {
     sealing: () => clearInterval(timer),
     close() {
       clearInterval(timer)
-      // How it stood at the end.
+      // Its state at the end.
       line()
     },
   }

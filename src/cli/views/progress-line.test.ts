@@ -57,7 +57,7 @@ test('what tells nothing new shows that it goes on, and an ETA that is never 0',
   expect(line()).toMatch(/ 0% requests 0\/1000 · 30 s$/)
   progress.show('requests', 0.999, '999/1000')
   expect(line()).toMatch(/ 99% .* 1 s left$/)
-  // The last answer takes minutes: the time goes on, and so does the ETA.
+  // The last answer takes minutes: the time keeps running, and so does the ETA.
   vi.advanceTimersByTime(300_000)
   expect(line()).toMatch(/999\/1000 · 1 s left$/)
   vi.advanceTimersByTime(3000_000)

@@ -2,7 +2,7 @@ import type { WriteStream } from 'node:tty'
 import { printable } from '../../dashboard/text/text.ts'
 
 export interface ProgressLine {
-  /** What goes on, the share done (0 to 1, or null where it cannot be known), and more text behind. */
+  /** What is in progress, the share done (0 to 1, or null if unknown), and more text after it. */
   show(what: string, share: number | null, more?: string): void
   /** Writes a line of text above the progress. */
   above(write: () => void): void
@@ -11,7 +11,7 @@ export interface ProgressLine {
 
 const WIDTH = 24
 const REDRAW_MS = 100
-/** What says nothing new is drawn again so often, so that its time is seen to go on. */
+/** An unchanged line is drawn again this often, so that its time is seen to run. */
 const TICK_MS = 1000
 
 /** One line that redraws itself on a terminal, with an ETA, or the time that it has taken; elsewhere, and when quiet, it says nothing. `clear` ends it. */
@@ -79,7 +79,7 @@ function taken(elapsedMs: number): string {
 }
 
 function eta(share: number, from: number, elapsedMs: number): string {
-  // Of the first moments nothing can be told.
+  // The first moments are too short for an estimate.
   const done = share - from
   if (done < 0.02 || share >= 1 || elapsedMs < 500) return ''
   return `· ${clock(Math.max(1, Math.ceil((elapsedMs * (1 - share)) / done / 1000)))} left`

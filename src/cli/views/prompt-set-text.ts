@@ -1,6 +1,6 @@
 import type { PromptSetSummary } from '../../session/prompt-sets/make-prompt-set.ts'
 
-/** What was made, for people: a line a size, and what a prompt has beside its size. */
+/** What was made, for people: one line per size, and what a prompt has besides its size. */
 export function promptSetText(summary: PromptSetSummary): string {
   const { overhead, stage, unit } = summary
   const lines = summary.sizes.map(({ size, prompts, prompt_tokens: tokens }) => {

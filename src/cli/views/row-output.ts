@@ -11,7 +11,7 @@ async function put(out: Writable, text: string): Promise<void> {
   if (!out.write(text)) await drained(out)
 }
 
-/** An array of objects, a row a line; the array is closed only after the last row. */
+/** An array of objects, one row per line; the array is closed only after the last row. */
 export async function writeJson(rows: RowStream, out: Writable): Promise<void> {
   let separator = '[\n'
   for await (const batch of rows.batches()) {

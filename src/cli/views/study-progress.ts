@@ -8,13 +8,13 @@ type Told = Required<Pick<SamplingStudyOptions, 'begins' | 'done'>> &
   Required<Pick<RequestRunView, 'note' | 'stopping'>>
 
 export interface StudyProgress extends Told {
-  /** A request of the run that goes on has ended, of so many. */
+  /** A request of the current run has ended, of so many. */
   ended(requests: number): void
   clear(): void
   where(folder: string, json: boolean): void
 }
 
-/** A line a run, and on a terminal how far the whole study is, with an ETA. */
+/** One line per run, and on a terminal the progress of the whole study, with an ETA. */
 export function studyProgress(out: WriteStream, quiet: boolean): StudyProgress {
   const line = progressLine(out, quiet)
   const said = new Set<string>()

@@ -31,7 +31,7 @@ export interface SweepProgress {
   clear(): void
 }
 
-/** A line a step, and on a terminal how far the whole sweep is, with an ETA. */
+/** One line per step, and on a terminal the progress of the whole sweep, with an ETA. */
 export function sweepProgress(out: WriteStream, options: SweepProgressOptions): SweepProgress {
   const { plan, expectedS, quiet } = options
   const line = progressLine(out, quiet)
@@ -98,7 +98,7 @@ export function sweepProgress(out: WriteStream, options: SweepProgressOptions): 
   }
 }
 
-/** `2/4` of a list; of a search nobody knows out of how many, until it has a bracket. */
+/** `2/4` of a list; the number of steps of a search is unknown until it has a bracket. */
 function stepOf({ levels }: SweepPlan, { step, after }: SweepArm): string {
   if (levels !== null) return `${step}/${levels.length}`
   return after === null ? `${step}` : `${step} of at most ${step + after}`

@@ -12,7 +12,7 @@ export interface TraceView extends RequestRunView {
   where(folder: string): void
 }
 
-/** A line a request, as `id=0 size=64 lat=0.753s len=7` (len in tokens), and progress with an ETA on a terminal. */
+/** One line per request, as `id=0 size=64 lat=0.753s len=7` (len in tokens), and progress with an ETA on a terminal. */
 export function traceView(options: {
   total: number
   quiet: boolean

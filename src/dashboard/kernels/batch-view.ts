@@ -9,7 +9,7 @@ import type { TextStyle } from './tracers-view.ts'
 
 const MARKS = { waiting: '·', running: '▶', done: '✓', bypassed: '=', skipped: '–', failed: '✗' } as const
 
-/** What is going on, as lines of a terminal's width: how far all is, what is fetched, what runs. */
+/** What is in progress, as lines of a terminal's width: overall progress, what is fetched, what runs. */
 export function batchLines(state: BatchState, nowMs: number, width: number): string[] {
   const counts = countJobs(state)
   const over = state.jobs.length - counts.waiting - counts.running
@@ -91,7 +91,7 @@ function colour({ state }: BatchJob, paint: Paint): (text: string) => string {
   return state === 'failed' ? paint.red : state === 'skipped' ? paint.yellow : paint.dim
 }
 
-/** The end: a row a model, a column a tracer; below, what went wrong and why. */
+/** The summary at the end: one row per model, one column per tracer; below, what went wrong and why. */
 export function batchText(state: BatchState, { width, paint }: TextStyle): string {
   const { plan, jobs, models } = state
   const counts = countJobs(state)

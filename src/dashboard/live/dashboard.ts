@@ -32,7 +32,7 @@ export interface DashboardOptions {
 
 /** The live dashboard of one run, on the terminal's other screen from its first call to `close`. */
 export class Dashboard implements RequestRunView {
-  /** What was noted on the way: it is gone with the screen, so whoever opened it shows it after. */
+  /** Notes made meanwhile: they disappear with the screen, so the code that opened it shows them afterwards. */
   readonly notes: string[] = []
   private readonly shownUntilMs: number[] = []
   private readonly options: DashboardOptions

@@ -14,7 +14,7 @@ export interface LiveState {
   readonly phase: LivePhase
   /** The share of the seal that is done; null before. */
   readonly sealed: number | null
-  /** null until the run goes on. */
+  /** null until the run starts. */
   readonly figures: LiveFigures | null
   readonly history: History
   readonly sampleIntervalMs: number

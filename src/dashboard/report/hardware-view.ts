@@ -26,7 +26,7 @@ const SHOWN: Record<string, { says: string; as: (value: number) => string }> = {
 }
 const MAX_ROWS = 40
 
-/** A line a sensor, its mean in each stage; `~` where the samples behind it were mostly of something else. */
+/** One line per sensor, its mean in each stage; `~` if the samples behind it were mostly of another stage. */
 export function stageLines({ hardware }: Report, width: number, paint: Paint): string[] {
   const order = Object.keys(SHOWN)
   const shown = hardware.by_stage

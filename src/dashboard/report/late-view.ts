@@ -19,7 +19,7 @@ const SAYS: Readonly<Record<LateCause, string>> = {
 /** Threads shown; the rest is in `--json`. */
 const THREADS = 4
 
-/** Late tokens by what explains them, and what the engine's threads did then beyond what they do for tokens in time. */
+/** Late tokens by cause, and what the engine's threads did then beyond what they do for on-time tokens. */
 export function lateLines({ late_tokens: late }: Report, width: number, paint: Paint): string[] {
   if (late === null) return []
   const from = `longer than ${duration(late.late_from_ms)}, of a median of ${duration(late.itl_median_ms)}`

@@ -53,7 +53,7 @@ export function latencyLines({ latency }: Report, width: number, paint: Paint): 
   return lines
 }
 
-/** The client's stamps held against the kernel's own time of the segments. */
+/** The client's stamps compared with the kernel's own time of the segments. */
 export function kernelClockLines({ kernel_clock: clock }: Report): string[] {
   if (clock === null) return []
   const { events, held, p50_ms, p99_ms, max_ms, first } = clock
@@ -94,7 +94,7 @@ const BAR = 16
 /** Prefill and decode speed by size, a bar to the fastest of each. */
 export function throughputLines({ throughput }: Report, paint: Paint): string[] {
   if (!throughput.some((row) => row.prefill_n + row.decode_n > 0)) return []
-  // Without the engine's steps nobody knows how much of TTFT a request waited.
+  // Without the engine's steps it is unknown how much of TTFT a request waited.
   const stepped = throughput.some((row) => row.prefill_steps_median_tokens_per_s !== null)
   const prefillKey = stepped ? 'prefill_steps_median_tokens_per_s' : 'prefill_median_tokens_per_s'
   const most = (key: typeof prefillKey | 'decode_median_tokens_per_s') =>

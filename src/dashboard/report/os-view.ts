@@ -9,7 +9,7 @@ import { clip, printable } from '../text/text.ts'
 const right = (title: string) => ({ title, align: 'right' as const })
 const PROCESSES_SHOWN = 4
 
-/** From a program's begin to its first forward pass. */
+/** From a program's start to its first forward pass. */
 export function coldStartLines(os: OsFigures | null, width: number, paint: Paint): string[] {
   return (os?.cold_starts ?? []).flatMap((start) => coldStart(start, width, paint))
 }

@@ -97,7 +97,7 @@ function whyText({ reasons, retries }: Report['slowest'][number]): string {
   return [...again, ...parts].join(', ') || 'nothing unusual'
 }
 
-/** One line a request, its gaps as a sparkline; all of them to one scale, so that stalls can be compared. */
+/** One line per request, its gaps as a sparkline; all at one scale, so that stalls can be compared. */
 export function requestTable({ requests }: Pick<Report, 'requests'>, width: number, paint: Paint): string[] {
   if (requests.length === 0) return []
   const highest = Math.max(0, ...requests.flatMap((line) => line.gaps_ms))

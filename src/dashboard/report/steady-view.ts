@@ -10,7 +10,7 @@ import { table } from '../text/table.ts'
 
 const COLUMNS = 50
 
-/** The load over time, which part of it was steady, what that leaves out, and the figures inside. */
+/** The load over time, which part of it was steady, what that excludes, and the figures inside. */
 export function steadyLines({ steady }: Report, paint: Paint): string[] {
   if (steady === null) return []
   const { bins, bin_s } = steady.over_time

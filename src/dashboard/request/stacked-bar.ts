@@ -9,10 +9,10 @@ export interface StackPart {
   readonly shown: string
 }
 
-/** Told apart by their texture too, where there is no colour. */
+/** Distinguished by their texture too, for terminals without colour. */
 const FILLS = ['▓', '█', '▒', '░', '▚', '▞', '·']
 
-/** Parts of a whole in one bar, and below it a line a part. What is there at all has a column. */
+/** Parts of a whole in one bar, and below it one line per part. Every part above 0 has a column. */
 export function stackedBar(parts: readonly StackPart[], total: number, width: number, paint: Paint): string[] {
   const paints = [paint.yellow, paint.cyan, paint.green, paint.red, paint.dim, paint.cyan, paint.dim]
   const columns = columnsOf(

@@ -38,5 +38,5 @@ export function distributionCells(distribution: NonNullable<Distribution>) {
   }
 }
 
-/** Under this many columns, tables leave out what can be done without. */
+/** Under this many columns, tables omit optional columns. */
 export const NARROW = 96

@@ -13,8 +13,9 @@ export interface PlotOptions {
 }
 
 /**
- * Points over two logarithmic axes, the lowest and the highest of each axis named. Values of 0 or less have no place on such axes and are left out; two
- * points in one place show as the later series'. No lines where there are fewer than two places along x.
+ * Points over two logarithmic axes, the lowest and the highest of each axis named. Values of 0 or less have no place on
+ * such axes and are omitted; two points in one place show as the later series'. No lines where there are fewer than two
+ * places along x.
  */
 export function logPlot(series: readonly Series[], { width, height, xText, yText }: PlotOptions): string[] {
   const all = series.flatMap(({ points }) => points).filter(onAxes)

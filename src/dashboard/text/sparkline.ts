@@ -1,7 +1,7 @@
 const HEIGHTS = '▁▂▃▄▅▆▇█'
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
 
-/** One block a value, its height from 0 to `max`; what is there at all shows. */
+/** One block per value, its height from 0 to `max`; every value above 0 shows. */
 export function sparkline(values: readonly number[], max: number): string {
   return values
     .map((value) => HEIGHTS[Math.min(7, Math.max(0, Math.ceil((value / (max || 1)) * 8) - 1))] as string)

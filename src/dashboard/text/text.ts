@@ -48,7 +48,7 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
   return align === 'left' ? text + space : space + text
 }
 
-/** Lines of at most `width`, broken at spaces; a word longer than that stands alone. */
+/** Lines of at most `width`, broken at spaces; a longer word gets a line of its own. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = []
   let line = ''

@@ -6,7 +6,7 @@ export interface StartOptions {
   port?: number
   /** Absent: 127.0.0.1. */
   host?: string
-  /** What the engine can load: see the engine. Absent: the small model in our care. */
+  /** What the engine can load: see the engine. Absent: the managed small model. */
   model?: string
   /** Requests decoded at once. */
   sequences?: number
@@ -51,7 +51,7 @@ export interface Engine {
 
 export interface InstalledEngine {
   engineFolder: string
-  /** File or folder of the small model in our care. */
+  /** File or folder of the managed small model. */
   modelPath: string
 }
 

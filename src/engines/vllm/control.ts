@@ -58,7 +58,7 @@ export async function startVllm(options: StartOptions = {}): Promise<Engine> {
   const child = spawn(environmentPython(installed.engineFolder), args, {
     cwd: installed.engineFolder,
     stdio: ['ignore', file, file],
-    // A group of its own: Ctrl-C in the terminal is ours to handle, and its children can be ended with it.
+    // A group of its own: Layerline itself handles Ctrl-C in the terminal, and can end the children with the group.
     detached: true,
     env: vllmEnvironment(server, layout, options.threads, env),
   })

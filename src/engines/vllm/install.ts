@@ -15,8 +15,8 @@ export interface InstallVllmOptions {
 }
 
 /**
- * Makes sure that vLLM and a prepared model are in the cache, and returns where. What is there already is checked by its
- * stamp alone; an interrupted install goes on with the steps that are left. Throws LayerlineErrors with a hint.
+ * Makes sure that vLLM and a prepared model are in the cache, and returns where. Installed parts are checked by their
+ * stamp alone; an interrupted install resumes with the remaining steps. Throws LayerlineErrors with a hint.
  */
 export async function installVllm(options: InstallVllmOptions = {}): Promise<InstalledEngine> {
   const env = options.env ?? process.env

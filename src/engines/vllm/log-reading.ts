@@ -33,7 +33,7 @@ export class PhaseReader {
     this.#path = path
   }
 
-  /** The newest whole line of the log that says something, without who said it. */
+  /** The newest whole line of the log with a message, without the prefix that names the process. */
   get lastLine(): string {
     return this.#lastLine
   }
@@ -98,7 +98,7 @@ export function failureReason(log: string): string {
   return (reason ?? lines.findLast((line) => line !== '') ?? 'it printed nothing').slice(0, 400)
 }
 
-/** A log line without who said it: `(Worker pid=1) ERROR 11-22 04:56:08 [file.py:953] `. */
+/** The prefix of a log line, which names the process: `(Worker pid=1) ERROR 11-22 04:56:08 [file.py:953] `. */
 function bare(line: string): string {
   return line
     .replace(/^\(\w+ pid=\d+\) ?/, '')

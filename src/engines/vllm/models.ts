@@ -10,7 +10,10 @@ import type { InstallStep } from '../care/progress.ts'
 import { runTool } from '../care/tool.ts'
 import { environmentPython, pythonEnvironment } from './environment.ts'
 
-/** Models that we make: `small` from the GGUF in our care, `tiny` of random weights, for fast tests. */
+/**
+ * Models that Layerline makes: `small` from the GGUF of the managed small model, `tiny` with random weights, for fast
+ * tests.
+ */
 export const PREPARED = {
   small: { name: MODEL.name, text: `preparing ${MODEL.name} for vLLM` },
   tiny: { name: 'tiny-llama', text: 'making a tiny model of random weights' },

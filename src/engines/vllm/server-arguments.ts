@@ -6,7 +6,7 @@ import { pythonEnvironment } from './environment.ts'
 import { type ModelChoice, trainedTokens } from './models.ts'
 import type { Build } from './pins.ts'
 
-/** A request may have this many tokens where nothing else is said: what the small model was trained for. */
+/** The default token limit of a request: what the small model was trained for. */
 const CONTEXT_TOKENS = 8192
 /** vLLM's own budget of a step on a CPU. */
 const LEAST_BATCHED_TOKENS = 2048
@@ -55,8 +55,9 @@ function profilerConfig(folder: string): string {
 }
 
 /**
- * vLLM 0.32 on a CPU ends, for everybody, at a request with a seed whose prompt is computed in pieces ("CPU Generator does not
- * use offset"). So prompts are computed whole, where it is known how long they can be.
+ * vLLM 0.32 on a CPU crashes, for all clients, at a request with a seed whose prompt is computed in pieces ("CPU
+ * Generator does not
+ * use offset"). So prompts are computed whole, if their maximum length is known.
  */
 function wholePrefills(room: number | 'auto'): string[] {
   if (room === 'auto') return []
@@ -71,7 +72,10 @@ function maxModelLen(model: ModelChoice, path: string, asked: number | undefined
   return Math.min(asked ?? CONTEXT_TOKENS, trained)
 }
 
-/** Its environment: nothing is reported to anybody, caches lie in ours, and the tracer keeps a core. The user's own settings win. */
+/**
+ * Its environment: no usage reports, caches in Layerline's cache folder, and one core left for the tracer. The user's
+ * own settings win.
+ */
 export function vllmEnvironment(
   server: VllmServer,
   layout: CacheLayout,
@@ -97,8 +101,9 @@ export function vllmEnvironment(
 }
 
 /**
- * vLLM takes every core but one by itself. It does not see a container's CPU quota, and fails on a machine of one core; there,
- * and where threads are asked for, it is told its cores.
+ * vLLM takes all cores but one by default. It does not see a container's CPU quota, and fails on a machine with one
+ * core; there,
+ * and if a number of threads is requested, it gets its cores from here.
  */
 export function coreSettings(
   threads: number | undefined,

@@ -10,7 +10,10 @@ import { VLLM } from './pins.ts'
 
 const PACKAGE = packageFile('python/layerline_vllm')
 
-/** Puts our plugin, which logs the scheduler's steps, into an environment of vLLM; does nothing where this very one is there. */
+/**
+ * Installs Layerline's plugin, which logs the scheduler's steps, into an environment of vLLM; does nothing if this
+ * version is installed.
+ */
 export async function installStepLog(layout: CacheLayout, engineFolder: string, env: NodeJS.ProcessEnv): Promise<void> {
   const stamp = join(engineFolder, '.layerline-step-log')
   const content = sourcesSha256()

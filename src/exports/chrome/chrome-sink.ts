@@ -9,8 +9,8 @@ interface Track {
 }
 
 /**
- * Writes a timeline as Chrome's JSON trace events, one a line: `X` for slices, `i` for instants, `C` for counters,
- * `s` and `f` for flows. Times are us with three decimals; `baseTimeNanoseconds` is the Unix time of their zero.
+ * Writes a timeline as Chrome's JSON trace events, one per line: `X` for slices, `i` for instants, `C` for counters,
+ * `s` and `f` for flows. Times are µs with three decimals; `baseTimeNanoseconds` is the Unix time of their zero.
  */
 export class ChromeSink implements TimelineSink {
   events = 0

@@ -167,7 +167,10 @@ export class PerfettoSink implements TimelineSink {
     this.out.flush()
   }
 
-  /** Ends the slices of a track that are over by then; one that ends just then goes on for an instant, not for a slice. */
+  /**
+   * Ends the slices of a track that are over by then; one that ends at exactly that time stays open for an instant
+   * event, not for a slice.
+   */
   private closeUntil(track: number, tNs: number, inclusive: boolean): void {
     const open = this.open[track]
     if (open === undefined) return

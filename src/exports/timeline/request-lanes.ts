@@ -6,7 +6,7 @@ import { FreeLanes } from './lanes.ts'
 import { RowCursor } from './row-cursor.ts'
 import { Details, type TimelineSink } from './timeline-sink.ts'
 
-/** When a request first took anybody's time, and when it was over. */
+/** When a request first cost time, and when it was over. */
 export const REQUEST_START = 'least(scheduled_ns, coalesce(connect_start_ns, sent_ns, scheduled_ns))'
 export const REQUEST_END = `greatest(coalesce(end_ns, last_token_ns, first_token_ns, sent_ns, scheduled_ns), ${REQUEST_START})`
 

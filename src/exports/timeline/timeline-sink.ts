@@ -9,7 +9,7 @@ export class Details {
     return this
   }
 
-  /** Adds a fact; one that is not known is left out. */
+  /** Adds a fact; an unknown one is omitted. */
   add(name: string, value: unknown): this {
     if (typeof value === 'number' || typeof value === 'string') {
       this.names[this.count] = name

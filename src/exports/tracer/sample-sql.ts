@@ -12,7 +12,7 @@ export const LABELLED_STRETCHES = `SELECT request_id, (said->>'$.labelled_from_n
   FROM (SELECT request_id, CASE WHEN json_valid(attrs) THEN attrs::JSON END AS said FROM requests WHERE sent_ns IS NULL)
   WHERE said->>'$.labelled_from_ns' IS NOT NULL`
 
-/** One row a sample of a GPU: `t_ns`, the window's start, a column a quantity. */
+/** One row per sample of a GPU: `t_ns`, the window's start, one column per quantity. */
 export function samplesSql(gpu: SampledGpu, options: ExportOptions): string {
   const columns = QUANTITIES.map((name) => {
     const track = gpu.tracks.get(name)

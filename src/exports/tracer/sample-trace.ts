@@ -22,8 +22,8 @@ const SPLIT_SIZE = `coalesce(size, last_value(size IGNORE NULLS) OVER (ORDER BY 
   first_value(size IGNORE NULLS) OVER (ORDER BY t_ns ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING))`
 
 /**
- * The Tracer's trace: one line a GPU sample, with the request that was in flight for most of the sample's window (of
- * equals the one sent first), and no prompt where there was none. `out` ends in .csv for one file, else it is a folder.
+ * The Tracer's trace: one line per GPU sample, with the request that was in flight for most of the sample's window (of
+ * equals the one sent first), and no prompt if there was none. `out` ends in .csv for one file, else it is a folder.
  */
 export async function writeSampleTrace(
   run: SealedRun,

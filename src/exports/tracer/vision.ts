@@ -18,7 +18,7 @@ const STAGE_TIMES = {
 
 /**
  * The files of the Tracer's vision: one line for each request that was in a stage during a sample's window, with the
- * share of the window that it was (`overlap`). One file a stage and GPU.
+ * share of the window that it was (`overlap`). One file per stage and GPU.
  */
 export async function writeVision(
   run: SealedRun,

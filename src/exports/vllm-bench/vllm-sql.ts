@@ -4,7 +4,10 @@ import { BEGIN_NS, MEASURED } from '../../analysis/populations.ts'
 /** Events with choices, of every measured request: a failed one keeps those up to its failure, as the tool does. */
 const CHOICES = `(SELECT c.request_id, c."index", c.t_ns FROM chunks c SEMI JOIN ${MEASURED} m ON c.request_id = m.request_id WHERE ${HAS_CHOICES})`
 
-/** A row a measured request, in the order in which they began; times in ns. Without events the first and last token stand in. */
+/**
+ * One row per measured request, in the order of their start; times in ns. Without events, the request's own first and
+ * last token are used.
+ */
 const ROWS = `(SELECT r.*, coalesce(${BEGIN_NS}, r.scheduled_ns) AS begin_ns, e.gaps, r.status = 'ok' AS ok,
     coalesce(e.first_ns, r.first_token_ns) AS first_ns, coalesce(e.last_ns, r.last_token_ns) AS last_ns
   FROM ${MEASURED} r LEFT JOIN (

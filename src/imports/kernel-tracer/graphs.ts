@@ -39,7 +39,7 @@ export function atenOps(value: unknown): OpTotal[] {
 
 const triton = z.array(z.looseObject({ kernel_name: z.string(), launch_config: z.unknown() }))
 
-/** torch_inductor_kernels.json: kernels that were compiled; nobody counted what they did. */
+/** torch_inductor_kernels.json: kernels that were compiled; their work was not counted. */
 export function compiledKernels(value: unknown): KernelTotal[] {
   return triton.parse(value).map(({ kernel_name: name, launch_config }) => ({
     name,

@@ -27,7 +27,7 @@ export interface KernelTotal {
   totalNs: number | null
   minNs: number | null
   maxNs: number | null
-  /** How it is launched, JSON, where a compiler said so. */
+  /** How it is launched, JSON, if a compiler recorded it. */
   config: string | null
 }
 

@@ -23,7 +23,9 @@ interface TrackOfFile extends EventTrack {
   readonly file: number
 }
 
-/** Reads traces of PyTorch's profiler, or others in Chrome's format, into one run: a file a rank, one after another. */
+/**
+ * Reads traces of PyTorch's profiler, or others in Chrome's format, into one run: one file per rank, one after another.
+ */
 export class TraceImport {
   private readonly run: TraceRun
   private readonly spool: SliceSpool
@@ -175,7 +177,7 @@ export class TraceImport {
     )
   }
 
-  /** Ascend's operators have no category: they are told by the process on whose line they lie. Whether there are any. */
+  /** Ascend's operators have no category: they are recognized by the process they belong to. Whether there are any. */
   private async nameWork(): Promise<boolean> {
     const ascend = this.tracks.filter((track) => track.kind === 'thread' && this.isAscend(track))
     const none = this.categories.get('')

@@ -92,7 +92,7 @@ export interface Overlaps {
   readonly kernels: number
   /** Of them: those that end before it does, too. */
   readonly within: number
-  /** The most that one begins before the other has ended, us, and the ids of both names. */
+  /** The longest time by which one starts before the other has ended, µs, and the ids of both names. */
   readonly longestUs: number
   readonly name: number
   readonly before: number

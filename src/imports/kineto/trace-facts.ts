@@ -11,8 +11,9 @@ export interface TraceFacts {
 }
 
 /**
- * Reads the facts before and behind the list of events. By patterns, not as JSON: it need not be valid, and the events
- * are left out of it.
+ * Reads the facts before and after the list of events. By patterns, not as JSON: the file need not be valid, and the
+ * events
+ * are skipped.
  */
 export function traceFacts(text: string): TraceFacts {
   const find = (pattern: RegExp) => pattern.exec(text)?.[1] ?? null

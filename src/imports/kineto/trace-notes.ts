@@ -23,7 +23,7 @@ const KINDS: Readonly<Record<string, string>> = {
   '': 'events without a kind (`ph`)',
 }
 
-/** Why events are not in the run: a code, and what is said of so many of them. */
+/** Why events are not in the run: a code, and the message for so many of them. */
 interface Loss {
   readonly what: string
   readonly count: number

@@ -5,7 +5,7 @@ import type { TableName, tracks } from '../../trace/tables.ts'
 /** The run that traces are read into: a new one of their own, or one that was being recorded meanwhile. */
 export interface TraceRun {
   readonly folder: string
-  /** The part of `slices`, `mips` and `links` that is theirs. */
+  /** The part of `slices`, `mips` and `links` that belongs to the trace. */
   readonly part: string
   /** The clock that they were stamped with. */
   readonly clock: string
@@ -17,7 +17,7 @@ export interface TraceRun {
   nameId(text: string): number
   /** Ids for so many slices: the last one before them. */
   reserveSlices(count: number): number
-  /** Told when the first event was, Unix ns; what their clock said at the run's zero. */
+  /** Called with the time of the first event, Unix ns; returns what the trace's clock showed at the run's zero. */
   zeroUnixNs(firstUnixNs: bigint): bigint
   /** The run lasts at least until then. */
   until(tNs: number): void

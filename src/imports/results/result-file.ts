@@ -78,7 +78,7 @@ export class ResultFile {
     }
   }
 
-  /** A value of the file, checked; `at` is where it stands in the line's object. */
+  /** A value of the file, checked; `at` is its place in the line's object. */
   checked<T>(value: unknown, schema: ZodType<T>, line: number, at: readonly (string | number)[] = []): T {
     const parsed = schema.safeParse(value)
     if (parsed.success) return parsed.data

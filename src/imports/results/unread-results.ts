@@ -5,7 +5,7 @@ interface UnreadResult {
   detect(head: string): boolean
 }
 
-/** Told from the files that are read, so that the refusal says what the file is. */
+/** Recognized so that the refusal says what the file is. */
 export const UNREAD_RESULTS: readonly UnreadResult[] = [
   {
     what: "AIPerf's summary, without its requests",

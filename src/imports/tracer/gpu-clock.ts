@@ -23,9 +23,9 @@ export interface ClockStretch {
 
 /**
  * The GPU's zoneless local time against the log's UTC, over one file. A line is logged after it was sampled, so the
- * difference that is greatest is the one with the least delay. Its next quarter of an hour is the zone. What is left
- * over is delay or a clock that is off, and nothing tells which: it is the uncertainty. A new zone (the clocks went
- * forward) begins a new stretch. Bad lines are left to whoever reads the values.
+ * difference that is greatest is the one with the least delay. Its next quarter of an hour is the zone. The remainder
+ * is delay or a wrong clock, and cannot be attributed: it is the uncertainty. A new zone (the clocks went forward)
+ * starts a new stretch. The reader of the values handles bad lines.
  */
 export async function clockStretches(file: CsvFile, gpu: string, log: string): Promise<ClockStretch[]> {
   const stretches: { fromLine: number; zoneUs: number; greatestUs: number }[] = []

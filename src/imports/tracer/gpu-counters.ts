@@ -19,7 +19,7 @@ export interface GpuTracksOptions {
 
 const GPU_LAYER = codeOf(LAYERS, 'gpu')
 
-/** Counters of one GPU: declares a track a column, then takes samples. */
+/** Counters of one GPU: declares one track per column, then takes samples. */
 export class GpuCounters {
   private readonly run: RunWriter
   private readonly tracks: readonly number[]

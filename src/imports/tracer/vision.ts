@@ -82,7 +82,10 @@ class VisionReader {
     this.sweep(Number.POSITIVE_INFINITY)
   }
 
-  /** Reads a line's sample, and gives what writes it. The lines of a sample, one a request and stage, follow each other: its values are taken once. */
+  /**
+   * Reads a line's sample, and returns what writes it. The lines of a sample, one per request and stage, follow each
+   * other: its values are taken once.
+   */
   private sampleOf(file: CsvFile, record: CsvRecord, tNs: number): () => void {
     const name = file.text(record, 'gpu_name')
     const key = /^(?:prefill|decode)_(.+)\.csv$/.exec(file.name)?.[1] ?? name

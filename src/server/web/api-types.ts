@@ -247,7 +247,7 @@ export interface SqlSchema {
 }
 
 export interface Distributions {
-  /** Values of requests, ms; NULLs are left out. */
+  /** Values of requests, ms; NULLs are omitted. */
   ttft_ms: number[]
   e2e_ms: number[]
   tpot_ms: number[]

@@ -12,7 +12,7 @@ export class Gate {
     this.longest = longest
   }
 
-  /** Throws `usage/busy` where the line is too long, `usage/cancelled` where nobody waits for the answer any more. */
+  /** Throws `usage/busy` if the queue is too long, `usage/cancelled` if no client waits for the answer any more. */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (this.running >= this.atOnce) {
       if (this.waiting.length >= this.longest) {

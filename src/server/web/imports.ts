@@ -33,7 +33,7 @@ export class Imports {
     return state
   }
 
-  /** Receives a file, and begins to read it; what becomes of it is asked by the id. */
+  /** Receives a file, and starts to read it; the result is asked for by the id. */
   async receive(name: string, body: ReadableStream<Uint8Array>): Promise<ImportState> {
     if (this.self === null) throw new LayerlineError('usage/import', 'this page does not import files')
     const file = name.replace(/[^\w.+-]+/g, '_').slice(-120) || 'dropped'
@@ -93,7 +93,7 @@ export class Imports {
   }
 }
 
-/** What `import` said, without the folder that the file lay in for a moment. */
+/** The message of `import`, without the temporary folder of the file. */
 function failure(stderr: string, path: string, file: string): LayerlineError {
   const lines = stderr
     .replaceAll(path, file)

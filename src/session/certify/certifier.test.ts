@@ -64,7 +64,7 @@ it('writes blocks in which each layer was what they say, and none of a layer tha
       expect(block.category).toBe('certify')
     }
   }
-  // It was taken out and could not be put back: what was before that stands.
+  // It was switched off and could not be switched on again: the windows before that count.
   expect(run.notes).toEqual(['certify: gpu cannot be switched any more: it is broken'])
   const last = Math.max(...blocksOf('gpu').map(({ t_ns }) => t_ns), Number.NEGATIVE_INFINITY)
   expect(last).toBeLessThan(Math.max(...blocksOf('host').map(({ t_ns }) => t_ns)))

@@ -32,8 +32,8 @@ export function stepsOf(toggles: readonly Pick<Toggle, 'off'>[]): number[] {
 }
 
 /**
- * Switches each layer off and on in blocks of its own order while a run goes on, and writes when. All layers switch between the
- * same steps, so that no block has a switch in it; a step begins once all switches are done and have settled.
+ * Switches each layer off and on in blocks of its own order during a run, and records when. All layers switch between
+ * the same steps, so that no block has a switch in it; a step starts once all switches are done and have settled.
  */
 export class Certifier {
   private readonly context: SourceContext
@@ -59,7 +59,7 @@ export class Certifier {
     this.running = this.run()
   }
 
-  /** Ends the block that goes on; the layers stay as they are, for their own end. */
+  /** Ends the current block; the layers stay as they are, and end as usual. */
   async stop(): Promise<void> {
     this.stopped = true
     this.wake()

@@ -1,8 +1,9 @@
 import type { LookAhead, ReadyRequest } from '../open-loop/look-ahead.ts'
 
 /**
- * Shares a schedule out among users: a conversation belongs to the user who began it, all else to whoever asks first.
- * Waiting for what is still being read is part of asking.
+ * Distributes a schedule among users: a conversation belongs to the user that started it, every other request to the
+ * user that asks first.
+ * If the schedule is still being read, asking waits for it.
  */
 export class Talks {
   private readonly ahead: LookAhead
@@ -23,7 +24,7 @@ export class Talks {
   /** The user's next request; null when there is none any more. */
   async next(user: number): Promise<ReadyRequest | null> {
     const mine = this.mine[user] as ReadyRequest[]
-    // Conversations come whole, one after the other: a user's is over when another's begins.
+    // Conversations come whole, one after the other: a user's conversation is over when its next one starts.
     for (;;) {
       const own = mine.shift()
       if (own !== undefined) return own

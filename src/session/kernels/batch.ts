@@ -36,7 +36,7 @@ export interface BatchPlan {
 
 export type ModelState = 'waiting' | 'fetching' | 'checking' | 'ready' | 'refused' | 'skipped'
 
-/** One model of a batch, as it stands. */
+/** One model of a batch, in its current state. */
 export interface BatchModel extends ModelRef {
   /** Below the folder of all traces. */
   readonly folder: string
@@ -79,7 +79,7 @@ export interface BatchState {
   stopping: boolean
 }
 
-/** Told as it goes. */
+/** Called as it progresses. */
 export interface BatchView {
   /** Something has changed. */
   changed(state: BatchState): void

@@ -13,9 +13,10 @@ import { importRunOf, isBypassed, traceJob } from './trace-job.ts'
 const HELD_MS = 500
 
 /**
- * Traces every model with every tracer, as far as that goes: models are fetched beside, each job is a worker of its own, and
- * what is there already is left. Never throws for a model or a job. When `stop` is aborted, workers are ended and what has
- * not been done stays `waiting`.
+ * Traces every model with every tracer, as far as possible: models are fetched in parallel, each job has its own
+ * worker, and
+ * finished traces are kept. Never throws for a model or a job. When `stop` is aborted, workers are ended and
+ * jobs that are not finished stay `waiting`.
  */
 export async function runBatch(plan: BatchPlan, view: BatchView, stop: AbortSignal): Promise<BatchState> {
   const book = new ModelBook(plan.outputDir)
@@ -95,7 +96,7 @@ class Batch {
       if (this.working.size === 0 && (this.stop.aborted || !this.state.jobs.some(isOpen))) break
       await new Promise<void>((resolve) => {
         this.wake = resolve
-        // Others' locks tell nobody when they go.
+        // The release of another process's lock sends no signal.
         if (this.state.jobs.some(({ held }) => held)) setTimeout(resolve, HELD_MS)
       })
     }

@@ -19,7 +19,7 @@ function wantedOf({ tracer }: BatchJob, { framework, device, mode }: BatchPlan):
   return { tracer: tracer.name, framework, device, mode, version: tracer.version }
 }
 
-/** Runs one tracer on one model in a worker, and leaves a marker that says how it ended, whoever writes it. */
+/** Runs one tracer on one model in a worker, and leaves a marker that says how it ended. */
 export async function traceJob(
   job: BatchJob,
   plan: BatchPlan,
@@ -98,7 +98,7 @@ export async function traceJob(
   return outcome
 }
 
-/** Makes the run beside a trace's files, unless it is there. A trace without one is a trace: it is only said. */
+/** Makes the run beside a trace's files, unless it exists. A trace is valid without one: a failure is only reported. */
 export async function importRunOf(job: BatchJob, { outputDir }: BatchPlan): Promise<void> {
   const out = join(job.folder, 'run')
   if (isSealed(out)) return

@@ -8,13 +8,13 @@ import { machineFigures } from './machine-figures.ts'
 import { countLatencies, type Tally, talliedOf } from './tally.ts'
 import { WINDOW_SLOTS, WindowedCounts } from './windowed-counts.ts'
 
-/** HTTP statuses told apart; the rest goes without. */
+/** HTTP statuses counted separately; the rest are counted together. */
 const MOST_HTTP_STATUSES = 32
 
 export interface FigureBookOptions {
   /** The window of rates and recent percentiles, ms. */
   sampleIntervalMs: number
-  /** Requests of the whole schedule; null where nobody can know. */
+  /** Requests of the whole schedule; null if that is unknown. */
   plannedRequests: number | null
 }
 
@@ -84,7 +84,7 @@ export class FigureBook implements RequestRunView {
     countLatencies({ tpot: tpot.now, e2e: e2e.now, lag: lag.now }, draft, outcome, scheduledNs)
   }
 
-  /** What another process of the run has counted since it told last. */
+  /** What another process of the run has counted since its last report. */
   readonly merged = (tally: Tally): void => {
     for (const [name, counts] of Object.entries(tally.latency))
       this.counts[name as keyof Tally['latency']].now.add(counts)
@@ -102,7 +102,7 @@ export class FigureBook implements RequestRunView {
     }
   }
 
-  /** The figures now; null until the run goes on. */
+  /** The figures now; null until the run starts. */
   snapshot(): LiveFigures | null {
     const { probe, options, counts } = this
     if (probe === null) return null

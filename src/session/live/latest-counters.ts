@@ -14,7 +14,7 @@ export interface LatestCounter {
   readonly role: string | null
   /** `replica` of tracks.attrs: what works on the same requests has the same. */
   readonly replica: string | null
-  /** null: the source said that it had none. */
+  /** null: the source reported that it had none. */
   value: number | null
   tNs: number
   /** When the value before was sampled: what a delta is divided by. NaN for the first. */

@@ -20,7 +20,7 @@ export interface Latency {
 export interface LiveRates {
   /** Requests that ended well. */
   okPerS: number
-  /** Requests whose time came. */
+  /** Requests that were due. */
   offeredPerS: number
   failedPerS: number
   /** Prompt tokens, counted when their request ends. */
@@ -60,7 +60,7 @@ export interface ClientFigures {
   loopDelayP99Ns: number | null
 }
 
-/** A run as it stands at a moment. All of it is bounded, whatever the run's length. */
+/** The state of a run at a moment. Its size is bounded, however long the run is. */
 export interface LiveFigures {
   /** ns since the run's epoch, and since the first request could be offered. */
   tNs: number
@@ -71,7 +71,7 @@ export interface LiveFigures {
     planned: number | null
     /** Of the run that is done (ended, not only offered), 0 to 1; null where its end is not known. */
     share: number | null
-    /** Whose time has come: more than sent where a ceiling holds some back. */
+    /** Requests that are due: more than were sent if a limit holds some back. */
     offered: number
     /** Due and held back by a ceiling on requests in flight, now. */
     holding: number

@@ -14,10 +14,12 @@ const LATENCIES: Readonly<Record<keyof LiveFigures['latency'], string>> = {
   e2e: 'Request sent to end of the answer, of requests that ended well',
   lag: 'Send after its scheduled time',
 }
-/** 2^16 ns = 66 us to 2^38 ns = 4.6 min: there, and half-way between, the counts are exact. */
+/** 2^16 ns = 66 µs to 2^38 ns = 4.6 min: there, and half-way between, the counts are exact. */
 const BOUNDS_NS = Array.from({ length: 45 }, (_, i) => 2 ** (16 + Math.floor(i / 2)) * (i % 2 === 0 ? 1 : 1.5))
 
-/** The live figures as a page in the Prometheus text format 0.0.4; before the run goes on, only what we are. */
+/**
+ * The live figures as a page in the Prometheus text format 0.0.4; before the run starts, only the program's version.
+ */
 export function metricsText(book: FigureBook): string {
   const figures = book.snapshot()
   const out = [metric('layerline_build_info', 'gauge', 'What records', [[1, { version: VERSION }]])]
@@ -107,7 +109,7 @@ function machine({ server, gpus, hosts, client }: LiveFigures): string[] {
   ]
 }
 
-/** A metric without a value is left out, and so is one without any. */
+/** A series without a value is omitted, and so is a metric without series. */
 export function metric(name: string, type: Type, help: string, samples: readonly Sample[]): string {
   const lines = samples.flatMap(([value, labels]) => (value === null ? [] : [sample(name, value, labels)]))
   return lines.length === 0 ? '' : `${head(name, type, help)}${lines.join('')}`

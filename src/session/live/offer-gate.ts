@@ -1,4 +1,4 @@
-/** Lets a user hold the offering of requests for a while. What is in flight goes on. */
+/** Lets a user pause the offering of requests. Requests in flight continue. */
 export class OfferGate {
   private readonly now: () => number
   private readonly onPause: (fromNs: number, toNs: number) => void
@@ -7,7 +7,7 @@ export class OfferGate {
   private waiting: Promise<void> | null = null
   private release: () => void = () => {}
 
-  /** `onPause` is told each pause once it is over. */
+  /** `onPause` is called after each pause. */
   constructor(now: () => number, onPause: (fromNs: number, toNs: number) => void = () => {}) {
     this.now = now
     this.onPause = onPause

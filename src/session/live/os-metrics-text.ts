@@ -12,8 +12,8 @@ const SYSCALLS: Readonly<Record<string, string>> = {
 }
 
 /**
- * What the kernel counted so far, in the Prometheus text format: names of the first tracer, then a counter for each of our
- * tracks. From /proc alone calls are not known: their names are left out then.
+ * What the kernel counted so far, in the Prometheus text format: names of the first tracer, then a counter for each of
+ * Layerline's tracks. /proc alone does not show calls: their names are omitted then.
  */
 export function osMetricsText(source: Pick<OsSource, 'probed' | 'counts' | 'totals'>): string {
   return (source.probed ? callsText(source.counts()) : '') + tracksText(source.totals())

@@ -6,7 +6,7 @@ import type { Status } from '../../trace/tables.ts'
 
 type Counted = Pick<RequestPlan, 'phase' | 'intendedInputTokens'>
 
-/** What one process of a run has counted of its requests since it told last. */
+/** What one process of a run has counted of its requests since its last report. */
 export interface Tally {
   readonly latency: Readonly<Record<'ttft' | 'itl' | 'tpot' | 'e2e' | 'lag', PlainCounts>>
   readonly inputTokens: number
@@ -44,7 +44,7 @@ export function countLatencies(
   counts.tpot.record(tpotNs(outcome.lastTokenNs, outcome.firstTokenNs, outcome.outputTokens ?? 0))
 }
 
-/** Counts the requests of one process, to be told to another from time to time. */
+/** Counts the requests of one process, for regular reports to another. */
 export class LiveTally {
   readonly live = { ttft: new LogCounts(), itl: new LogCounts() }
   private readonly later = { tpot: new LogCounts(), e2e: new LogCounts(), lag: new LogCounts() }

@@ -37,7 +37,7 @@ export class ArrivalPlan implements RequestPlan {
   private readonly arrival: Arrival
   private readonly options: ArrivalPlanOptions
 
-  /** `intendedCachedTokens` as the prompts told them in the schedule's order. */
+  /** `intendedCachedTokens` as the prompts reported them in the schedule's order. */
   constructor(arrival: Arrival, intendedCachedTokens: number, options: ArrivalPlanOptions) {
     this.intendedCachedTokens = intendedCachedTokens
     this.arrival = arrival

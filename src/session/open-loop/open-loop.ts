@@ -24,9 +24,9 @@ export interface OpenLoopOptions extends ArrivalPlanOptions {
   /** `causal`: a turn of a conversation waits for the answer to the one before. */
   readonly dependency: 'causal' | 'schedule'
   readonly shard?: Shard
-  /** Goes on from the arrival of this index; its time becomes the start. */
+  /** Resumes from the arrival of this index; its time becomes the start. */
   readonly from?: number
-  /** Arrivals from there on that are left out: they have been offered before. */
+  /** Arrivals from there on that are skipped: they were offered before. */
   readonly skip?: ReadonlySet<number>
   /** Called when the first requests lie ready: resolves to the schedule's start, ns since the run's epoch. */
   readonly start?: () => Promise<number>
@@ -62,7 +62,7 @@ export class OpenLoop implements Offerer {
   private heldSinceNs = Number.NaN
   private closing = false
   private closedNs = Number.NaN
-  /** Nobody waits for the rows of what was due and has not gone: there may be any number of them. */
+  /** The rows of requests that were due and not sent are not awaited: there may be any number of them. */
   private cut = false
   private allRefused = false
   private resolve: () => void = () => {}

@@ -9,7 +9,7 @@ const STOP_MS = 5_000
 
 /** A spinning loop takes over this long before the time: longer than a sleep is late, mostly. */
 const SPIN_NS = 1.5e6
-/** A turn of the event loop in which nothing came takes less. */
+/** A pass of the event loop without events takes less. */
 const IDLE_TURN_NS = 100e3
 
 /**

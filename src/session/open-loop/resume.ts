@@ -3,7 +3,7 @@ import { openRun } from '../../store/read/open-run.ts'
 import { withoutSecretsIn } from '../../store/run-secrets.ts'
 import type { ArrivalSchedule } from '../../workload/arrivals/arrival.ts'
 
-/** Where another run of the same schedule goes on. */
+/** Where another run of the same schedule resumes. */
 export interface ResumePoint {
   readonly runId: string
   readonly seed: number
@@ -14,7 +14,7 @@ export interface ResumePoint {
   readonly schedule: Readonly<Record<string, unknown>> | null
 }
 
-/** Reads what a run has offered of its schedule. Throws `input/resume` where there is nothing to go on with. */
+/** Reads what a run has offered of its schedule. Throws `input/resume` if there is nothing to resume. */
 export async function resumePoint(folder: string): Promise<ResumePoint> {
   const reader = await openRun(folder)
   try {
@@ -46,7 +46,7 @@ export async function resumePoint(folder: string): Promise<ResumePoint> {
   }
 }
 
-/** Refuses to go on with another schedule than the one that was begun: ids would name other requests. */
+/** Refuses to resume with another schedule than the one that was started: ids would name other requests. */
 export function checkResumed(point: ResumePoint, { provenance, total }: ArrivalSchedule): void {
   const now = JSON.parse(JSON.stringify(withoutSecretsIn(provenance))) as Record<string, unknown>
   const names = new Set([...Object.keys(now), ...Object.keys(point.schedule ?? {})])

@@ -36,7 +36,7 @@ export class Turns {
     this.dueOf = dueOf
   }
 
-  /** Keeps a request back whose time is there and that must wait for its conversation. */
+  /** Holds a request back that is due and must wait for its conversation. */
   park(request: ReadyRequest): boolean {
     const { session } = request.arrival
     if (session === null) return false
@@ -46,7 +46,7 @@ export class Turns {
       // It may wait long: it is written when it goes.
       request.encoded = null
       waiting.push(request)
-      // Whoever answers a turn that waits, waits too.
+      // A turn that answers a waiting turn waits too.
       this.begin(request)
       return true
     }

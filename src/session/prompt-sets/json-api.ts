@@ -15,7 +15,7 @@ export interface JsonAnswer {
   readonly status: number
   /** Undefined where the body is not JSON. */
   readonly json: unknown
-  /** The body's error message, or its beginning; secrets taken out. */
+  /** The body's error message, or the start of the body; secrets are redacted. */
   readonly message: string
   /** What `retry-after` asks for, s; null where it does not. */
   readonly retryAfterS: number | null

@@ -32,7 +32,7 @@ export interface PromptSetSummary {
   context_tokens: number | null
   overhead: Overhead | null
   rows: number
-  /** Rows that were there from before. */
+  /** Rows that existed before. */
   resumed: number
   /** Texts that the generator left too short. */
   padded: number
@@ -41,7 +41,7 @@ export interface PromptSetSummary {
   sizes: { size: number; prompts: number; prompt_tokens: { min: number; max: number } | null }[]
 }
 
-/** Makes a set of prompts into a file, or goes on with one that was cut off. */
+/** Makes a set of prompts into a file, or resumes one that was cut off. */
 export async function makePromptSet(options: PromptSetOptions): Promise<PromptSetSummary> {
   const { plan, out, tokenizer, source } = options
   checkPlan(plan)

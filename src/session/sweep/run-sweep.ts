@@ -35,7 +35,7 @@ export interface SweepRecord {
   seed: number
   slo: string | null
   search: LevelSearch | null
-  /** How a search ended; null while it goes on, where it was cut off, and of a list. */
+  /** How a search ended; null while it runs, if it was cut off, and for a list. */
   search_end: SearchEnd | null
   /** In the order they were done, each in its folder beside this file. */
   steps: SweepStep[]
@@ -126,7 +126,7 @@ function nextLevel({ levels, search }: SweepPlan, steps: readonly SweepStep[]): 
     const level = levels[steps.length]
     return level === undefined ? { end: 'all_met' } : { end: null, level, after: levels.length - steps.length - 1 }
   }
-  // A step in which nothing was offered has told nothing: as good as a failure, so that the search comes to an end.
+  // A step in which nothing was offered shows nothing: it counts as a failure, so that the search ends.
   return nextMove(
     search,
     decidingSteps(steps).map(({ level, outcome }) => ({ level, outcome: outcome ?? 'fails' })),

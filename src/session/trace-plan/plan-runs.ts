@@ -45,7 +45,10 @@ export async function findPlanRuns(out: string, recovered: (folder: string) => v
   return found
 }
 
-/** The folder of a target's next run: `<target>-<n>`, one more than what is there of that name, run or not. */
+/**
+ * The folder of a target's next run: `<target>-<n>`, one more than the highest existing number, whether that is a run
+ * or not.
+ */
 export function nextFolder(out: string, target: string): string {
   const numbers = !existsSync(out)
     ? []

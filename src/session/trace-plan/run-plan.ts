@@ -49,7 +49,7 @@ export interface TracePlan {
   targets: readonly PlanTarget[]
 }
 
-/** Told what happens while a plan is followed. */
+/** Called for what happens while a plan runs. */
 export interface PlanView {
   recovered(folder: string): void
   /** Before anything is sent: how many requests are to be sent, warm-up too, and how many were answered before. */
@@ -59,7 +59,7 @@ export interface PlanView {
   /** A target's turn; `left` requests are to be sent, warm-up too. */
   target(name: string, counts: { left: number; answered: number; requests: number }): RequestRunView
   ran(name: string, run: RequestRun): void
-  /** A target that cannot be traced now; the others go on. */
+  /** A target that cannot be traced now; the others continue. */
   skipped(name: string, error: LayerlineError): void
 }
 
@@ -71,8 +71,9 @@ export interface PlanOutcome {
 }
 
 /**
- * Follows a plan, a run a target, one target after another; what its runs have answered is not asked again, so the same
- * plan goes on where it was cut off. Every target that has something left is tried before anything is sent.
+ * Follows a plan, one run per target, one target after another; what its runs have answered is not asked again, so the
+ * same
+ * plan resumes where it was cut off. Every target with remaining work is tried before anything is sent.
  */
 export async function runPlan(plan: TracePlan, stop: StopSignal, view: PlanView): Promise<PlanOutcome> {
   const before = await findPlanRuns(plan.out, view.recovered)

@@ -43,7 +43,7 @@ class Worker {
   offers = false
   heardMs = performance.now()
   readonly ended: Promise<ChildEnd | null>
-  /** It has not said a word yet. */
+  /** It has not sent a message yet. */
   isMute = true
   private readonly waiting = new Map<FromWorker['type'], () => void>()
 
@@ -80,7 +80,7 @@ class Worker {
     })
   }
 
-  /** Resolves when it has said so, or is gone. */
+  /** Resolves when it has reported that, or is gone. */
   says(type: FromWorker['type']): Promise<void> {
     return new Promise((resolve) => {
       if (this.gone) resolve()
@@ -183,7 +183,7 @@ export class WorkerFleet implements Offerer {
     }
   }
 
-  /** One that failed ends the run for all; one that died leaves the others to go on. */
+  /** A worker that failed ends the run for all; if one died, the others continue. */
   private async over(worker: Worker): Promise<void> {
     await worker.ended
     if (worker.failure !== null) this.tell({ type: 'stop', stage: 'cut' })
@@ -245,7 +245,7 @@ function allLost(workers: number, end: ChildEnd | null | undefined): LayerlineEr
   })
 }
 
-/** Counts add up; of lags the worst is told. */
+/** Counts are summed; of lags the worst is reported. */
 function addProgress(a: OfferProgress, b: OfferProgress): OfferProgress {
   const sum = { ...a }
   for (const name of COUNTS) sum[name] = a[name] + b[name]

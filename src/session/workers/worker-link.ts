@@ -28,7 +28,7 @@ export interface ShardOptions {
   readonly offerer: (start: () => Promise<number>) => Offerer
 }
 
-/** A worker's side: told what to do by the process that started it. */
+/** A worker's side: controlled by the process that started it. */
 export class WorkerLink {
   readonly task: WorkerTask
   private readonly stop = new StopSignal()
@@ -45,7 +45,7 @@ export class WorkerLink {
         else if (told.type === 'stop') this.stop.advance(told.stage)
         else if (told.type === 'pause') this.onPause(told.paused)
       })
-      // Whoever waits for a start that will not come goes on to find that all is over.
+      // If a start will not come, the wait ends, and the caller finds that the run is over.
       this.stop.onChange(() => resolve(Number.NaN))
     })
   }
@@ -124,7 +124,7 @@ export class WorkerLink {
     await flushed({ type: 'done', facts: offerer.facts?.() ?? {}, dropped, longestUncommittedMs })
   }
 
-  /** Says why it cannot go on. */
+  /** Reports why it cannot continue. */
   static async failed(error: unknown): Promise<void> {
     const { code, hint } = error instanceof LayerlineError ? error : { code: 'internal/worker', hint: undefined }
     await flushed({ type: 'failed', code: code as ErrorCode, message: errorText(error), hint })

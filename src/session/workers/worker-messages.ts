@@ -39,7 +39,7 @@ export type ErrorCode = ConstructorParameters<typeof LayerlineError>[0]
 /** In the environment of a worker's process: its command line, as JSON. */
 export const WORKER_VARIABLE = 'LAYERLINE_WORKER'
 
-/** What a worker was told to run; null in any other process. */
+/** What a worker was asked to run; null in any other process. */
 export function workerCommandLine(): string[] | null {
   const words = process.env[WORKER_VARIABLE]
   return words === undefined || process.send === undefined ? null : (JSON.parse(words) as string[])

@@ -11,7 +11,10 @@ const WINDOW_MS = 1000
 const RESOLUTION_MS = 10
 /** Two windows share this much: a stall there shows in both rather than in none. */
 const OVERLAP_MS = 50
-/** Of a last window shorter than this only the pauses are told: its percentiles would be held against whole ones. */
+/**
+ * Of a last window shorter than this only the pauses are reported: its percentiles cannot be compared with those of
+ * whole windows.
+ */
 const SHORTEST_LAST_NS = (WINDOW_MS / 2) * 1e6
 /** The same where it is the only one. */
 const SHORTEST_ONLY_NS = 50e6

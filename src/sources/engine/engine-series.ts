@@ -75,7 +75,7 @@ export class EngineSeries {
     return null
   }
 
-  /** A figure's value under the preferred of its names; of a line that stands twice, the first. */
+  /** A figure's value under the preferred of its names; if a line occurs twice, the first. */
   private choose(samples: readonly MetricSample[]): Map<Series, number> {
     const found: [Line, number][] = []
     for (const { name, labels, value } of samples) {

@@ -1,4 +1,4 @@
-/** Changes to see before a period is said to be known. */
+/** Changes to see before a period counts as known. */
 const ENOUGH = 12
 /** Fewer say nothing, even at the end. */
 const FEWEST = 4
@@ -14,7 +14,7 @@ export class UpdatePeriod {
 
   see(tNs: number, value: number): void {
     if (Number.isNaN(value) || value === this.last) return
-    // Before the first change it is not known since when the value stood.
+    // Before the first change it is unknown how long the value has been the same.
     if (!Number.isNaN(this.changedNs)) this.gaps.push(tNs - this.changedNs)
     if (!Number.isNaN(this.last)) this.changedNs = tNs
     this.last = value

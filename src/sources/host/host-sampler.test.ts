@@ -99,7 +99,7 @@ describe('a sampler over a made-up /proc', () => {
     expect(seen.of('net_rx_bytes', 'machine', 'lo')).toEqual([30, 0])
     expect(seen.of('net_tx_bytes', 'machine', 'lo')).toEqual([0, 0])
     expect(seen.of('cgroup_throttled_ns', 'client')).toEqual([30_000, 0])
-    // Each tick stands in both user and system time: client 2, child 1, and all 3 of the fresh child, of 10 ms twice.
+    // Each tick counts in both user and system time: client 2, child 1, and all 3 of the fresh child, of 10 ms twice.
     expect(seen.of('cpu_cores', 'client')).toEqual([(2 * 6 * 10) / 100, (2 * 400 * 10) / 100])
     expect(seen.of('cpu_cores', 'engine')).toEqual([2, null])
     // Of the same, what is not the client itself.

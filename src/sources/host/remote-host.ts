@@ -26,8 +26,8 @@ export interface RemoteHostOptions {
 const PROC_FILES = ['/proc/stat', '/proc/meminfo', '/proc/vmstat', '/proc/self/net/dev', '/proc/diskstats']
 
 /**
- * The machine at the other end of a connection, sampled as this one is, from texts of its /proc that somebody else
- * brings. Its tracks have the role `remote`: a verdict about this machine must not read them.
+ * The machine at the other end of a connection, sampled as this one is, from texts of its /proc that the transport
+ * delivers. Its tracks have the role `remote`: a verdict about this machine must not read them.
  */
 export class RemoteHost {
   private readonly fixedPaths: readonly string[]

@@ -44,7 +44,7 @@ describe('the listener of a port', () => {
     server.close()
     await once(server, 'close')
     expect(await findListener('127.0.0.1', port)).toEqual({ sameHost: null, pid: null, command: null })
-    // An address that is set aside for documentation is nobody's.
+    // An address that is reserved for documentation belongs to no host.
     expect(await findListener('192.0.2.1', 80)).toEqual({ sameHost: false, pid: null, command: null })
     expect(await findListener('no-such-host.invalid', 80)).toMatchObject({ sameHost: null })
   })

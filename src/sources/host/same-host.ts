@@ -9,7 +9,7 @@ import { socketInodes } from './samples/client-samples.ts'
 import { processName } from './samples/process-samples.ts'
 
 export interface Listener {
-  /** Null: cannot be told, as where an own address has no listener to be seen, or a tunnel listens. */
+  /** Null: unknown, for example because a local address has no visible listener, or a tunnel listens. */
   sameHost: boolean | null
   /** Who listens; null where that cannot be read. */
   pid: number | null

@@ -13,5 +13,5 @@ export interface SamplerBatch {
   samples: Float64Array<ArrayBuffer>
 }
 
-/** What the thread is asked: to end, to sample nothing for a while, or to go on. */
+/** What the thread is asked to do: end, pause sampling, or resume. */
 export type SamplerRequest = 'stop' | 'pause' | 'resume'

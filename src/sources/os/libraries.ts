@@ -27,7 +27,7 @@ export function librariesFor(file: ProbeFile, paths: readonly string[]): FoundLi
 }
 
 /**
- * Libraries that a command will load, as far as can be told before it runs: those beside the Python that it is, or that
+ * Libraries that a command will load, as far as is known before it runs: those beside the Python that it is, or that
  * its first line names.
  */
 export function librariesOfCommand(argv: readonly string[], env: NodeJS.ProcessEnv): string[] {

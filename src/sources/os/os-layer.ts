@@ -16,7 +16,7 @@ import { tryProbes } from './runner/try-probes.ts'
 import { composeScript, type FoundLibrary } from './script/compose.ts'
 import { type ProbeFile, readProbeFile } from './script/probe-file.ts'
 
-/** Threads that a script can be told of; one more is learnt when it leaves its CPU. */
+/** Threads that a script can be given at its start; others are learnt when they leave their CPU. */
 const MOST_THREADS = 2000
 const CLOCK_LOOK_MS = 30_000
 /** Libraries of new processes are looked for this often … */
@@ -50,7 +50,9 @@ export class OsLayer {
   private readonly known = new Set<number>()
   private readonly ever = new Set<number>()
   private readonly attachedLibraries = new Set<string>()
-  /** What is to be attached; of it, what goes into libraries. Read once, however often probes are put back. */
+  /**
+   * The probes to attach, and which of them go into libraries. Read once, however often probes are switched on again.
+   */
   private files: readonly ProbeFile[] = []
   private libraryFiles: readonly ProbeFile[] = []
   private clockTimer: NodeJS.Timeout | undefined
@@ -105,7 +107,7 @@ export class OsLayer {
     this.libraryTimer = everyAligned(LIBRARY_LOOK_MS, () => this.lookForLibraries())
   }
 
-  /** Takes all probes off until `resume`: what is counted goes on where it was. */
+  /** Switches off all probes until `resume`: counts then continue where they were. */
   async pause(): Promise<void> {
     if (this.stopped || this.pausedNs !== null) return
     this.pausedNs = monotonicNs()
@@ -154,7 +156,7 @@ export class OsLayer {
     for (const program of this.programs) program.release(tNs)
   }
 
-  /** The target's processes that live, where the probes follow them; null where nobody does. */
+  /** The target's living processes, if the probes follow them; null if nothing does. */
   followed(): readonly number[] | null {
     const isFollowed = this.options.target.kind === 'processes' && !this.otherPids
     return isFollowed && this.isLed() ? [...this.known] : null
@@ -255,8 +257,9 @@ export class OsLayer {
   }
 
   /**
-   * Engines load their libraries as they start: their functions can be probed from then on. Maps are long, and reading them holds up
-   * the process that they are of: where openings are told, it is done after one of a library.
+   * Engines load their libraries as they start: from then on their functions can be probed. Maps are long, and reading
+   * them delays
+   * the process they belong to: if opened files are reported, maps are read only after a library was opened.
    */
   private lookForLibraries(): void {
     if (this.libraryFiles.length === 0) return
@@ -363,7 +366,7 @@ export class OsLayer {
       const path = this.load.mapped(pid, fd, tNs, durNs, bytes)
       tell('mmap', { path, fd, bytes, duration_ns: durNs })
     } else if (name === 'gpu_open') {
-      // Where openings are told, it is one of them.
+      // If opened files are reported, it is one of them.
       if (!this.attachedFiles.has(OPENINGS)) tell('openat', { path: rest })
     } else if (name === 'segment') this.segment(fields.port ?? 0, tNs, bytes)
     else if (name === 'mlock') tell('mlock', { bytes })

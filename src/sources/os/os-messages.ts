@@ -63,7 +63,7 @@ export interface OsSink {
   slice(slice: OsSlice): void
   clock(clock: OsClock): void
   note(text: string): void
-  /** Events that a probe told of and that did not arrive. */
+  /** Events that a probe reported and that did not arrive. */
   lost(events: number): void
   event(event: OsEvent): void
   /** A process group of the layer's has begun, or is over: it must not outlive this program. */
@@ -83,14 +83,14 @@ export interface OsOptions {
   readonly mapKeys: number
   /** TCP ports that the target listens on. */
   readonly ports: readonly number[]
-  /** Whether /proc stands in where no probe can be attached. */
+  /** Whether /proc is used instead where no probe can be attached. */
   readonly orProc: boolean
   readonly window?: { readonly fromS: number; readonly forS: number } | undefined
 }
 
 export const OS_DEFAULTS = { tickMs: 100, eventsPerSecond: 10_000, mapKeys: 4096 } as const
 
-/** What the layer's thread has seen since it told last. */
+/** What the layer's thread has seen since its last report. */
 export interface OsBatch {
   readonly tracks: [id: number, track: OsTrack][]
   /** Triples of track, t_ns and value (NaN: NULL). */
@@ -100,7 +100,7 @@ export interface OsBatch {
   readonly notes: string[]
   readonly events: OsEvent[]
   lost: number
-  /** All counts so far; null: not told with this batch. */
+  /** All counts so far; null: not part of this batch. */
   readonly counts: readonly OsCount[] | null
 }
 

@@ -56,11 +56,11 @@ export interface OsSource extends PreparedSource {
   readonly probed: boolean
   /** The probe files that are attached. */
   readonly files: readonly string[]
-  /** Counts by process and name, as last told. */
+  /** Counts by process and name, as last reported. */
   counts(): readonly OsCount[]
   /** What was added under each name of a track, by process. */
   totals(): OsTotal[]
-  /** Told of each rare event, with its time on this machine's monotonic clock, ns. */
+  /** Called for each rare event, with its time on this machine's monotonic clock, ns. */
   onEvent: ((event: OsEvent) => void) | null
 }
 

@@ -8,7 +8,7 @@ import { ProcView } from './proc/proc-view.ts'
 
 /** Batches are small, but each wakes the client's thread, the store's, and commits: what they cost is by their number. */
 const POST_EVERY_MS = 500
-/** All counts go along with every so many batches: whoever looks at them does so once a second. */
+/** All counts are sent along with every few batches: a reader looks at them once a second. */
 const COUNTS_EVERY = 2
 
 /** The thread's whole life: attaches, tells that it has, sends what it sees, and ends when it is asked to. */
@@ -88,7 +88,7 @@ class Outbox implements OsSink {
   private batch = emptyBatch()
   private samples: number[] = []
   private tracks = 0
-  /** Probes that are put back count on where they were. */
+  /** Probes that are switched on again continue their counts. */
   private readonly counted = new Map<string, number>()
   private readonly post: (message: OsThreadMessage) => void
 

@@ -43,7 +43,7 @@ const ASKED_FOR: readonly string[] = ['cpu', 'syscalls', 'arrivals'] satisfies (
 /** Of a set that is on by itself, what is for its name alone: a key for each pair of names costs at every switch. */
 const FILES_ASKED_FOR: readonly string[] = ['switches']
 
-/** Files of what is on where nothing is said. */
+/** The probe files that are on by default. */
 export function defaultFiles(): string[] {
   return PROBE_SETS.filter((name) => !ASKED_FOR.includes(name))
     .flatMap((name) => [...SETS[name]])

@@ -26,7 +26,7 @@ export interface ProgramHost {
   gap(fromNs: number, toNs: number, why: string): void
   /** Whether another program tells now what the target is made of. */
   isLed(): boolean
-  /** The one that leads has told all up to here. */
+  /** The leading program has reported everything up to this time. */
   ledTo(tNs: number): void
 }
 
@@ -35,7 +35,7 @@ export interface ProgramOptions {
   readonly script: string
   /** Whether it aligns the clock and follows processes. */
   readonly leads: boolean
-  /** Whether what this process did is told. */
+  /** Whether the actions of this process are reported. */
   readonly isOurs: (pid: number) => boolean
 }
 
@@ -51,13 +51,16 @@ export class Program {
   private readonly options: ProgramOptions
   private readonly bpftrace: BpftraceProcess
   private readonly rows: CountRows
-  /** Lines told by probes, by event: printed in the kernel, and arrived here. */
+  /** Lines that probes reported, by event: printed in the kernel, and received here. */
   private readonly printed = new Map<string, number>()
   private readonly arrived = new Map<string, number>()
   private readonly capped = new Map<string, number>()
   /** What came before the clocks were aligned, and when; null since then. */
   private waiting: Arrived[] | null = []
-  /** Of one that does not lead: what came, and when, until the one that leads has told as much. A pass is of a process that it must have told of. */
+  /**
+   * For a program that does not lead: its lines and their times, held until the leading one has reported as far. A pass
+   * belongs to a process that the leader must have reported first.
+   */
   private held: Arrived[] = []
   private lastTickBootNs = 0
   private flushed = false
@@ -67,7 +70,7 @@ export class Program {
   private stopping = false
   private readonly stacks = new Stacks()
   private diedNs: number | null = null
-  /** Calls of its probes that the kernel left out. */
+  /** Calls of its probes that the kernel skipped. */
   private missed = 0
   private end: { readonly how: string; readonly asked: boolean } | null = null
 
@@ -101,7 +104,7 @@ export class Program {
     this.ready = this.bpftrace.ready
   }
 
-  /** Ends it; its last counts are told once `led`, the end of the one that leads, is over. */
+  /** Ends it; its last counts are reported after `led`, the end of the leading program. */
   async stop(led: Promise<unknown> = Promise.resolve()): Promise<void> {
     this.stopping = true
     if (this.bpftrace.pid !== null && this.end === null) this.missed = missedCalls(this.bpftrace.pid) ?? 0

@@ -1,7 +1,7 @@
 /** One line of a page of metrics. */
 export interface MetricSample {
   name: string
-  /** What stands between the braces, as written; the identity of a series together with its name. */
+  /** The text between the braces, as written; with its name it identifies a series. */
   labels: string
   value: number
 }
@@ -68,7 +68,7 @@ function parseNumber(text: string): number | null {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : null
 }
 
-/** `a="b",c="d"` as an object; what stands in a value as `\"`, `\\` or `\n` is undone. */
+/** `a="b",c="d"` as an object; the escapes `\"`, `\\` and `\n` in a value are decoded. */
 export function parseLabels(labels: string): Record<string, string> {
   const found: Record<string, string> = {}
   for (const [, name = '', value = ''] of labels.matchAll(/([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"/g)) {

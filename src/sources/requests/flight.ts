@@ -26,14 +26,14 @@ export interface FlightContext extends StreamContext {
   readonly redact: Redact
   /** Attempts after the first of a request that a full server (429, 503) refuses. */
   readonly retries: number
-  /** Counts latencies as they come; null where nobody looks. */
+  /** Counts latencies as they arrive; null if nothing shows them. */
   readonly live: LiveCounts | null
   now(): number
   readonly totals: { tokens: number; txBytes: number; txBodyBytes: number; rxBodyBytes: number }
   ended(flight: Flight): void
 }
 
-/** A request as it goes on the wire. */
+/** A request as it is sent. */
 export interface WireRequest extends EncodedRequest {
   readonly endpoint: Endpoint
   readonly fields: EncodedBody['fields']
@@ -147,7 +147,8 @@ export class Flight implements ConnectionUser, AnswerUser, Deadlined {
     const { context, answer, record } = this
     this.connection = null
     if (!this.over && why.kind !== 'connect' && !answer.reader.started && record.connReused === true && !this.retried) {
-      // The server closed the kept-alive connection as the request was on its way: nobody's fault, once.
+      // The server closed the kept-alive connection while the request was on its way: this is normal, so it is retried
+      // once.
       this.retried = true
       this.again()
       context.pool.connect(this)

@@ -4,7 +4,7 @@ import type { Timeouts } from './target.ts'
 
 /** After `[DONE]`, or finish reason and usage, the answer is complete, whether or not its framing ends. */
 const AFTER_DONE_NS = 1e9
-/** An error's body is a sentence: longer than this nobody waits for its end. */
+/** An error's body is one sentence: reading stops at this length. */
 const ERROR_BODY_MS = 10_000
 const MS = 1e6
 

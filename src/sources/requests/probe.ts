@@ -16,7 +16,7 @@ export interface ServerInfo {
   /** The address that answered, and all that the connection tells of its two ends. */
   address: string
   remote: ServerAnswer['remote']
-  /** What it said that could not be read, a sentence each. */
+  /** What it sent that could not be read, one sentence each. */
   notes?: readonly string[]
 }
 
@@ -48,7 +48,7 @@ export async function probeServer(target: Target, model?: string): Promise<Serve
     return without(new LayerlineError('input/no-models', redact(`${answer.url}: no models in ${said}`), { hint }))
   }
   const { models } = list
-  // Of a list that could not be read to its end nobody knows what it lacks.
+  // If a list could not be read to its end, it is unknown what it lacks.
   if (model !== undefined && notes.length > 0 && !models.some(({ id }) => id === model))
     models.push({ id: model, max_model_len: null })
   const server = serverKind(list.owners, headerOf(answer))

@@ -1,9 +1,9 @@
 import { learnHeaders, learnSecret, redact } from '../../base/secrets/secrets.ts'
 
-/** Takes secrets out of any text, whoever wrote it. */
+/** Redacts secrets in any text, whatever its origin. */
 export type Redact = (text: string) => string
 
-/** Learns a target's key and secret headers; what it gives back takes out these, and all others that are known. */
+/** Learns a target's key and secret headers; the returned function redacts these, and all other known secrets. */
 export function redactor(apiKey: string | undefined, headers: Record<string, string>): Redact {
   if (apiKey !== undefined) learnSecret(apiKey)
   learnHeaders(headers)

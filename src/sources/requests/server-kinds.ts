@@ -1,4 +1,4 @@
-/** What a kind of server can do, and how it is told from others. */
+/** What a kind of server can do, and how it is distinguished from others. */
 interface ServerAbilities {
   /** Words in its models' owner, or in the header `server` of its answers. */
   readonly calledBy: readonly string[]
@@ -6,7 +6,7 @@ interface ServerAbilities {
   readonly owners: readonly string[]
   /** Its completions take a prompt as token ids. */
   readonly takesTokenIds: boolean
-  /** It goes on after the end-of-sequence token where it is asked to (`ignore_eos`). */
+  /** It continues after the end-of-sequence token if asked to (`ignore_eos`). */
   readonly ignoresEos: boolean
   /** It counts usage with each event where it is asked to (`continuous_usage_stats`). */
   readonly countsAsItGoes: boolean

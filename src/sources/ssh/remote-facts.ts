@@ -28,7 +28,7 @@ export function remoteRapl(text: string): RemoteRaplZone[] {
   })
 }
 
-/** The least of some numbers, one a line: a parent, where its children share its socket. */
+/** The least of some numbers, one per line: a parent, where its children share its socket. */
 export function leastNumber(text: string): number | null {
   const numbers = (text.match(/\d+/g) ?? []).map(Number)
   return numbers.length === 0 ? null : Math.min(...numbers)

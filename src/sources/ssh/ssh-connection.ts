@@ -23,7 +23,7 @@ const PROBES = 24
 const PROBE_PAUSE_MS = 2
 const KEPT_WORDS = 8192
 
-/** What the far shell says that nobody asked for. */
+/** Output of the remote shell that was not requested. */
 export interface SshEvents {
   /** Standard output: nvidia-smi's. */
   output(text: string): void
@@ -55,7 +55,7 @@ export function sshArguments(target: SshTarget): string[] {
     ...(target.keyPath === null ? [] : ['-i', target.keyPath]),
     ...(target.port === null ? [] : ['-p', String(target.port)]),
     '-T',
-    // No question can be answered, and forwardings of the user's own sessions are none of ours.
+    // No question can be answered, and forwardings of the user's own sessions do not belong to Layerline.
     ...option('BatchMode', 'yes'),
     ...option('ClearAllForwardings', 'yes'),
     ...option('ConnectTimeout', '10'),
@@ -106,7 +106,7 @@ export class SshConnection {
     })
   }
 
-  /** Connects and asks what is there, unless that is called off. Throws the error of `sshError`. */
+  /** Connects and asks what is available, unless that is called off. Throws the error of `sshError`. */
   static async connect(
     target: SshTarget,
     serverPort: number | null,
@@ -130,7 +130,7 @@ export class SshConnection {
     const started = this.line('started', STARTED_TIMEOUT_MS)
     this.child.stdin.write(runScript(sampler, this.facts.answerer))
     await started
-    // What is said from now on tells why it ends.
+    // Output from now on says why it ends.
     this.words = ''
   }
 
@@ -147,7 +147,7 @@ export class SshConnection {
     return fixFrom(probes, clock)
   }
 
-  /** Reads files by path, `*` allowed; those that cannot be read are left out. Null where no answer came. */
+  /** Reads files by path, `*` allowed; files that cannot be read are skipped. Null if no answer came. */
   async readFiles(patterns: readonly string[]): Promise<RemoteFiles | null> {
     const answer = await this.ask(`r`, patterns)
     return answer === null ? null : { unixUs: parseUnixUs(answer.stamp), texts: answer.texts }

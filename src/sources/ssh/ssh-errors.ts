@@ -97,7 +97,10 @@ export const SSH_FAILURES: readonly SshFailure[] = [
   },
 ]
 
-/** During a run a host may reboot or a name be gone for a while; keys and rights do not come back by themselves. */
+/**
+ * During a run a host may reboot or a name may be unresolvable for a while; keys and permissions do not come back by
+ * themselves.
+ */
 export function mayPass(error: LayerlineError): boolean {
   return (
     error.code.startsWith('unreachable/') &&
@@ -110,7 +113,7 @@ export function sshName(target: Pick<SshTarget, 'user' | 'host'>): string {
   return target.user === null ? target.host : `${target.user}@${target.host}`
 }
 
-/** The error for what ssh said before it ended, its own words at the end. */
+/** The error for what ssh printed before it ended, with ssh's own words at the end. */
 export function sshError(said: string, target: SshTarget, exitCode: number | null): LayerlineError {
   const name = `ssh://${sshName(target)}${target.port === null ? '' : `:${target.port}`}`
   const failure = SSH_FAILURES.find(({ pattern }) => pattern.test(said))

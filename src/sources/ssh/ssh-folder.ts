@@ -22,7 +22,10 @@ const CLOSE_MS = 1_500
 /** What ssh itself ends with; all else is the script's. */
 const SSH_FAILED = 255
 
-/** `ssh://[user@]host[:port]/path`; null for what is no such address. Throws `usage/ssh-folder`; `place` is where it stands. */
+/**
+ * `ssh://[user@]host[:port]/path`; null if it is no such address. Throws `usage/ssh-folder`; `place` is where it was
+ * given.
+ */
 export function parseSshFolder(text: string, place: string, ssh: SshSettings): SshFolder | null {
   if (!text.startsWith('ssh:')) return null
   const match = /^(ssh:\/\/[^/]+)(\/.+)$/.exec(text)
@@ -34,9 +37,10 @@ export function parseSshFolder(text: string, place: string, ssh: SshSettings): S
 }
 
 /**
- * Has a POSIX shell there read a script; its standard output goes to `out`. One of which nothing comes is given up. With
- * `until`, the script's own standard input stays open until that is aborted, however long nothing comes. Throws the error
- * of what ssh or it said.
+ * Runs a script in a POSIX shell there; its standard output goes to `out`. A script without output is given up. With
+ * `until`, the script's own standard input stays open until that is aborted, however long it prints nothing. Throws the
+ * error
+ * of ssh or the script.
  */
 export async function runOverSsh(target: SshTarget, script: string, out: Writable, until?: AbortSignal): Promise<void> {
   const child = spawnGroup('ssh', sshArguments(target), { stdio: ['pipe', 'pipe', 'pipe'] })
@@ -52,7 +56,7 @@ export async function runOverSsh(target: SshTarget, script: string, out: Writabl
   else stdin.end(script)
   const onUntil = (): void => {
     stdin.end()
-    // What is left of a connection that does not close costs nobody any time.
+    // Nothing waits for the rest of a connection that does not close.
     void within(end, CLOSE_MS).then(async (closed) => {
       if (closed === LATE) await endChild(child, { patienceMs: CLOSE_MS, group: true })
     })

@@ -10,7 +10,7 @@ export interface SshTarget {
   configPath: string | null
 }
 
-/** What ssh is told where the address does not say. */
+/** The options of ssh that the address does not set. */
 export interface SshSettings {
   readonly user?: string | undefined
   readonly keyPath?: string | undefined

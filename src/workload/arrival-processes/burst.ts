@@ -1,7 +1,7 @@
 import { badSpec } from '../distributions/spec-text.ts'
 import { processKind } from './process-kind.ts'
 
-/** `size` requests every `interval`, at once or anywhere within `spread` of the burst's begin. */
+/** `size` requests every `interval`, at once or anywhere within `spread` of the burst's start. */
 export const burst = processKind({
   syntax: 'burst:SIZE,INTERVAL[,SPREAD]',
   doc: 'SIZE at once every INTERVAL, or anywhere within SPREAD; without INTERVAL as --rate asks',

@@ -7,7 +7,7 @@ export interface ProcessKind {
   readonly syntax: string
   /** For help and docs, a clause. */
   readonly doc: string
-  /** `rest` stands behind the colon; `rate` is that of `--rate`, or null. */
+  /** `rest` is the text after the colon; `rate` is that of `--rate`, or null. */
   read(spec: SpecText, rest: string, rate: number | null): ArrivalProcess
 }
 

@@ -94,7 +94,7 @@ export class ArrivalMaker {
       if (output !== NOT_SAID) output = Math.min(output, overlong.maxModelLen - input)
     }
     const stampUs = rows.tUs[i] as number
-    // Rows come sorted; where nobody could know that they do not, a late one is offered at once, and counted.
+    // Rows are expected in order; if one is late all the same, it is offered at once, and counted.
     if (stampUs < this.lastRowUs) countOne(this.counts, 'out_of_order')
     else this.lastRowUs = stampUs
     return {

@@ -3,17 +3,17 @@ export interface Arrival {
   /** Its index in the whole schedule, before any sharding: it becomes `request_id`. */
   readonly index: number
   /**
-   * us since the schedule's start (a trace's first arrival, the begin of synthetic load), never falling; speed-up is
-   * applied by who offers it. 0 for all where a closed loop decides.
+   * µs since the schedule's start (a trace's first arrival, the start of synthetic load), never decreasing; the
+   * offering side applies the speed-up. 0 for all in a closed loop.
    */
   readonly tUs: number
   readonly inputTokens: number
   /** null: the model ends when it likes. */
   readonly outputTokens: number | null
   /**
-   * The conversation it belongs to. `turn` counts from 0; `inputTokens` is the whole prompt, what was said before
-   * included. `thinkUs`: the pause after the answer before, where the schedule says it; else the times do. `after`: the
-   * turn that it answers, where the schedule says it (null: none that is offered); else that is the turn before.
+   * The conversation it belongs to. `turn` counts from 0; `inputTokens` is the whole prompt, including the earlier
+   * turns. `thinkUs`: the pause after the answer before, if the schedule gives it; otherwise the times decide. `after`:
+   * the turn that it answers, if the schedule gives it (null: none that is offered); otherwise the turn before.
    */
   readonly session: {
     readonly id: string
@@ -30,7 +30,9 @@ export interface Arrival {
   readonly blocks: { readonly ids: readonly number[]; readonly blockTokens: number } | null
 }
 
-/** What was left out or changed so far while a schedule was read, by reason (`failed_in_trace`, `overlong_skipped`, …). */
+/**
+ * What was skipped or changed so far while a schedule was read, by reason (`failed_in_trace`, `overlong_skipped`, …).
+ */
 export type ScheduleCounts = Readonly<Record<string, number>>
 
 /** A schedule that is read as it is offered: nothing of it is ever whole in memory. */
@@ -59,8 +61,9 @@ export interface ArrivalPrompts {
   /** The same arrival gives the same prompt, in whichever process, whenever and however often it is asked for. */
   promptOf(arrival: Arrival): string | TokenIdsText
   /**
-   * Tokens at the prompt's begin that an earlier prompt of the schedule had too: what a prefix cache without limits would
-   * hold. Asked once for every arrival of the schedule, in its order: those too that another process sends.
+   * Tokens at the start of the prompt that an earlier prompt of the schedule also had: what an unlimited prefix cache
+   * would
+   * hold. Called once for every arrival of the schedule, in its order, including those that another process sends.
    */
   intendedCachedTokens(arrival: Arrival): number
 }

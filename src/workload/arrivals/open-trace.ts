@@ -136,7 +136,7 @@ async function orderedRows(head: FileHead | RunHead, layout: TraceLayout, option
   return { ...plain, source: trace, head: await headFacts(trace), copy: trace, from: 'sorted copy', close }
 }
 
-/** The same rows, told of while a copy is made of them. */
+/** The same rows; a callback reports while a copy of them is made. */
 function progressOf(head: FileHead, layout: TraceLayout, skipBad: boolean, { onProgress, signal }: TraceOptions) {
   let bytes = 0
   const making = new FileRows(head, layout, {
@@ -223,7 +223,7 @@ function columnsNotRead({ columns }: FileHead | RunHead, layout: TraceLayout): s
   return columns.filter((name) => name.trim() !== '' && !read.has(name))
 }
 
-/** Where the format fixes the unit, and nobody said another. */
+/** If the format fixes the unit, and the user did not set another. */
 function doubtOf(head: FileHead | RunHead, layout: TraceLayout, options: TraceOptions, rows: number, spanUs: number) {
   if (head.kind === 'run' || options.timeUnit !== undefined || layout.unitIsGuessed === true) return null
   const texts = head.records.map((record) => record[layout.columns.ts]?.trim() ?? '').filter(Boolean)
@@ -282,7 +282,7 @@ function windowOf({ path, from, to }: TraceOptions, layout: TraceLayout, firstUs
     if (text === undefined) return without
     const time = parseTraceTime(text, flag)
     if ('afterUs' in time) return firstUs + time.afterUs
-    // Nobody counts from 1970 to a time in the year 1973.
+    // No clock that counts from 1970 shows a time in 1973 now.
     if (layout.unit !== 'iso' && firstUs < 1e14) {
       throw new LayerlineError(
         'usage/trace-time',

@@ -91,7 +91,7 @@ function unitName({ unit }: TraceLayout): string {
 
 function ticks({ tickUs, rowsPerTick, hasJitter }: NotedTrace): string[] {
   if (tickUs === 0) return hasJitter ? ['its times stand on no ticks: --jitter changes nothing'] : []
-  // One row a tick is no burst.
+  // One row per tick is not a burst.
   const areBursts = rowsPerTick >= MIN_BURST
   const together = areBursts ? `, ${rowsPerTick.toPrecision(2)} rows on each` : ''
   const what = `its times stand on ticks of ${spanText(tickUs)}${together}`

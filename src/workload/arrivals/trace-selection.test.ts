@@ -39,7 +39,7 @@ interface Chosen {
   policy: 'skip' | 'clamp'
 }
 
-/** What is offered, said again in the plainest way: the whole trace in memory. */
+/** What is offered, computed in the simplest way: the whole trace in memory. */
 function model(
   rows: readonly Row[],
   { from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY, limit, room, policy }: Chosen,

@@ -1,9 +1,9 @@
 import type { TimeWindow } from '../trace-rows/row-batch.ts'
 
 export const OVERLONG = ['skip', 'clamp', 'fail'] as const
-/** What becomes of a row that the server has no room for. */
+/** What happens to a row that the server has no room for. */
 export type OverlongPolicy = (typeof OVERLONG)[number]
-/** What becomes of a row without tokens: left out, or offered with one token. Both are counted. */
+/** What happens to a row without tokens: skipped, or offered with one token. Both are counted. */
 export type EmptyPolicy = 'skip' | 'one'
 
 /** Which rows of a trace are offered, and how they are changed; parsed, with nothing left to default. */

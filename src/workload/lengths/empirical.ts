@@ -14,7 +14,7 @@ const MOST_ROWS = 65_536
 
 /**
  * Reads a trace once and keeps its lengths, all of them or a sample of `MOST_ROWS` drawn evenly (Vitter's algorithm R).
- * Rows that say no output length, and rows without tokens, are left out. Throws `input/lengths` where none is left.
+ * Rows without an output length, and rows without tokens, are skipped. Throws `input/lengths` if none is left.
  */
 export async function empiricalLengths(name: string, trace: ArrivalSchedule, seed: number): Promise<EmpiricalLengths> {
   const random = randomStream('lengths', name, seed)

@@ -4,7 +4,7 @@ import { LEADING } from './story-words.ts'
 export interface FitRequest {
   /** Tokens that the text must have, `head` included. */
   size: number
-  /** Stands first and stays as it is; empty for none. */
+  /** Comes first and stays as it is; empty for none. */
   head: string
   /** What may be cut between any two, as `unitsOf` gives them. */
   units: readonly string[]

@@ -32,7 +32,7 @@ export interface PromptSetRow {
   prompt: string | readonly number[]
 }
 
-/** The question behind a text; stands outside its size. */
+/** The question after a text; not part of its size. */
 export const QUESTION = 'Summarize in 1 word.'
 /** Room for any one word; a model that talks on is cut there. */
 export const PREFILL_MAX_TOKENS = 16

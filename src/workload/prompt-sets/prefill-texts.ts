@@ -27,7 +27,7 @@ const PROBE = 'The river was calm.'
 /** After so many parts a source that gives too little is helped out by the grammar. */
 const MOST_PARTS = 100
 
-/** Measures what stands outside the size, on a text of our own. */
+/** Measures the parts that do not count towards the size, on a text of Layerline's. */
 export async function measureOverhead(tokenizer: Tokenizer, withQuestion: boolean): Promise<Overhead> {
   const plain = (await tokenizer.encode(PROBE, false)).length
   const special = (await tokenizer.encode(PROBE, true)).length

@@ -30,8 +30,8 @@ const FORMATS = {
 } as const
 
 /**
- * A set being written: `<out>.part` grows a row at a time and takes its name when it is whole; `<out>.part.json` says of
- * what plan it is, so that the same command goes on where it was cut off.
+ * A set being written: `<out>.part` grows by one row at a time and is renamed when it is complete; `<out>.part.json`
+ * holds its plan, so that the same command resumes where it was cut off.
  */
 export class PromptSetFile {
   readonly out: string
@@ -167,7 +167,7 @@ function differences(before: string, identity: Record<string, unknown>): string 
     .join('; ')
 }
 
-/** The length of the file up to its last line end: no row of ours holds one, so what follows was cut off. */
+/** The length of the file up to its last line end: rows contain no line ends, so what follows was cut off. */
 async function wholeLines(path: string): Promise<number> {
   let at = 0
   let end = 0

@@ -7,7 +7,7 @@ import type { Tokenizer } from './tokenizer.ts'
 
 export interface PromptSetParts {
   plan: PromptSetPlan
-  /** Null for a decode set that nobody counts. */
+  /** Null for a decode set that is not counted. */
   tokenizer: Tokenizer | null
   overhead: Overhead | null
   /** For --stage prefill. */

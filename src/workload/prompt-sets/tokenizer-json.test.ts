@@ -13,7 +13,9 @@ import { grammarSource } from './text-source.ts'
 import type { Tokenizer } from './tokenizer.ts'
 import { tokenizerFromFile } from './tokenizer-json.ts'
 
-/** Pairs of symbols in the order they were learned, from a text of ours: byte-pair encoding in its plainest form. */
+/**
+ * Pairs of symbols in the order they were learned, from the test's own text: byte-pair encoding in its simplest form.
+ */
 function learnMerges(text: string, count: number): [string, string][] {
   const words = (text.match(WORDS) ?? []).map((word) => [...word.replace(' ', 'Ġ')])
   const merges: [string, string][] = []

@@ -8,6 +8,6 @@ export interface Tokenizer {
   encode(text: string, special: boolean): Promise<readonly number[]>
   /** Tokens of the text as the one message of a chat, the answer's opening included; null where it cannot be known. */
   chatTokens(text: string): Promise<number | null>
-  /** The model's room for prompt and output, tokens; null where it is not said. */
+  /** The model's limit of prompt and output, tokens; null if unknown. */
   readonly contextTokens: number | null
 }

@@ -13,7 +13,7 @@ interface Conversation extends PendingTurn {
   readonly turn: number
   readonly turns: number
   readonly thinkUs: number
-  /** Tokens of all that was said before: prompts and answers. */
+  /** Tokens of all earlier turns: prompts and answers. */
   readonly saidTokens: number
   readonly prefix: number | null
   readonly random: RandomStream

@@ -62,7 +62,7 @@ describe('syntheticSchedule', () => {
   })
 
   it('counts what bounds changed, once a reading', async () => {
-    // A continuous distribution of which nothing lies at the bound itself: what is there was put there.
+    // A continuous distribution has no values at the bound itself: those were put there.
     const schedule = syntheticSchedule(await load({}, 'uniform:1000,9000,max=5000'))
     for (let reading = 0; reading < 2; reading++) {
       let clipped = 0

@@ -3,7 +3,7 @@ import { fractionAt, type Key, keyOf } from './mix.ts'
 
 /** So many entries of a content are drawn one by one: no two contents begin alike. */
 const HEAD = 16
-/** Behind them come runs of so many entries, cut out of one long random text: 16 times as fast. */
+/** After them come runs of this many entries, cut from one long random text: 16 times faster. */
 const RUN = 64
 const POOL = 65_536
 
@@ -39,7 +39,7 @@ export class Contents {
     this.pool = parts.join('')
   }
 
-  /** Of a request, by its index: nobody else's. */
+  /** Of one request, by its index: shared with no other. */
   own(index: number): Key {
     return keyOf(this.salt, KINDS.own, index)
   }

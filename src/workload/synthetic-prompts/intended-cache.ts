@@ -7,8 +7,9 @@ export const MOST_BLOCKS = 262_144
 export const MOST_SESSIONS = 65_536
 
 /**
- * How many tokens at the begin of each prompt an earlier one had too. It must see every arrival of the schedule in its
- * order. By what the prompts are made of, not by comparing tokens: that two random contents begin alike is chance.
+ * How many tokens at the start of each prompt an earlier one also had. It must see every arrival of the schedule in its
+ * order. Derived from what the prompts are made of, not by comparing tokens: two random contents may start alike by
+ * chance.
  */
 export class IntendedCache {
   /** Tokens seen of each block behind the same blocks before it. */

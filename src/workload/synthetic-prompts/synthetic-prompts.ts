@@ -52,6 +52,6 @@ function appendContent(
     return
   }
   if (prefix !== undefined) append(contents.prefix(prefix.id), prefix.tokens)
-  // All turns of a conversation are the begin of one content: what was answered is stood in for by what comes next in it.
+  // All turns of a conversation are the start of one content: what comes next in it replaces the answers.
   append(session === null ? contents.own(arrival.index) : contents.session(session.id), left)
 }

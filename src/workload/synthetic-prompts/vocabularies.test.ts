@@ -28,7 +28,7 @@ function patternTokenizer(pattern: RegExp, templateTokens: number | null, bos = 
 const BY_WORD = / ?[A-Za-z]+|\n|[^\sA-Za-z]/g
 /** Words of five letters and more are two tokens. */
 const BY_FIVE = / ?[A-Za-z]{1,5}|\n|[^\sA-Za-z]/g
-/** The end of a word and the begin of the next merge: no word has tokens of its own. */
+/** The end of a word and the start of the next merge: no word has tokens of its own. */
 const MERGING = /[a-z] [a-z]|\n|[a-zA-Z]{1,3}|\s/g
 
 function arrival(index: number, inputTokens: number): Arrival {

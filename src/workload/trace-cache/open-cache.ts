@@ -72,7 +72,7 @@ export async function sortedCopy(
     if (folder !== null) await rm(folder, { recursive: true, force: true })
   }
   try {
-    // Last, and without a turn of the loop between: no signal finds it with nobody to remove it.
+    // Last, and without a pass of the event loop between: no signal finds it without a handler that removes it.
     folder = scratchFolder('trace')
     const meta = await ingest(source, path, shape, folder, options)
     return { trace: new CachedTrace(folder, meta, shape), close }

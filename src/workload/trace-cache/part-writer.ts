@@ -7,7 +7,7 @@ import { type ColumnSpec, sqlType } from '../../trace/columns.ts'
 import type { RowShape, TraceRows } from '../trace-rows/row-batch.ts'
 import { asColumns, cacheColumns } from './cache-columns.ts'
 
-/** What is left when all is read is packed while nothing else goes on: few rows, so that it is soon done. */
+/** When all is read, the rest is packed while nothing else runs: it is few rows, so that is quick. */
 export const PART_ROWS = 1 << 18
 /** Small enough that a window of time reads little, large enough to pack well. */
 export const PARQUET_OPTIONS = 'FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 65536'

@@ -11,7 +11,7 @@ export function hasColumns(head: TraceHead, ...names: readonly string[]): boolea
   return names.every((name) => columnOf(head, name) !== undefined)
 }
 
-/** The column, or an error that says which are there. */
+/** The column, or an error that lists the columns of the file. */
 export function needColumn(head: TraceHead, name: string, format: string): string {
   const found = columnOf(head, name)
   if (found !== undefined) return found

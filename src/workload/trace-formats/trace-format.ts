@@ -28,9 +28,9 @@ export interface FormatOptions {
 export interface TraceLayout {
   readonly columns: ColumnMap
   readonly unit: TimeUnit
-  /** Said to the user: why times are taken to be in that unit. */
+  /** Shown to the user: why times are taken to be in that unit. */
   readonly unitBecause: string
-  /** No format and nobody else fixed it. */
+  /** Neither the format nor the user fixed it. */
   readonly unitIsGuessed?: boolean
   /** Column with the id of the conversation's turn before, whose own id is in `session`; -1 at the first turn. */
   readonly parent?: string

@@ -1,7 +1,7 @@
 import { LayerlineError } from '../../base/errors.ts'
 import { countOne, type RowCounts } from './row-batch.ts'
 
-/** What becomes of a row that cannot be read: an error with its place, or, with `skipBad`, one more of `bad_rows`. */
+/** What happens to a row that cannot be read: an error with its place, or, with `skipBad`, one more in `bad_rows`. */
 export class BadRows {
   readonly path: string
   private readonly skipBad: boolean

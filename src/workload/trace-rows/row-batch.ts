@@ -67,7 +67,7 @@ export interface RowSource {
   batches(counts: RowCounts, window?: TimeWindow): AsyncGenerator<TraceRows, void>
 }
 
-/** Half open, trace time in us. A source may leave out what lies outside, but need not. */
+/** Half open, trace time in µs. A source may skip rows outside it, but need not. */
 export interface TimeWindow {
   readonly fromUs: number
   readonly toUs: number

@@ -34,7 +34,7 @@ test('a kernel on an empty stream follows the start of its launch', () => {
   })
   // 9 of launch delay and 100 of kernel are more than the 4 of the call.
   expect(longestPath([launch, kernel])).toBe(109)
-  // What waits for it takes no time of its own, and goes on from its end.
+  // A waiting call takes no time of its own, and continues from the kernel's end.
   const wait = event(3, { name: 'cudaStreamSynchronize', ts: 5, te: 111 })
   const after = event(5, { ts: 120, te: 127 })
   const sync = event(4, { kind: 'sync', name: 'Stream Sync', stream: 7, ts: 6, te: 110, call: 3, callTs: 5 })
@@ -72,7 +72,7 @@ test('a cycle has no path', () => {
     queuedAtLaunch: 1,
     queuedAtStart: 0,
   })
-  // The wait's end is said to follow the kernel, which follows what comes after the wait.
+  // The wait's end is linked to the kernel, which is linked to what comes after the wait.
   const sync = event(4, { kind: 'sync', name: 'Stream Sync', stream: 7, ts: 8, te: 10, call: 1, callTs: 0 })
   expect(longestPath([wait, launch, kernel, sync])).toBeNull()
 })

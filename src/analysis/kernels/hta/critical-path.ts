@@ -74,7 +74,7 @@ function stepsSql(events: string): string {
     ) WHERE instance < ${MAX_INSTANCES} ORDER BY rank, instance`
 }
 
-/** Where the last step was left out, HTA has what ran on a device first. */
+/** If the last step was skipped, HTA puts device work first. */
 function annotatedSql(events: string, annotation: string): string {
   if (annotation === '') {
     return `${events} SELECT rank, '' AS name, 0 AS instance, min(ts) AS ts, max(te) AS te FROM kept GROUP BY rank ORDER BY rank`
@@ -161,7 +161,7 @@ class PathGraph {
     return this.times[node] as number
   }
 
-  /** A weight left out is the time from one to the other; HTA takes negative ones as 0. */
+  /** A missing weight is the time from one to the other; HTA takes negative ones as 0. */
   edge(from: number, to: number, weight = this.timeOf(to) - this.timeOf(from)): void {
     this.edges[from]?.set(to, Math.max(0, weight))
   }

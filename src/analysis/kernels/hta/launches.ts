@@ -13,7 +13,7 @@ export interface LaunchDelays {
   mean_gpu_us: number | null
   mean_delay_us: number | null
   median_delay_us: number | null
-  /** Kernels that began before their launch had ended: HTA counts them as no delay; here they are said, too. */
+  /** Kernels that began before their launch had ended: HTA counts them as no delay; here they are reported as well. */
   negative: number
   /** Kernels that began before their launch began: the clocks of the host and of the GPU do not agree. */
   before_launch: number

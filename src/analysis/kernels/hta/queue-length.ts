@@ -57,8 +57,8 @@ export async function queueLength(reader: RunReader, events: string): Promise<Qu
 }
 
 /**
- * Copies and fills at work: the sum of their GB/s, by kind, a sample at every change; times of none are left out. GB/s is
- * the profiler's own figure where the profile has one, else bytes by the duration.
+ * Copies and fills at work: the sum of their GB/s, by kind, one sample per change; times without any are skipped. GB/s
+ * is the profiler's own figure where the profile has one, else bytes by the duration.
  */
 export async function memoryBandwidth(reader: RunReader, events: string): Promise<MemoryBandwidth[]> {
   const rows = await reader.query(`${events}, moves AS (

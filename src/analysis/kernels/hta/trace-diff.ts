@@ -5,7 +5,7 @@ import { countOf } from '../../rows.ts'
 import { kernelTracks, tracksValues } from '../kernel-tracks.ts'
 import type { DiffDevice } from './diff-devices.ts'
 
-/** Names of operators, calls and kernels by what became of their number. */
+/** Names of operators, calls and kernels, by how their number changed. */
 export interface OpsDiff {
   added: string[]
   deleted: string[]

@@ -4,8 +4,8 @@ const RIGHT = [0, 0x80, 0xa0, 0xb0, 0xb8]
 const BLANK = 0x2800
 
 /**
- * An area under values, two a cell and four dots a row, from the top row down. Values go from 0 to `max`; what is there
- * at all shows a dot, NaN and 0 show none.
+ * An area under values, two values per cell and four dots per row, from the top row down. Values go from 0 to `max`;
+ * any value above 0 shows a dot, NaN and 0 show none.
  */
 export function area(values: ArrayLike<number>, max: number, height: number): string[] {
   const dots = Array.from(values, (value) => dotsOf(value, max, height * 4))

@@ -25,7 +25,7 @@ export class History {
     }
   }
 
-  /** Whether there is a chart of it: of what not everybody has only once it had a value. */
+  /** Whether it has a chart: optional figures only once they had a value. */
   has(name: SeriesName): boolean {
     return seriesOf(name).optional !== true || this.seen.has(name)
   }

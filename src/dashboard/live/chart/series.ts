@@ -13,7 +13,7 @@ export interface SeriesSpec {
   readonly fold: 'mean' | 'max'
   /** The top of the axis, where it is known. */
   readonly top?: number
-  /** Not everybody has it: no chart of it before there is a value. The others have their places from the start. */
+  /** Optional: no chart of it before there is a value. The others have their places from the start. */
   readonly optional?: true
   /** From here on it is painted as a warning, and as bad. */
   readonly warn?: number

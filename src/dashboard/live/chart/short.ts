@@ -1,4 +1,4 @@
-/** What stands where there is no value. */
+/** Shown instead of a missing value. */
 export const NONE = '–'
 
 const SUFFIXES = ['', 'k', 'M', 'G', 'T']

@@ -62,8 +62,8 @@ const ROWS_FOR_TABLE = 20
 const ROWS_FOR_SPACE = 28
 
 /**
- * One picture of a run: exactly `rows` lines, each exactly `columns` wide; what does not fit is left out, the least
- * telling first.
+ * One picture of a run: exactly `rows` lines, each exactly `columns` wide; what does not fit is omitted, the least
+ * important first.
  */
 export function frame(state: LiveState, { columns, rows }: FrameSize, style: LiveStyle): string[] {
   const blank = ' '.repeat(Math.max(0, columns))

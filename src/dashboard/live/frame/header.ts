@@ -51,7 +51,7 @@ function etaText(figures: LiveFigures, share: number, { phase }: LiveState): str
   if (share >= 1 || (phase !== 'running' && phase !== 'starting')) return ''
   if (figures.paused) return 'held'
   const workedNs = figures.elapsedNs - figures.pausedNs
-  // Of the first moments nothing can be told.
+  // The first moments are too short for an estimate.
   if (figures.requests.ended < 2 || workedNs < 1e9 || share <= 0) return 'time left: –'
   // The last answers may take longer than all before them let expect: what is not over is never 0 s away.
   return `about ${clockTime(Math.max(1e9, (workedNs * (1 - share)) / share))} left`

@@ -35,7 +35,7 @@ export class Row {
     return this
   }
 
-  /** Another line beside what is there; it must fit. */
+  /** Another line beside the existing ones; it must fit. */
   line(line: { readonly painted: string; readonly columns: number }): this {
     this.out += line.painted
     this.used += line.columns
@@ -50,7 +50,7 @@ export class Row {
     return this
   }
 
-  /** Text at the right end, if it fits behind what is there with a space between. */
+  /** Text at the right end, if it fits after the existing text with a space between. */
   atRight(text: string, tone: Tone = 'plain'): this {
     const columns = textWidth(text)
     return columns < this.left ? this.to(this.width - columns).text(text, tone) : this

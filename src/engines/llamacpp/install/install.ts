@@ -19,8 +19,8 @@ export interface InstallOptions {
 const NEEDED_BYTES = 450_000_000
 
 /**
- * Makes sure that the engine and its model are in the cache, and returns where. What is there already is checked by
- * its stamp alone. An interrupted install goes on with the steps that are left. Throws LayerlineErrors with a hint.
+ * Makes sure that the engine and its model are in the cache, and returns where. Installed parts are checked by their
+ * stamp alone. An interrupted install resumes with the remaining steps. Throws LayerlineErrors with a hint.
  */
 export async function installLlamacpp(options: InstallOptions = {}): Promise<InstalledEngine> {
   const env = options.env ?? process.env

@@ -6,7 +6,9 @@ import { type Job, Scheduler } from './scheduler.ts'
 
 const SAMPLING = { temperature: 0, topP: null, topK: null, minP: null, seed: 1 }
 
-/** A sequence that keeps its tokens as the engine does and counts 1000, 1001, …; a turn of the event loop a batch. */
+/**
+ * A sequence that keeps its tokens as the engine does and counts 1000, 1001, …; one pass of the event loop per batch.
+ */
 class CountingSequence implements LlamaSequence {
   tokens: number[] = []
   readonly evaluated: number[] = []

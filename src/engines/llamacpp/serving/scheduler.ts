@@ -78,7 +78,7 @@ export class Scheduler {
     this.#waiting.push(job)
     if (!this.#stepping) {
       this.#stepping = true
-      // What arrives in the same turn of the event loop begins in the same batch.
+      // Requests that arrive in the same pass of the event loop start in the same batch.
       setImmediate(() => void this.#steps())
     }
     return () => this.#cancel(job)

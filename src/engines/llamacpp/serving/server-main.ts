@@ -20,7 +20,7 @@ function tell(message: ServerMessage): void {
 
 async function main(): Promise<void> {
   const options = parseServerArguments(process.argv.slice(2))
-  // Nobody reads stdout of an engine whose parent is gone.
+  // The stdout of an engine whose parent is gone has no reader.
   process.stdout.on('error', () => {})
   if (!options.detached) {
     process.stdin.on('end', () => process.exit(0)).on('error', () => process.exit(0))

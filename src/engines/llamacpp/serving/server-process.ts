@@ -55,7 +55,7 @@ export async function whenReady(
         resolve(message)
         child.off('exit', onExit)
         lines.close()
-        // Nothing more is said; a detached engine must not keep this process alive.
+        // No more messages follow; a detached engine must not keep this process alive.
         stdout.destroy()
       } else reject(startFailure(message, options, log))
     })

@@ -18,7 +18,7 @@ export interface ByteSource {
 
 const MAGIC_BYTES = 4
 
-/** Opens a file, plain or packed by gzip or zstd: told by its first bytes, not by its name. */
+/** Opens a file, plain or packed by gzip or zstd: recognized by its first bytes, not by its name. */
 export async function openBytes(path: string): Promise<ByteSource> {
   const fd = openSync(path, 'r')
   try {

@@ -33,7 +33,7 @@ const KINDS = new Map<number, TrackKind>([
   [ASYNC, 'async'],
 ])
 
-/** Letters of begins and ends that belong to no thread: today's and those of before 2014. */
+/** Phase letters of starts and ends that belong to no thread: the current ones and those from before 2014. */
 const ASYNC_BEGINS = 'bS'
 const ASYNC_ENDS = 'eF'
 /** Of what happens at a moment within one: today's, and two kinds of steps of those. */
@@ -67,7 +67,7 @@ export class EventRows {
   /** Category of Python functions; -1 before the first. */
   pythonCategory = -1
 
-  // What the args of the event at hand say.
+  // What the args of the current event say.
   correlation = Number.NaN
   externalId = Number.NaN
   stream = NONE

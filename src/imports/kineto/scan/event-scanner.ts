@@ -15,7 +15,7 @@ const COLON = 0x3a
 const MORE = -1
 const BROKEN = -2
 
-/** A pid or tid that was not said: one less than the first number of a text (event-rows.ts). */
+/** A pid or tid that is missing: one less than the first number of a text (event-rows.ts). */
 const UNSAID = 2 ** 48 - 1
 
 /**
@@ -258,7 +258,8 @@ export class EventScanner extends JsonBytes {
         p = this.at
         if (p >= end) return MORE
         const first = buf[key]!
-        // `External id` and `external id`, `correlation`, `stream`, `bytes` and `Bytes`, `memory bandwidth (GB/s)`: told by length and two letters.
+        // `External id` and `external id`, `correlation`, `stream`, `bytes` and `Bytes`, `memory bandwidth (GB/s)`:
+        // recognized by length and two letters.
         if (length === 11 && buf[key + 1] === 0x78) this.rows.externalId = this.whole
         else if (length === 11 && first === 0x63 && buf[key + 2] === 0x72) this.rows.correlation = this.whole
         else if (length === 6 && first === 0x73 && buf[key + 2] === 0x72) this.rows.stream = streamId(this.whole)

@@ -5,7 +5,7 @@ const HASHED_BYTES = 24
 
 /** Numbers for texts that lie as bytes in a buffer; each distinct text is decoded once. Ids count from 0. */
 export class NameTable {
-  /** Decoded texts that nobody has taken yet. */
+  /** Decoded texts that no caller has taken yet. */
   private fresh: string[] = []
   private slots = new Int32Array(FIRST_NAMES * 2).fill(-1)
   private hashes = new Int32Array(FIRST_NAMES)

@@ -22,11 +22,11 @@ export interface ScanCounts {
   endless: number
   /** Strings with quotes that should have been escaped; they were read all the same. */
   unescaped: number
-  /** Python functions left out. */
+  /** Python functions that were skipped. */
   python: number
   /** Events that are no slices, by their letter (`ph`); '' has none. */
   others: Record<string, number>
-  /** A begin without its end, or the reverse. */
+  /** A start without its end, or the reverse. */
   unpaired: number
   /** Args that are no JSON, even with words such as NaN replaced; only where args are kept. */
   badArgs: number

@@ -1,4 +1,4 @@
-/** A begin or an end, on its way to the other. */
+/** A start or an end that waits for the other. */
 export interface SpanEvent {
   /** Begins and ends of one key nest in each other. */
   readonly key: string
@@ -23,7 +23,7 @@ const MAX_HELD = 100_000
 
 /** Pairs begins with their ends in order of time; lines of one time stay in the order of the file. */
 export class SpanPairs {
-  /** Begins without an end, and ends without a begin. */
+  /** Starts without an end, and ends without a start. */
   unpaired = 0
   private held: SpanEvent[] = []
   private readonly open = new Map<string, SpanEvent[]>()

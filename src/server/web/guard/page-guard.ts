@@ -54,7 +54,7 @@ function isOwnHost({ loopback }: PageGuard, host: string | undefined): boolean {
   const [, name = ''] = /^(\[[^\]]*\]|[^:]*)(?::\d{1,5})?$/.exec(host) ?? []
   const bare = name.replace(/^\[|\]$/g, '').toLowerCase()
   if (/^(localhost|127(\.\d{1,3}){3}|::1)$/.test(bare)) return true
-  // Beyond this machine an address is nobody's to rebind; of names only the machine's own.
+  // Addresses cannot be rebound by DNS, so any address is accepted; of names only the machine's own.
   return !loopback && (isIP(bare) !== 0 || bare === hostname().toLowerCase())
 }
 

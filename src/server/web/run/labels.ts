@@ -11,7 +11,7 @@ export type Labels = z.infer<typeof labelsSchema>
 /** Beside run.json, which stays as it was sealed. */
 const FILE = 'labels.json'
 
-/** Tags and a note that somebody gave a run; none where the file is missing or damaged. */
+/** A run's tags and note; none if the file is missing or damaged. */
 export function readLabels(folder: string): Labels {
   try {
     const parsed = labelsSchema.safeParse(JSON.parse(readFileSync(join(folder, FILE), 'utf8')))

@@ -1,7 +1,7 @@
 import type { Report } from '../../../analysis/report.ts'
 import type { Overview } from '../api-types.ts'
 
-/** Three commands that go on from here, with this run's own ids in them. */
+/** Three commands for the next step, with this run's own ids in them. */
 export function nextSteps(path: string, report: Report): Overview['next'] {
   const run = shellWord(path)
   const [slowest] = report.slowest

@@ -2,7 +2,9 @@ import type { RunReader } from '../../../store/read/run-reader.ts'
 import { type Columns, columnsOf, pushRow } from './columns.ts'
 import { MIP_LEVEL, TILE_BINS, tileSpan } from './levels.ts'
 
-/** Samples of a tile for each track and pixel: how many, the smallest, the largest. Samples without a value are left out. */
+/**
+ * Samples of a tile for each track and pixel: how many, the smallest, the largest. Samples without a value are skipped.
+ */
 export async function counterCells(
   reader: RunReader,
   level: number,

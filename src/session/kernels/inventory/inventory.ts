@@ -9,7 +9,7 @@ export interface Inventory {
   readonly traces: readonly InventoryTrace[]
   /** By name. */
   readonly ops: readonly InventoryOp[]
-  /** Kernels that a compiler made for a model; nobody counted their runs. */
+  /** Kernels that a compiler made for a model; their runs were not counted. */
   readonly compiled: readonly {
     readonly model: string
     readonly mode: string
@@ -54,7 +54,10 @@ export interface InventoryUse extends InventoryTrace {
 
 const us = (ns: number | null) => (ns === null ? null : Math.round(ns) / 1000)
 
-/** Reads every trace that ended well. What is no operator of the dispatcher (Python functions of FX graphs) is left out. */
+/**
+ * Reads every trace that ended well. Entries that are not operators of the dispatcher (Python functions of FX graphs)
+ * are skipped.
+ */
 export async function readInventory(outputDir: string): Promise<Inventory> {
   if (!existsSync(outputDir) || !statSync(outputDir).isDirectory()) {
     throw new LayerlineError(

@@ -20,7 +20,9 @@ const entrySchema = z.object({
 const schema = z.record(z.string(), entrySchema)
 export type BookEntry = z.output<typeof entrySchema>
 
-/** A hub says these of the model itself: asking again changes nothing until somebody grants access or uploads it. */
+/**
+ * The hub's final answers about a model: asking again changes nothing until access is granted or the model is uploaded.
+ */
 const LASTING = ['gated', 'missing']
 
 /** What is known of each model from one batch to the next, in the folder of all traces. */
@@ -80,7 +82,7 @@ export class ModelBook {
   }
 }
 
-/** Whether what was said of a model holds until somebody asks anew. */
+/** Whether the answer about a model holds until the user asks for a new check. */
 export function isLasting(entry: BookEntry | undefined): entry is BookEntry {
   return entry?.state === 'refused' && LASTING.includes(entry.reason ?? '')
 }

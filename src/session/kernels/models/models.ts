@@ -43,7 +43,7 @@ export function listedModel(text: string, from: string): ModelRef {
   }
 }
 
-/** The lines of a list of models: one a line, `#` begins a comment. */
+/** The lines of a list of models: one per line, `#` begins a comment. */
 export function readModelList(path: string): { text: string; from: string }[] {
   let text: string
   try {
@@ -84,7 +84,7 @@ export function modelFolder(model: ModelRef, taken: (folder: string) => string |
   return `${folder}-${createHash('sha256').update(model.name).digest('hex').slice(0, 8)}`
 }
 
-/** Names that begin with a dot or an underscore are ours. */
+/** Names that start with a dot or an underscore are reserved for Layerline. */
 function safePart(part: string): string {
   return part.replaceAll(/[^\w.-]/g, '_').replace(/^[._]+/, 'm_')
 }

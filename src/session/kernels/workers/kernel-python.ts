@@ -22,7 +22,7 @@ export interface KernelPython {
 
 const PACKAGE = packageFile('python/layerline_kernels')
 
-/** For tracing: the one that was named, else that of vLLM in our care, which is installed on first use. */
+/** For tracing: the one that was named, else that of the managed vLLM, which is installed on first use. */
 export async function tracingPython(
   given: string | undefined,
   onProgress: OnProgress,
@@ -33,7 +33,7 @@ export async function tracingPython(
   return withPackage(environmentPython(engineFolder), env)
 }
 
-/** For listing, which imports no PyTorch: the same if it is there, else any. */
+/** For listing, which imports no PyTorch: the same if it exists, else any. */
 export async function listingPython(
   given: string | undefined,
   env: NodeJS.ProcessEnv = process.env,

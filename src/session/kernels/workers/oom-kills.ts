@@ -23,7 +23,7 @@ export function oomKills(proc = '/proc'): OomKills {
   }
 }
 
-/** Whose memory ran out since; null where nobody was killed for it, or nobody counts. */
+/** Which limit's memory ran out since; null if no process was killed for it, or nothing counts such kills. */
 export function oomSince(before: OomKills, now: OomKills = oomKills()): OomScope | null {
   const rose = (kind: OomScope) => (now[kind] ?? 0) > (before[kind] ?? now[kind] ?? 0)
   // The host's count has the cgroups' kills in it.

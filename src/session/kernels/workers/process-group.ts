@@ -28,7 +28,7 @@ export async function endTagged(tag: string): Promise<number> {
   const marked = allPids()
     .filter((pid) => environmentOf(pid).includes(`${TAG}=${tag}`))
     .map((pid) => ({ pid, start: processStart(pid) }))
-    // One that has gone meanwhile has no start, and its pid may be anybody's next.
+    // A process that is gone has no start time, and its pid may belong to another process.
     .filter(({ start }) => start !== '')
   await Promise.all(marked.map(({ pid, start }) => endProcess(pid, start, 2000).catch(() => {})))
   return marked.length

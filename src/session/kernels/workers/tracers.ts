@@ -102,7 +102,7 @@ export async function workerJson(
   try {
     if (end.code === 0) return JSON.parse(text)
   } catch {
-    // Said below.
+    // Reported below.
   }
   const how = end.by === 'timeout' ? `no answer in ${LIST_MS / 1000} s` : lastLine(end.tail)
   throw new LayerlineError('missing/kernel-workers', `${python.command} -m layerline_kernels ${args[0]}: ${how}`, {

@@ -35,7 +35,7 @@ export function judgeWorker(
 ): Outcome {
   const failed = (kind: FailureKind, message: string): Outcome => ({ ok: false, kind, message })
   const said = status?.success === false ? status.error?.message : undefined
-  // An engine in processes of its own ends with a pointer to what one of them said.
+  // An engine with its own processes ends with a reference to the message of one of them.
   const last =
     said !== undefined && /root cause above/.test(said) ? failureReason(end.tail) : (said ?? lastLine(end.tail))
   if (end.by === 'no_start') return failed('no_start', end.tail)

@@ -16,7 +16,7 @@ export interface WorkerCall {
   /** Where both of its streams are kept; null: nowhere. */
   readonly log: string | null
   readonly timeoutMs: number
-  /** Ends it when it has said nothing and used no CPU for so long; null: never. */
+  /** Ends it when it has printed nothing and used no CPU for this long; null: never. */
   readonly inactivityMs: number | null
   /** Each line of its stdout that is a JSON object with an `event`. */
   readonly onEvent?: (event: WorkerEvent) => void
@@ -25,7 +25,7 @@ export interface WorkerCall {
 
 export type WorkerEvent = Readonly<Record<string, unknown>> & { readonly event: string }
 
-/** How a worker ended, before anybody judges it. */
+/** How a worker ended, before it is judged. */
 export interface WorkerEnd {
   /** Null where a signal ended it, or it never started. */
   readonly code: number | null
@@ -53,8 +53,8 @@ const PIPES_MS = 500
 const PATIENCE_MS = 5000
 
 /**
- * Runs one worker in a process group of its own to its end. Whatever happens, nothing of it is left: not the worker, not
- * its group, and no process that bears its mark in the environment. It ends with this process, too.
+ * Runs one worker in a process group of its own to its end. In any case, nothing of it remains: not the worker, not
+ * its group, and no process with its tag in the environment. It also ends with this process.
  */
 export async function runWorker(call: WorkerCall): Promise<WorkerEnd> {
   const began = performance.now()
@@ -88,7 +88,7 @@ export async function runWorker(call: WorkerCall): Promise<WorkerEnd> {
   if (call.stop?.aborted) onStop()
   call.stop?.addEventListener('abort', onStop)
   try {
-    // `exit`, not `close`: whoever the worker has left behind may hold its pipes open.
+    // `exit`, not `close`: processes that the worker left behind may hold its pipes open.
     const { code, signal } = await settledBy<Pick<WorkerEnd, 'code' | 'signal'>>(
       'the timers above, and --stop',
       (resolve) => {
@@ -140,7 +140,10 @@ function watchActivity(pid: number, inactivityMs: number | null, output: WorkerO
 }
 const SHARE_OF_A_CORE = 0.01
 
-/** Takes what a worker prints, whatever it is: lines of ours are told, all of it is kept, up to a size. */
+/**
+ * Handles everything a worker prints: the lines of Layerline's worker protocol are passed on, all output is kept up to
+ * a size.
+ */
 class WorkerOutput {
   stdout = ''
   tail = ''
@@ -191,7 +194,7 @@ class WorkerOutput {
     }
   }
 
-  /** What is in the pipes of a process that has ended is there at once; nobody waits for more. */
+  /** The pipes of a process that has ended already hold all of its output; there is no need to wait for more. */
   async close(child?: ChildProcess): Promise<void> {
     if (child !== undefined) {
       await within(this.closed, PIPES_MS)

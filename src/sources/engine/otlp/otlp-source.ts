@@ -6,7 +6,7 @@ import type { PreparedSource, SourceContext } from '../../source.ts'
 import { type OtlpServer, startOtlpServer } from './otlp-server.ts'
 import type { OtlpSpan } from './trace-request.ts'
 
-/** An exporter hands its spans over every 5 s, if nobody told it otherwise. */
+/** An exporter sends its spans every 5 s by default. */
 const LAST_SPANS_MS = 5_500
 /** vLLM's names, and those of the convention where it has one. */
 const ID = ['gen_ai.request.id', 'gen_ai.response.id']

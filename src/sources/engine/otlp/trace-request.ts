@@ -9,7 +9,7 @@ export interface OtlpSpan {
   readonly attributes: ReadonlyMap<string, string | number>
 }
 
-/** Attributes of one span beyond this are left: nobody reads them. */
+/** Attributes of one span beyond this are ignored: nothing reads them. */
 const MOST_ATTRIBUTES = 128
 const MOST_SPANS = 100_000
 

@@ -23,9 +23,9 @@ const STOP_MS = 8_000
 const NOBODY = { output: () => undefined, samplerEnded: () => undefined }
 
 /**
- * The log of the steps of an engine on another machine, over ssh, while it grows; its times through that machine's Unix clock,
- * which is measured over the same kind of connection. A connection that is lost is made again, and the log goes on where it
- * was. Throws `input/step-log` where there is none, and the errors of ssh.
+ * The log of the steps of an engine on another machine, over ssh, while it grows. Its times are converted by that
+ * machine's Unix clock, which is measured over the same kind of connection. A lost connection is made again, and
+ * reading resumes at the same place. Throws `input/step-log` if the log does not exist, and the errors of ssh.
  */
 export async function prepareRemoteStepLog(folder: SshFolder): Promise<PreparedSource> {
   const { target, path } = folder

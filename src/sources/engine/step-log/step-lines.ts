@@ -27,7 +27,7 @@ const scheduledSchema = z.object({
   p: z.array(count).default([]),
   /** Numbers of requests that finished; they are not named again. */
   f: z.array(count).default([]),
-  /** Stands alone: `r` is all it runs. Of a log of version 1 each line does. */
+  /** The line is complete by itself: `r` is all that the step runs. In a log of version 1 every line is. */
   k: z.literal(1).optional(),
   /** Who ran in the step before and does not in this one. */
   g: z.array(count).default([]),
@@ -41,7 +41,7 @@ const endedSchema = z.object({
   e: count,
   a: z.number(),
   b: z.number(),
-  /** Tokens that came out: request, tokens. What is said of a request that is not listed: `tokensUnlisted`. */
+  /** Tokens that came out: request, tokens. Those of a request that is not listed: `tokensUnlisted`. */
   o: z.array(z.tuple([count, count])).default([]),
 })
 export type EndedLine = z.infer<typeof endedSchema>

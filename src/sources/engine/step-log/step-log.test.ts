@@ -34,7 +34,8 @@ it('makes a slice of each step and of each request of the run in it', async () =
   const log = logIn(folder)
   const source = prepareStepLog(folder)
   await source.start(memory.context)
-  // Request 4 of this run is prefilled in two steps, somebody else's decodes beside it; then 4 decodes alone, two tokens at once.
+  // Request 4 of this run is prefilled in two steps beside decodes of another client; then come 4 decodes alone, two
+  // tokens at once.
   log.line({
     n: 0,
     a: 1e6,

@@ -51,7 +51,7 @@ class StepLogSource implements PreparedSource {
   async start(context: SourceContext): Promise<void> {
     this.context = context
     this.followers = this.files.map((file) => new FileFollower(context, file))
-    // What was written before the run names requests that may go on in it, and costs a read of the file.
+    // The part written before the run names requests that may continue in it, and costs one read of the file.
     this.poll()
     this.timer = setInterval(() => this.poll(), POLL_MS)
   }
@@ -89,7 +89,7 @@ class FileFollower {
   private offset = 0
 
   constructor(context: SourceContext, file: string) {
-    // The engine's monotonic clock is ours: the log is read on the machine that writes it.
+    // The engine's monotonic clock is the same as Layerline's: the log is read on the machine that writes it.
     this.lines = new LogLines(context, file, ({ monotonic_ns }) => {
       const baseNs = Number(BigInt(monotonic_ns) - context.clock.monotonicBaseNs)
       return { name: 'run', runNs: (sinceHeadNs) => baseNs + sinceHeadNs }

@@ -20,15 +20,16 @@ interface OpenStep {
 }
 
 interface KnownRequest {
-  /** Of this run; null for somebody else's. */
+  /** Of this run; null for a request of another client. */
   requestId: number | null
   promptTokens: number
 }
 
 /**
- * The steps of one engine core as slices: one a step (`prefill`, `decode`, `mixed`; category `step`), from the scheduler's
- * call to the moment its tokens were known, and one a request of this run in it (category `scheduled`), which names its
- * step and its request. `args` says how many tokens came out where that is not the usual: none of a `chunked prefill`, else one.
+ * The steps of one engine core as slices: one per step (`prefill`, `decode`, `mixed`; category `step`), from the
+ * scheduler's call to the moment its tokens were known, and one per request of this run in it (category `scheduled`),
+ * which names its step and its request. `args` says how many tokens came out if that is unusual: the usual count is
+ * none for a `chunked prefill`, else one.
  */
 export class StepRows {
   private readonly context: SourceContext
@@ -94,7 +95,7 @@ export class StepRows {
     }
   }
 
-  /** Of what was before the run nothing is told: a run of the same name may have been, with requests of the same names. */
+  /** Steps before the run give no rows: an earlier run of the same name may have had requests of the same names. */
   private preempted(line: ScheduledLine): void {
     const tNs = this.clock.runNs(line.a)
     if (tNs < 0) return

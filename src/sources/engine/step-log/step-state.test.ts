@@ -58,7 +58,7 @@ it('knows the steps from the first that stands alone on, where lines are missing
   const [head = '', ...rest] = lines
   const steps = told([head, ...rest.slice(0, 300), ...rest.slice(450)])
   const without = (each: Step) => ({ ...each, preempted: [] })
-  // The steps before the gap, and those from the next line that stands alone.
+  // The steps before the gap, and those from the next complete line.
   expect(steps.length).toBeGreaterThan(truth.length - 75 - 100 - 1)
   expect(steps.length).toBeLessThan(truth.length - 70)
   const behind = steps.slice(150)

@@ -13,7 +13,7 @@ export class StepState {
     this.standAlone = head.layerline_step_log === 1
   }
 
-  /** What a step runs; null where that is not known since lines are missing before it, and where it was told before. */
+  /** What a step runs; null if that is not known because lines before it are missing, and if it was returned before. */
   next(line: ScheduledLine): StepRow[] | null {
     if (line.n <= this.last) return null
     if (this.standAlone || line.k === 1) this.rows = new Map()

@@ -41,7 +41,7 @@ function jsonIn(text: string): unknown {
   return null
 }
 
-/** The names that amd-smi's CSV has: the key itself, and of a clock `<name>_clk`. The first of a name stands. */
+/** The names that amd-smi's CSV has: the key itself, and of a clock `<name>_clk`. The first of a name counts. */
 function flatten(entry: Record<string, unknown>, values: Map<string, Cell>, within = ''): void {
   for (const [key, value] of Object.entries(entry)) {
     const name = key === 'clk' ? `${within}_clk` : key

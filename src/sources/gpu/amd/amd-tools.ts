@@ -18,12 +18,12 @@ interface AmdTool {
   readonly uuid: readonly string[]
   readonly name: readonly string[]
   readonly driver: readonly string[]
-  /** What samples: a table that goes on, or one answer a call. */
+  /** The command that samples: one that prints a continuous table, or one that is called for each answer. */
   readonly samples: (seconds: number) => readonly string[]
   readonly goesOn: boolean
 }
 
-/** The first that is there is used: rocm-smi is on its way out. */
+/** The first that exists is used: rocm-smi is being phased out. */
 export const AMD_TOOLS = {
   'amd-smi': {
     command: 'amd-smi',

@@ -55,7 +55,7 @@ describe("this machine's nvidia-smi (a fake)", () => {
     const { source, run } = await started(20)
     await source.toggle?.pause()
     const count = () => run.of('pstate', '0 ').length
-    // What it had said already comes.
+    // Output that was already on its way arrives.
     await new Promise((resolve) => setTimeout(resolve, 200))
     const before = count()
     await new Promise((resolve) => setTimeout(resolve, 500))

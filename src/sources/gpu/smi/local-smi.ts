@@ -47,7 +47,7 @@ async function ask(args: readonly string[], signal: AbortSignal = interruption.s
   }
   if (how === 'late') throw new LayerlineError('missing/gpu', `nvidia-smi did not answer in ${ASK_TIMEOUT_MS / 1000} s`)
   if (code !== null) return stderr === '' ? stdout : `${stdout}\n${stderr}`
-  // What it says when it fails stands on its standard output.
+  // When it fails, its message is on standard output.
   throw smiError(`${stdout}${stderr}`, 'this machine')
 }
 
@@ -125,7 +125,7 @@ class LocalSmi implements PreparedSource {
     }
   }
 
-  /** nvidia-smi stands still: starting it anew would wake the driver each time. */
+  /** nvidia-smi is stopped, not ended: starting it again would wake the driver each time. */
   readonly toggle: Toggle = {
     name: 'gpu',
     off: 'paused',

@@ -53,7 +53,7 @@ const FAILURES: readonly SmiFailure[] = [
   },
 ]
 
-/** The error for what nvidia-smi said; `where` names its host. */
+/** The error for a message of nvidia-smi; `where` names its host. */
 export function smiError(text: string, where: string): LayerlineError {
   const failure = FAILURES.find(({ pattern }) => pattern.test(text))
   const said = text.trim().split('\n').at(0) ?? ''

@@ -5,7 +5,10 @@ export interface SmiField {
   /** nvidia-smi's number times this is the track's. */
   readonly scale: number
   readonly spellings: readonly string[]
-  /** What time a value speaks for, up to its stamp: a mean over it; 0 at one moment; null not told by its maker. */
+  /**
+   * The time that a value covers, up to its stamp: the window of a mean; 0 for one moment; null if the maker does not
+   * document it.
+   */
   readonly window: 'utilization' | 'power' | 'second' | 'moment'
 }
 

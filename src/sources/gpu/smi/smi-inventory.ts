@@ -13,7 +13,7 @@ export interface SmiInventory {
   gpus: Gpu[]
   driver: string
   fields: ChosenField[]
-  /** Some GPU is cut into instances: its utilisation cannot be told. */
+  /** Some GPU is split into instances: its utilisation is unknown. */
   mig: ReadonlySet<string>
   /** What nvidia-smi reported beside its answer, as of a corrupted infoROM. */
   warnings: string[]

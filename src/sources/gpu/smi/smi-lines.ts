@@ -1,4 +1,4 @@
-/** Told what nvidia-smi's output holds. `values` is used again for the next line. */
+/** Receives what nvidia-smi's output holds. `values` is reused for the next line. */
 export interface SmiHandler {
   /** `localMs`: the stamp as if it were UTC. Numbers as printed, NaN where it had none. */
   row(uuid: string, localMs: number, values: Float64Array): void

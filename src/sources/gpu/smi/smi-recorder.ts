@@ -59,7 +59,7 @@ export class SmiRecorder {
     return this.rows
   }
 
-  /** The host's Unix clock as it stands to the run's from now on. */
+  /** The offset of the host's Unix clock from the run's, from now on. */
   setClock(fix: ClockFix): void {
     this.fix = fix
     this.writeClock()

@@ -22,11 +22,11 @@ const FIRST_SAMPLE_MS = 5_000
 const WORDS_MS = 300
 /** Of a connection that is being closed, beyond what ssh itself is given. */
 const STOP_MS = 5_000
-/** Whoever reads /proc more often than this mostly measures the reading. */
+/** Reading /proc more often than this mostly measures the reading itself. */
 const LEAST_HOST_PERIOD_MS = 50
 
 /**
- * Connects to a GPU host and asks what is there, before a run begins: throws `unreachable/ssh…`, `input/ssh…` or
+ * Connects to a GPU host and asks what is available, before a run starts: throws `unreachable/ssh…`, `input/ssh…` or
  * `missing/…` with what to do.
  */
 export async function prepareSshSmi(target: SshTarget, options: GpuSourceOptions): Promise<PreparedSource> {
@@ -165,7 +165,7 @@ class SshSmi implements PreparedSource {
       this.every(CLOCK_MS, () => this.alignClock(connection))
       this.every(Math.max(LEAST_HOST_PERIOD_MS, this.options.periodMs), () => this.sampleHost(connection))
     } catch {
-      // What ended it is told by the connection's end, below.
+      // The end of the connection, below, reports the reason.
       await connection.close()
     }
     const error = await connection.ended

@@ -10,7 +10,7 @@ export interface TextFile {
   close(): void
 }
 
-/** Where the texts of /proc come from: its folder, or whoever has those of another machine. */
+/** Where the texts of /proc come from: its folder, or a transport that has those of another machine. */
 export type ProcTexts = string | ((path: string) => TextFile)
 
 export function openProcText(proc: ProcTexts, name: string): TextFile {

@@ -29,8 +29,8 @@ interface ThreadTimes {
 }
 
 /**
- * A process and its descendants, summed; a descendant that is a root of its own is left out. Of a client the queue
- * wait is that of its first thread, where its event loop runs; of an engine, of all its threads.
+ * A process and its descendants, summed; a descendant that is a root itself is excluded. Of a client the queue wait is
+ * that of its first thread, where its event loop runs; of an engine, of all its threads.
  */
 export class ProcessSamples implements Sampled {
   private readonly proc: ProcFolder
@@ -112,8 +112,9 @@ export class ProcessSamples implements Sampled {
     const first = this.samples++ === 0
     const looksCloser = this.isCloser
     if (looksCloser) this.closerNs = tNs
-    // By when the next one will come, or half a period later: whoever brings the texts must know what it reads. A late sample
-    // and the one right after it tell nothing of the period, and put off a look by one sample at most.
+    // When the next one will come, or half a period later: the transport must know what the sampler reads. A late
+    // sample
+    // and the one right after it do not change the period, and delay a look by at most one sample.
     const nextNs = tNs + 1.5 * (dtNs ?? CLOSER_NS)
     this.isCloser = nextNs - this.closerNs >= (threadCount > MANY_THREADS ? SELDOM_NS : CLOSER_NS)
     const now = looksCloser ? this.walk() : this.reread()
@@ -155,7 +156,7 @@ export class ProcessSamples implements Sampled {
     if (looksCloser || this.root.role === 'client') this.sampleThreads(tNs, first)
   }
 
-  /** What the next sample reads, `*` for all of a folder: for whoever has to bring the texts. */
+  /** What the next sample reads, `*` for all of a folder: for the transport that has to fetch the texts. */
   get paths(): string[] {
     const closer = this.isCloser
     // The first look is at all there is: what belongs to the root is not known yet.
@@ -279,7 +280,9 @@ function threadIds(proc: ProcFolder, pid: number): string[] {
   }
 }
 
-/** The program's name as it was started, or as it calls itself; arguments may hold secrets and are left out. */
+/**
+ * The program's name as it was started, or as it calls itself; arguments are omitted, because they may hold secrets.
+ */
 export function processName(proc: ProcFolder, pid: number, comm: string): string {
   const [program = ''] = (readProc(proc, String(pid), 'cmdline') ?? '').split('\0')
   return basename(program.trim().split(' ')[0] ?? '').slice(0, 64) || comm

@@ -13,7 +13,7 @@ export interface RaplZone {
   rangeUj: number
 }
 
-/** Zones of this machine that may be read: since 2020 by root alone, where nobody changed that. */
+/** Zones of this machine that may be read: since 2020 only root may, unless that was changed. */
 export function localRaplZones(root = '/sys/class/powercap'): RaplZone[] {
   let entries: string[]
   try {

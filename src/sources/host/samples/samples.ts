@@ -2,7 +2,7 @@ import type { Layer } from '../../../trace/tables.ts'
 
 export type Role = 'machine' | 'client' | 'engine'
 
-/** A line of the timeline as a thread describes it; its id within the run is given by whoever owns the ids. */
+/** A line of the timeline as a thread describes it; the owner of the ids assigns its id within the run. */
 export interface TrackSpec {
   layer: Layer
   name: string
@@ -21,7 +21,7 @@ export interface TrackSpec {
 /** Where samples go. */
 export interface SampleSink {
   track(spec: TrackSpec): number
-  /** NULL, as null, where the source said that it has no value. */
+  /** NULL, as null, if the source reported that it has no value. */
   add(track: number, tNs: number, value: number | null): void
 }
 

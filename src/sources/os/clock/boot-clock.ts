@@ -10,8 +10,9 @@ export function monotonicNs(): number {
 }
 
 /**
- * Lays the kernel's boot clock, which stamps the probes, on the monotonic one, which stamps the run. A call of ours that
- * a probe stamps lies between two readings of our own clock: half their distance bounds the error.
+ * Maps the kernel's boot clock, which stamps the probes, to the monotonic one, which stamps the run. A call that
+ * Layerline makes and
+ * a probe stamps lies between two readings of Layerline's clock: half their distance bounds the error.
  */
 export class BootClock {
   /** Boot time minus monotonic time, ns; null until it is known. */
@@ -39,7 +40,7 @@ export class BootClock {
 
   stamped(bootNs: number): void {
     this.stamps.push(bootNs)
-    // Fewer or more than were made: somebody else's, or one was lost. The next look will do.
+    // More or fewer than were made: another process made some, or one was lost. The next look will succeed.
     if (this.stamps.length !== this.brackets.length) return
     const [best] = this.brackets
       .map(({ beforeNs, afterNs }, i) => ({

@@ -24,9 +24,9 @@ const NOT_SEEN = ['ended_between_looks', 'after_the_last_look', 'single_calls', 
 export interface ProcViewOptions {
   readonly target: OsTarget
   readonly tickMs: number
-  /** Whether it stands in for probes, or tells what they do not. */
+  /** Whether it replaces probes, or adds what they do not report. */
   readonly alone: boolean
-  /** The target's processes as probes follow them; null, or left out, where they do not: then they are looked for. */
+  /** The target's processes as probes follow them; null, or absent, if they do not: then they are looked for. */
   readonly followed?: () => readonly number[] | null
 }
 
@@ -44,7 +44,7 @@ export class ProcView {
   private lookedNs = Number.NEGATIVE_INFINITY
   private timer: AlignedTimer | undefined
   private first = true
-  /** Children that were there before the target: helpers of ours. */
+  /** Children that existed before the target: Layerline's own helpers. */
   private others: ReadonlySet<number> = new Set()
 
   constructor(options: ProcViewOptions, sink: OsSink) {

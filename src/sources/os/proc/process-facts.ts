@@ -7,8 +7,9 @@ import type { ProcTracks } from './proc-tracks.ts'
 const PLACEMENT_EVERY_NS = 5e9
 
 /**
- * What no probe tells of a process: what it may use of the machine and where its memory lies, what storage it had to be
- * read from, how much is locked. /proc shows other users' processes in part only: what cannot be read is left out.
+ * What no probe reports about a process: what it may use of the machine, where its memory lies, what storage it had to
+ * be
+ * read from, how much is locked. /proc shows other users' processes only in part: what cannot be read is omitted.
  */
 export class ProcessFacts {
   /** Files that could not be read, of any process. */

@@ -79,7 +79,7 @@ describe('counts that only grow', () => {
     counts.take('busy_ns', [['4000001,4000001', 200]])
     counts.take('busy_since', [['4000001,4000001', 290]])
     counts.tick(300, 300)
-    // It has ended when that was told: a begin of 0 is none.
+    // It had ended when that was reported: a start of 0 means none.
     counts.take('busy_ns', [['4000001,4000001', 210]])
     counts.take('busy_since', [['4000001,4000001', 0]])
     counts.tick(400, 400)

@@ -7,7 +7,7 @@ import type { Processes } from './processes.ts'
 const SINCE_STEP = 128
 const STATE_STEP = 16
 
-/** One line of the timeline and how far it has been told. */
+/** One line of the timeline, and how far it has been written. */
 interface Line {
   readonly parts: KeyParts
   readonly of: { readonly spec: MapSpec; readonly file: string }
@@ -17,7 +17,7 @@ interface Line {
   /** The count as last read, and as far as samples tell it. */
   total: number
   told: number
-  /** Since when it goes on, on the probes' clock; 0: it does not. */
+  /** Start of the current state, on the probes' clock; 0: none. */
   begunNs: number
   /** Whether the sample before was not zero: a zero after it ends its step. */
   open: boolean
@@ -40,7 +40,7 @@ export interface CountRowsOptions {
   /** The label of a key's second part: a system call's number, a device. */
   readonly labelOf: (keyName: string, text: string) => string
   readonly startOf: (pid: number) => number | null
-  /** Whether what this process did is told. */
+  /** Whether the actions of this process are reported. */
   readonly isOurs: (pid: number) => boolean
 }
 
@@ -52,7 +52,7 @@ interface Entry {
   value: number
 }
 
-/** A map of counts, or one of begins with the lines that each of its keys goes on in. */
+/** A map of counts, or a map of starts with the lines that each of its keys continues in. */
 interface CountMap {
   readonly spec: MapSpec
   readonly file: string
@@ -67,8 +67,9 @@ interface SinceMap {
 }
 
 /**
- * Counts that only grow, as bpftrace prints them, to samples of what was added since the one before. What still goes on
- * at a tick (a thread on a CPU, a wait) counts up to it. A count that did not move makes no row, and need not be printed.
+ * Counts that only grow, as bpftrace prints them, to samples of what was added since the one before. A state that
+ * continues at a tick (a thread on a CPU, a wait) counts up to it. An unchanged count makes no row, and need not be
+ * printed.
  */
 export class CountRows {
   /** Maps that are full: what has another key is not counted. */
@@ -89,7 +90,7 @@ export class CountRows {
     }
   }
 
-  /** A map of counts, or of begins. */
+  /** A map of counts, or of starts. */
   take(name: string, values: readonly (readonly [string, number])[]): void {
     if (values.length >= this.options.mapKeys) this.full.add(name)
     const since = this.sinceMaps.get(name)
@@ -153,7 +154,7 @@ export class CountRows {
     }
   }
 
-  /** A process runs another program: what follows is told of that one. */
+  /** A process runs another program: what follows is reported under that name. */
   ran(pid: number): void {
     for (const line of this.lines.values()) if (line.parts.pid === pid && !ofMachine(line.of.spec)) line.track = null
   }
@@ -218,7 +219,7 @@ function lineKey(name: string, { pid, tid, label }: KeyParts): string {
   return tid === null ? `${name},${pid},${label ?? ''}` : `${name},${pid},${tid}`
 }
 
-/** When what goes on began, of a value as it stands in a map of begins; 0 where it is another state that does. */
+/** When the current state started, of a value in a map of starts; 0 if another state is active. */
 function begunNs(value: number, states: readonly number[] | null): number {
   if (states === null) return value
   const state = Math.floor((value % SINCE_STEP) / STATE_STEP)
@@ -240,7 +241,7 @@ function keyParts({ keys }: MapSpec, text: string): KeyParts | null {
     return { pid, tid: Number(parts[1]), comm, label: null }
   }
   if (keys[1] === 'prev_comm') {
-    // A name may hold commas; that only the first of two does is the best that can be told of both.
+    // A name may hold commas: assuming that only the first of two names does is the best guess.
     const [next = '', comm] = [parts.at(-1), parts.slice(1, -1).join(',')]
     return { pid, tid: null, comm, next, label: `${comm} -> ${next}` }
   }

@@ -24,7 +24,7 @@ interface Story {
 
 /**
  * Openings, mappings and forward passes of each process as slices, and of them the phases of a cold start: from the
- * program's begin to the first weights opened, to the last mapped, to the first forward pass, to its end.
+ * program's start to the first weights opened, to the last mapped, to the first forward pass, to its end.
  */
 export class LoadStory {
   private readonly sink: OsSink
@@ -50,7 +50,7 @@ export class LoadStory {
     this.slice(pid, story, 'program', { tNs, durNs: 0, name: path, category: 'exec' }, 'instants', 'sched_process_exec')
   }
 
-  /** A file was opened; the path as it was asked for, or null where it is none of ours. */
+  /** A file was opened; the path as it was asked for, or null if no probe reported it. */
   opened(pid: number, fd: number, endNs: number, durNs: number, text: string): string {
     const path = this.wholePath(pid, fd, text)
     const story = this.storyOf(pid)
@@ -98,7 +98,7 @@ export class LoadStory {
     )
   }
 
-  /** Tells the phases of those that are not told yet. */
+  /** Reports the phases that were not reported yet. */
   end(): void {
     for (const pid of this.stories.keys()) this.finish(pid)
   }
@@ -150,7 +150,7 @@ export class LoadStory {
 
   private wholePath(pid: number, fd: number, text: string): string {
     const cut = Buffer.byteLength(text) >= FULL_PATH
-    // A path from where the process stands says nothing here.
+    // A path relative to the process's own folder is of no use here.
     if (!cut && (text.startsWith('/') || !WEIGHTS.test(text))) return text
     const path = descriptorPath(pid, fd)
     if (path === null && cut) this.cutPaths++

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { namesOrNone, readOrNull } from '../../host/proc/cgroup.ts'
 import { parseProcessStat, TICK_NS } from '../../host/proc/proc-text.ts'
 
-/** The names of processes and threads, from /proc while they live, and from what the probes told of them. */
+/** The names of processes and threads, from /proc while they live, and from the probes' reports. */
 export class Processes {
   private readonly names = new Map<number, string>()
   private readonly threads = new Map<number, string>()
@@ -93,7 +93,7 @@ export function threadsOf(pid: number): number[] {
   return namesOrNone(`/proc/${pid}/task`).map(Number)
 }
 
-/** What a descriptor of a process leads to; null where that cannot be told. */
+/** What a descriptor of a process refers to; null if unknown. */
 export function descriptorPath(pid: number, fd: number): string | null {
   try {
     return readlinkSync(`/proc/${pid}/fd/${fd}`)

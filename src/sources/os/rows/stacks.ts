@@ -29,7 +29,7 @@ export class Stacks {
   private readonly maps = new Map<number, Segment[]>()
   private readonly images = new Map<string, ElfImage>()
 
-  /** Counts so far, by keys as bpftrace prints them: `pid,tid,` and a line an address. */
+  /** Counts so far, by keys as bpftrace prints them: `pid,tid,` and one line per address. */
   take(tNs: number, values: readonly (readonly [key: string, samples: number])[]): void {
     for (const pid of new Set(values.map(([key]) => Number.parseInt(key, 10)))) this.readMaps(pid)
     for (const [key, samples] of values) {

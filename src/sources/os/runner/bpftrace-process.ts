@@ -33,15 +33,15 @@ export interface BpftraceOptions {
   /** Keys of a map at most: what comes beyond is not counted, without a word. */
   readonly mapKeys: number
   readonly onMessage: (message: BpftraceMessage) => void
-  /** It has ended; `asked`: because `stop` said so. */
+  /** It has ended; `asked`: because `stop` was called. */
   readonly onEnd?: (how: string, asked: boolean) => void
   /** Gives it up before it is ready. */
   readonly signal?: AbortSignal | undefined
-  /** Told that its process group has begun, and is over. */
+  /** Called when its process group has started, and when it has ended. */
   readonly onGroup?: ((pid: number, isOver: boolean) => void) | undefined
 }
 
-/** A bpftrace at work, in a process group of its own: Ctrl-C in a terminal is ours to handle. */
+/** A running bpftrace, in a process group of its own: Layerline itself handles Ctrl-C in a terminal. */
 export class BpftraceProcess {
   /** Resolves when all probes are attached; rejects with what to do where that fails. */
   readonly ready: Promise<void>
@@ -102,7 +102,7 @@ export class BpftraceProcess {
       signal?.removeEventListener('abort', onAbort)
     })
     signal?.addEventListener('abort', onAbort, { once: true })
-    // Whoever does not wait for it hears of the end by `onEnd`.
+    // A caller that does not wait for it learns of the end by `onEnd`.
     this.ready.catch(() => undefined)
     const take = (line: string): void => {
       const message = readBpftraceLine(line)
@@ -161,6 +161,6 @@ function favour(pid: number): void {
   try {
     setPriority(pid, -10)
   } catch {
-    // It goes on without.
+    // It continues without.
   }
 }

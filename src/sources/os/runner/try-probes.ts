@@ -10,7 +10,7 @@ export interface Trial {
   readonly problem: LayerlineError | null
 }
 
-/** Attaches a file's probes, to nobody's processes, and takes them off again. */
+/** Attaches a file's probes, to no process, and detaches them again. */
 export async function tryProbes(
   file: ProbeFile,
   options: Pick<BpftraceOptions, 'signal' | 'onGroup'> & { libraries?: readonly FoundLibrary[] } = {},

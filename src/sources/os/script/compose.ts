@@ -10,7 +10,7 @@ export type ScriptTarget =
 
 export interface ScriptOptions {
   readonly target: ScriptTarget
-  /** Threads that are there already, with their processes. */
+  /** Threads that already exist, with their processes. */
   readonly threads?: readonly { readonly pid: number; readonly tid: number }[]
   /** TCP ports that the target listens on already. */
   readonly ports?: readonly number[]
@@ -73,7 +73,7 @@ export function composeScript(files: readonly ProbeFile[], options: ScriptOption
   ].join('\n\n')
 }
 
-/** Maps of counts that only grow, and of begins. */
+/** Maps of counts that only grow, and of starts. */
 function totalsOf(files: readonly ProbeFile[]): string[] {
   const totals = files.flatMap(({ maps }) => maps.filter(({ kind }) => kind === 'total'))
   return [...new Set(totals.flatMap(({ name, since }) => [name, ...(since === null ? [] : [since.map])]))]
@@ -140,7 +140,9 @@ function repeated(file: ProbeFile, libraries: readonly FoundLibrary[]): string[]
     )
 }
 
-/** `EMIT(open, fd=3, dur_ns=$d | str(@x))` as a count of what is told and, while there is room this second, a line. */
+/**
+ * `EMIT(open, fd=3, dur_ns=$d | str(@x))` as a count of reported events and, while there is room this second, a line.
+ */
 export function expandEmits(body: string, eventsPerSecond: number): string {
   let out = ''
   let rest = body

@@ -13,8 +13,9 @@ export interface MapSpec {
   /** `total`: only grows; `hist`: in powers of two; `stack`: by stack. */
   readonly kind: 'total' | 'hist' | 'stack'
   /**
-   * The map that holds when what still goes on began, by the same key; 0: nothing goes on. With `states`, one map serves several: bits 4 to 6
-   * of a begin say which state began, the lower ones are 0.
+   * The map that holds when the current state started, by the same key; 0: no state. With `states`, one map serves
+   * several: bits 4 to 6
+   * of a start name the state, the lower ones are 0.
    */
   readonly since: { readonly map: string; readonly states: readonly number[] | null } | null
   readonly doc: string

@@ -102,7 +102,7 @@ export class Connection {
     else socket.write(NOTHING, () => this.gone || handed())
   }
 
-  /** Stops and goes on reading, where the user cannot keep up. */
+  /** Pauses and resumes reading, when the consumer cannot keep up. */
   pause(): void {
     this.paused = true
     this.socket?.pause()

@@ -79,7 +79,7 @@ export class Inflate {
     this.work()
   }
 
-  /** Nothing more is told to the sink. */
+  /** The sink receives nothing more. */
   destroy(): void {
     this.stopped = true
     this.decoder.destroy()

@@ -106,7 +106,7 @@ export class ConnectionPool {
     return {
       connecting: () => {},
       opened: () => {},
-      // Nobody asked: what comes now would be taken for the next answer.
+      // Data without a request: it would be taken for the next answer.
       received: () => {
         connection.destroy()
         forget()

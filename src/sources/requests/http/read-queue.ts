@@ -13,8 +13,9 @@ export interface ByteReader {
 }
 
 /**
- * What one turn of the event loop read, stamped as it is read and used when all sockets were: hundreds of streams that
- * speak at once are then late by what reading takes, not by what their texts, rows and next requests take.
+ * What one pass of the event loop read, stamped as it is read and used after all sockets were read: with hundreds of
+ * streams active
+ * at once, stamps are then delayed only by reading, not by handling texts, rows and next requests.
  */
 export class ReadQueue {
   private readonly stamps: ReadStamps
@@ -57,7 +58,7 @@ export class ReadQueue {
     this.lateNs[at] = stamps.lateNs
   }
 
-  /** Uses what was read so far: before whatever else is told of a connection. */
+  /** Uses what was read so far: before anything else of a connection is reported. */
   readonly flush = (): void => {
     // What is used may end a connection, which asks for this again.
     const { length } = this

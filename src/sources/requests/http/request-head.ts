@@ -20,7 +20,7 @@ export class RequestHeads {
     this.heads = { chat: headOf(target, 'chat'), completions: headOf(target, 'completions') }
   }
 
-  /** Head and body as they go on the wire. */
+  /** Head and body as they are sent. */
   encode(endpoint: Endpoint, requestId: string, body: string): EncodedRequest {
     const length = Buffer.byteLength(body)
     const trace = this.traceparent === null ? '' : `traceparent: ${this.traceparent(numberOf(requestId))}\r\n`

@@ -28,7 +28,7 @@ export interface AnswerEvent {
   /** Carries a token whatever its text: a tool call that begins. */
   opensToolCall: boolean
   hasChoices: boolean
-  /** Choices by a bit each: those it has, those that said something, and those that finished. */
+  /** Choices, one bit each: those present, those with text, and those that finished. */
   choices: number
   spoke: number
   finished: number

@@ -53,7 +53,7 @@ const TEXT_KEYS = [
   'value',
   'parts',
 ] as const
-/** Where text may be that no API of ours names, in a choice or in an event without choices. */
+/** Where text may be that no supported API names, in a choice or in an event without choices. */
 const CARRIERS = [
   'content',
   'text',

@@ -10,7 +10,7 @@ const MOST_TOKENS_OF_EVENT = 65_536
  * where they are.
  */
 export class RunningCount {
-  /** The last event with text stood still: a count before it was ahead, and is none of one event. */
+  /** The count did not grow at the last event with text: an earlier count was ahead, and belongs to no single event. */
   stalled = false
   private last = 0
   /** The last event with text had a count, and one that grew. */

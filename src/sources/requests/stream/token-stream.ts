@@ -71,7 +71,7 @@ export class TokenStream implements EventSink {
   /** Events that are no completion and no error, and the start of the first. */
   passedOver = 0
   passedOverFirst: string | null = null
-  /** When the request's last byte was handed to the socket, told by the flight. */
+  /** When the request's last byte was handed to the socket, as the flight reports it. */
   sentNs = Number.NaN
   /** Tokens by ids; null while no event had ids. */
   idCount: number | null = null
