@@ -7,7 +7,9 @@ import { type MeasuredLoad, measureLoad, percentileOf } from './load/measure-loa
 interface Size {
   readonly repetitions: number
   readonly seconds: number
-  /** Tokens of each of 64 streams at full speed: with 20,000 a run of ours takes less than a second, a fifth of it the start. */
+  /**
+   * Tokens of each of 64 streams at full speed: with 20,000 a run takes less than a second, a fifth of it the start.
+   */
   readonly tokens: number
   readonly millions: boolean
 }
@@ -89,7 +91,7 @@ async function main(): Promise<void> {
       const perS = all.map(({ report }) => report.tokens.output_per_s?.value ?? Number.NaN)
       const ours = figure('output tokens/s of a whole run, recorded', 'tok/s', whole, perS)
       figures.push(ours)
-      // The same arithmetic as for the peers, process starts taken out.
+      // The same arithmetic as for the peers, without process starts.
       const once = 'tokens by wall time, the difference of a run with many and one with few tokens: recorded'
       const grown = all.map(({ wallS }, i) => (64 * 0.9 * size.tokens) / (wallS - (few[i] as MeasuredLoad).wallS))
       const oursByWall = figure('output tokens/s at full speed', 'tok/s', once, grown)

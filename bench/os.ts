@@ -20,10 +20,12 @@ const LEAST_PAIRS = 6
 const EVENTS_PER_S = 20_000
 
 /**
- * `npm run bench -- os [--pairs N] [--tokens N] [--threads N] [--parts wall,own,events] [--continue FILE] [--for S]`: what the kernel's view costs. A PyTorch model loaded and run with the default
- * probes and without, in pairs of random order, until the interval decides; Layerline's own CPU beside a busy program; whether events are lost without a word.
- * PyTorch has `--threads` threads, all cores but one as an engine in our care has: where it fills all of them, whatever else the machine does is in the figure.
- * `--continue` keeps the pairs in a file and goes on from those that are there; with `--for` no pair begins after so many seconds.
+ * `npm run bench -- os [--pairs N] [--tokens N] [--threads N] [--parts wall,own,events] [--continue FILE] [--for S]`:
+ * what the kernel's view costs. A PyTorch model loaded and run with the default probes and without, in pairs of random
+ * order, until the interval decides; Layerline's own CPU beside a busy program; whether events are lost silently.
+ * PyTorch has `--threads` threads, by default all cores but one, as a managed engine has: where it fills all of them,
+ * whatever else the machine does is in the figure. `--continue` keeps the pairs in a file and resumes from them; with
+ * `--for` no pair starts after this many seconds.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({

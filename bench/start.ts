@@ -85,7 +85,7 @@ function figuresOf(costs: ReadonlyMap<string, readonly Cost[]>, firstRequest: re
   ]
 }
 
-/** The demo is ended as soon as it has said something. */
+/** The demo is ended as soon as it has printed something. */
 async function firstWords(): Promise<Figure> {
   const begun = performance.now()
   const child = spawn(LAYERLINE, ['demo', '--turns', '1'], { stdio: ['ignore', 'pipe', 'pipe'] })

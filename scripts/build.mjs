@@ -42,7 +42,7 @@ await bundle(
   'test/chunks',
 )
 
-/** Each entry becomes `<path>.js`; what several of them share, and what is loaded later, stands in `chunks`. */
+/** Each entry becomes `<path>.js`; what several of them share, and what is loaded later, is in `chunks`. */
 async function bundle(entries, chunks) {
   if (entries.length === 0) return
   const build = await rolldown({

@@ -1,4 +1,5 @@
-// Whether what runs is made of the sources that are there. Each start in a checkout asks, so it costs a look at each file and no more.
+// Whether the built program matches the current sources. Each start in a checkout checks it, so it costs one look at
+// each file and no more.
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 
 /** What the build is made of. */

@@ -1,4 +1,5 @@
-// `npm run injection -- [options]`: builds if needed, harms engines and scores what the report says of their late tokens.
+// `npm run injection -- [options]`: builds if needed, injects faults into engines and scores what the report says of
+// their late tokens.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { root, setup } from './setup.mjs'

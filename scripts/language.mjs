@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { proseOf } from './language/literals.mjs'
+import { commentsOf, proseOf } from './language/literals.mjs'
 import { pageProse, plain } from './language/markdown.mjs'
 import { ALLOWED, MOST_WORDS, WORDS } from './language/words.mjs'
 
@@ -24,17 +24,22 @@ export function languageProblems(base = root) {
         proseOf(readFileSync(join(base, file), 'utf8')).map(({ line, text }) => ({ line, text: plain(text) })),
       ),
     ),
+    ...filesUnder(base, 'src', /\.ts$/).flatMap((file) =>
+      wordsOf(file, commentsOf(readFileSync(join(base, file), 'utf8'))),
+    ),
   ]
+}
+
+/** The words to avoid in the comments of one file; what a comment quotes as code is not read. */
+export function wordsOf(file, comments) {
+  return comments.flatMap(({ line, text }) => wordProblems(line, plain(text)).map((found) => `${file}:${found}`))
 }
 
 /** The findings in some texts of one file. */
 export function problemsOf(file, texts) {
   return texts.flatMap(({ line, text }) => {
     if (ALLOWED.some((allowed) => allowed.file.test(file) && allowed.text.test(text))) return []
-    const words = WORDS.flatMap(([pattern, instead]) => {
-      const hit = pattern.exec(text)
-      return hit === null ? [] : [`${at(line, text, hit.index)}: "${hit[0].replace(/\s+/g, ' ')}": write ${instead}`]
-    })
+    const words = wordProblems(line, text)
     const long = sentencesOf(text).flatMap((sentence) => {
       const count = sentence.text.split(/\s+/).filter((word) => /[\p{L}\d‹…]/u.test(word)).length
       if (count <= MOST_WORDS) return []
@@ -43,6 +48,14 @@ export function problemsOf(file, texts) {
       ]
     })
     return [...words, ...long].map((found) => `${file}:${found}`)
+  })
+}
+
+function wordProblems(line, text) {
+  const oneLine = text.replace(/\s/g, ' ')
+  return WORDS.flatMap(([pattern, instead]) => {
+    const hit = pattern.exec(oneLine)
+    return hit === null ? [] : [`${at(line, text, hit.index)}: "${hit[0].replace(/\s+/g, ' ')}": write ${instead}`]
   })
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { literalsOf, proseOf } from './language/literals.mjs'
+import { commentsOf, literalsOf, proseOf } from './language/literals.mjs'
 import { pageProse, plain } from './language/markdown.mjs'
-import { languageProblems, problemsOf } from './language.mjs'
+import { languageProblems, problemsOf, wordsOf } from './language.mjs'
 
 const inText = (text) => problemsOf('a.md', [{ line: 1, text }])
 
@@ -95,4 +95,28 @@ test('texts of programs are their string literals that are prose', () => {
 
 test('the texts of this project pass', () => {
   expect(languageProblems()).toEqual([])
+})
+
+test('comments are read without their marks, and not what is quoted in them', () => {
+  const source = [
+    "const url = 'http://a//b' // what the server told",
+    '/**',
+    ' * One line.',
+    ' * It goes',
+    ' * on after a break.',
+    ' */',
+    '// The engine in our',
+    '// care.',
+    '// `told` is a name.',
+  ].join('\n')
+  expect(commentsOf(source)).toEqual([
+    { line: 1, text: 'what the server told' },
+    { line: 2, text: expect.stringContaining('One line.\nIt goes\non after a break.') },
+    { line: 7, text: 'The engine in our\ncare.\n`told` is a name.' },
+  ])
+  expect(wordsOf('a.ts', commentsOf(source))).toEqual([
+    expect.stringMatching(/^a\.ts:1: "told": write /),
+    expect.stringMatching(/^a\.ts:4: "goes on": write /),
+    expect.stringMatching(/^a\.ts:7: "in our care": write /),
+  ])
 })

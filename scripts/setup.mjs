@@ -96,7 +96,7 @@ function alive(pid) {
 }
 
 function run(command, args) {
-  // This process waits deaf: whoever interrupts it ends it, and the other one what it runs.
+  // spawnSync handles no signals: an interrupt ends this process at once, and supervised.mjs then ends the command.
   const supervised = [join(root, 'scripts', 'supervised.mjs'), String(LIMIT_S), command, ...args]
   const result = spawnSync(process.execPath, supervised, {
     cwd: root,

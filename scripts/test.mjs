@@ -44,7 +44,8 @@ async function endTheRest() {
   for (const until = performance.now() + (interrupted ? 0 : GRACE_MS); performance.now() < until; await sleep(50)) {
     if (marked().length === 0) return
   }
-  // Again and again: what is ended may just have started another. Nothing of another user's stands in the way for ever.
+  // Repeated: a process that is ended may just have started another. Processes of other users do not block this for
+  // ever.
   for (let times = 0; times < 100 && marked().length > 0; times++, await sleep(50)) marked().forEach(end)
 }
 

@@ -1,5 +1,5 @@
-// `npm run test:verdict [-- FILE.jsonl]`: builds if needed, judges seeded simulated runs of known capacity and writes what the
-// verdict said of each: docs/verdict-runs.jsonl, from which `npm run docs` makes the tables of docs/verdict.md.
+// `npm run test:verdict [-- FILE.jsonl]`: builds if needed, judges seeded simulated runs of known capacity and writes
+// the verdict on each: docs/verdict-runs.jsonl, from which `npm run docs` makes the tables of docs/verdict.md.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { root, setup } from './setup.mjs'

@@ -22,7 +22,7 @@ describe('--certify --os, with the real bpftrace', () => {
       ...['--input-tokens', '10', '--output-tokens', '20', '--os', 'auto', '--probes', 'sched,net,io'],
       ...['--certify', '0.5', '--out', 'run', '--json'],
     ])
-    // How long probes take to be attached, nobody knows.
+    // The time to attach probes is not known.
     const done = `SELECT max(pair)::INT AS pair FROM (${BLOCKS}) WHERE layer = 'os'`
     await until(async () => {
       const [row] = await sqlRows(folder, 'run', done).catch(() => [])
@@ -51,7 +51,7 @@ describe('--certify --os, with the real bpftrace', () => {
     expect(report.os.source).toBe('bpftrace')
     expect(report.os.gaps.map(({ why }) => why)).toEqual(['taken out by --certify'])
     expect(report.verdict.filter(({ what }) => what === 'os_gap')).toMatchObject([{ level: 'note' }])
-    // Probes that are put back go on with the tracks that there are.
+    // Probes that are switched on again continue the existing tracks.
     const twice = await sqlRows(
       folder,
       'run',

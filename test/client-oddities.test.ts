@@ -294,7 +294,7 @@ const BROKEN: [string, PartialBehaviour, Partial<RequestOutcome>, RegExp][] = [
 test.each(BROKEN)('%s', async (_name, paced, expected, sentence) => {
   const { client, send, sinks } = await open({ timeouts: SHORT })
   const outcome = await send(paced)
-  // And the client goes on as if nothing had been.
+  // The client continues as usual.
   expect(await send({})).toMatchObject({ status: 'ok', outputTokens: 12 })
   await client.close()
   expect(outcome).toMatchObject(expected)

@@ -30,7 +30,7 @@ test('demo talks, shows what happened, and leaves nothing behind', async () => {
     { status: 'ok', turn: 0, session_id: 'conversation' },
     { status: 'ok', turn: 1, session_id: 'conversation' },
   ])
-  // What was said is printed, and the second turn carries the first one's answer along.
+  // The conversation is printed, and the second turn carries the first one's answer along.
   const oneLine = (text: unknown) => String(text).replaceAll(/\s+/g, ' ').trim()
   for (const { output, output_tokens } of rows) {
     expect(oneLine(stdout)).toContain(oneLine(output))

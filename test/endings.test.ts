@@ -73,7 +73,7 @@ test.for(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   '%s before a run is made ends the program with 130',
   async (signal) => {
     const folder = tempFolder()
-    // It takes connections and answers nobody: the program waits for the server's list of models.
+    // It accepts connections and does not answer: the program waits for the server's list of models.
     const silent = createServer()
     silent.listen(0, '127.0.0.1')
     await once(silent, 'listening')

@@ -87,12 +87,12 @@ it(
         FROM slices s JOIN tracks t USING (track_id) WHERE t.name = 'engine_steps' AND s.tokens > 0`),
     ).toEqual({ some: true, untied: 0 })
 
-    // Without looking at the log: what cannot be told is not told, and says why; what is told is what the log says.
+    // Without the log: what cannot be inferred is reported with its reason; what is inferred agrees with the log.
     const reported = await layerline(folder, ['report', 'run', '--json'])
     const { step_join: joined, interference } = JSON.parse(reported.stdout) as Report
     expect(joined).toMatchObject({ from: 'profile', refused: null })
     expect(joined?.breaks.preemption).toBeGreaterThan(0)
-    // A machine whose cores are all taken hands tokens over so late that nothing may be told: then nothing is told.
+    // A machine whose cores are all busy delivers tokens so late that nothing may be inferred: then nothing is.
     expect((joined?.inferred ?? 0) + (joined?.unresolved ?? 0)).toBeGreaterThan(0)
     expect(joined?.score?.precision ?? 1, JSON.stringify(joined)).toBeGreaterThanOrEqual(0.999)
 
@@ -108,7 +108,8 @@ it(
         max(abs(lost_ns - (SELECT sum(ns) FROM v_interference i WHERE i.victim_id = l.request_id))) < 1 AS cells_are_the_loss FROM v_ledger l`),
     ).toEqual({ n: REQUESTS, closed: true, none_negative: true, cells_are_the_loss: true })
 
-    // vLLM's own spans: one a request, the tokens ours, its parts in order and no longer than the whole.
+    // vLLM's own spans: one per request, with the client's token counts, its parts in order and no longer than the
+    // whole.
     const spans =
       await run.query(`WITH made AS (SELECT request_id, max(t_ns + dur_ns) AS last_ns FROM slices WHERE category = 'scheduled' GROUP BY 1)
       SELECT request_id, sum(dur_ns) FILTER (name = 'llm_request') AS whole,

@@ -189,7 +189,7 @@ it(
     const sum = (cut?.before_ms ?? 0) + (cut?.busy_ms ?? 0) + (cut?.gap_ms ?? 0) + (cut?.after_ms ?? 0)
     expect(sum).toBeCloseTo(step?.ms ?? Number.NaN, 6)
     expect(story.token?.step_work.length).toBeGreaterThan(5)
-    // What prefill and decode of all requests cost is what the profiled steps took: nobody else was served.
+    // What prefill and decode of all requests cost is what the profiled steps took: the engine had no other clients.
     const [whole] = await reader.query(
       `SELECT sum(s.dur_ns) / 1e6 AS ms FROM links k JOIN slices s ON s.slice_id = k.src_id WHERE k.kind = 'profile of step'`,
     )
@@ -241,7 +241,7 @@ it(
         .some(({ fromNs, toNs }) => Number(middle) > fromNs && Number(middle) < toNs),
     )
     expect(links.map(({ confidence }) => confidence)).not.toContain('measured')
-    // Nearly all of what the profile saw from its beginning is told, and what is told is right.
+    // Nearly all of what the profile saw from its start is inferred, and the inferences are right.
     expect(Number(seen?.events)).toBeGreaterThan(0)
     expect(inferred.length).toBeGreaterThan(0.9 * Number(seen?.events))
     expect(right.length).toBeGreaterThanOrEqual(0.999 * inferred.length)

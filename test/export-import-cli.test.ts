@@ -41,7 +41,7 @@ test('export and import on the command line', async () => {
     expect(imported).toMatchObject({ format: 'tracer-trace', rows: { requests: 3, counters: 105 } })
     expect(imported.notes).toContainEqual({ level: 'note', what: 'tokens', text: expect.stringContaining('token') })
 
-    // What the import said stays with the run, whoever reports it.
+    // The notes of the import stay with the run, whichever command reports it.
     printed.length = 0
     expect(await runProgram(['report', join(folder, 'back'), '--json'])).toBe(0)
     expect(JSON.parse(printed.join('')).run.imported).toEqual({ format: 'tracer-trace', notes: imported.notes })

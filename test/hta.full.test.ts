@@ -17,7 +17,7 @@ const whyNot = await whyNoPip()
 
 type Rows = Record<string, string | number | null>[]
 
-/** Runs HTA on folders of traces; not in a folder of ours, where Python could find other modules. */
+/** Runs HTA on folders of traces; not in a folder of the project, where Python could find other modules. */
 async function hta<T>(...folders: string[]): Promise<T> {
   const { stdout } = await promisify(execFile)(await pythonWithHta(), [SCRIPT, ...folders], {
     cwd: tmpdir(),
@@ -62,7 +62,7 @@ const ownBandwidths = withEvents((events) => {
   })
 })
 
-/** Kernels on stream 7 begin up to 9 us before the one before them ends. */
+/** Kernels on stream 7 start up to 9 µs before the one before them ends. */
 const overlapping = withEvents((events) =>
   events.map((event, i) =>
     event.cat === 'kernel' && event.tid === 7 && i % 3 === 0 ? { ...event, dur: event.dur + 9 } : event,

@@ -278,7 +278,7 @@ describe('results of GuideLLM', () => {
     expect(compared.length).toBe(5)
     for (const found of compared) {
       const { successful } = benchmark.metrics[found.name]
-      // Its times are doubles of Unix seconds: a step is 0.24 us.
+      // Its times are doubles of Unix seconds: a step is 0.24 µs.
       near(found.mean, successful.mean, 1e-5)
       near(found.std, successful.std_dev, 1e-4)
       near(found.p50, successful.median, 1e-5)

@@ -26,7 +26,7 @@ interface Trace {
   truth(requestId: number): Promise<{ sent: number; stamps: number[] }>
 }
 
-/** A trace of one row a limit, all in flight at once up to `concurrency`; resolves when the first of them stream. */
+/** A trace of one row per limit, all in flight at once up to `concurrency`; resolves when the first of them stream. */
 async function traceOf(limits: readonly number[], concurrency: number, paced: PartialBehaviour): Promise<Trace> {
   const folder = tempFolder()
   const rows = limits.map((limit, i) => `${i},${limit},${limit},say something\n`).join('')

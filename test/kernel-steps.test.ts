@@ -9,8 +9,9 @@ import { layerline } from './support/cli.ts'
 const EVERY_US = 1000
 
 /**
- * A rank of an engine: a prefill of two kernels, a mixed step of one whose clock is 2 us behind, ten decodes that replay a graph
- * of three kernels, the fourth of them three times as long. The second rank ends the mixed step 7 us later.
+ * A rank of an engine: a prefill of two kernels, a mixed step of one whose clock is 2 µs behind, ten decodes that
+ * replay a graph of three kernels, the fourth of them three times as long. The second rank ends the mixed step 7 µs
+ * later.
  */
 function engineTrace(rank: number) {
   const events: object[] = []
@@ -62,13 +63,13 @@ beforeAll(async () => {
 
 test('prefill, mixed and decode steps apart: tokens, kernels and launches, gaps and why', () => {
   expect(kernels.steps).toMatchObject([
-    // 10 to 60 us; nothing ran from 30 to 50, because the call came at 40.
+    // 10 to 60 µs; nothing ran from 30 to 50, because the call came at 40.
     {
       ...{ kind: 'prefill', steps: 2, prefill_tokens: 200, decode_tokens: 0, median_ms: 0.1, ms_per_token: 0.001 },
       ...{ kernels_per_step: 2, launches_per_step: 2, graph_kernels: 0, before_launch: 0 },
       ...{ gap_share: 0.4, busy_share: 0.6, launch_bound_share: 0.4 },
     },
-    // 20 to 80 us of three kernels of one call; 40 to 45 nothing ran, all had been launched.
+    // 20 to 80 µs of three kernels of one call; 40 to 45 nothing ran, all had been launched.
     {
       ...{ kind: 'decode', steps: 20, prefill_tokens: 0, decode_tokens: 60, kernels_per_step: 3, launches_per_step: 1 },
       ...{ graph_kernels: 60, before_launch: 0, gap_share: expect.closeTo(5 / 60, 9), launch_bound_share: 0 },

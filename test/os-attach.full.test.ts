@@ -58,7 +58,7 @@ async function attached(folder: string, target: readonly string[]): Promise<Runn
   return run
 }
 
-/** Ends it, and gives how often each process opened a file, of those that it was told of. */
+/** Ends it, and returns how often each process opened a file, among the reported ones. */
 async function openings(run: RunningCli): Promise<(pid: number) => number | undefined> {
   process.kill(run.pid, 'SIGINT')
   const { code, stdout, stderr } = await run.ended

@@ -177,7 +177,7 @@ time.sleep(1000)
     const counted = memory.of('openat_calls').reduce((sum, { value }) => sum + (value ?? 0), 0)
     expect(counted).toBeGreaterThanOrEqual(2000)
     expect(told).toBeLessThan(2000)
-    // Each one was told or is counted as lost: none is unknown. The end of the process is an event, too.
+    // Each one was reported or is counted as lost: none is unknown. The end of the process is an event, too.
     expect(memory.lost.slices).toBeGreaterThanOrEqual(2000 - told)
     expect(memory.lost.slices).toBeLessThanOrEqual(2000 - told + 64)
     expect(memory.notes.join('\n')).toMatch(/\d+ events were .* beyond 100 a second/)

@@ -16,7 +16,7 @@ import sys, torch
 from safetensors.torch import save_file
 save_file({"embedding": torch.ones(8192, 256), "head": torch.ones(256, 256)}, sys.argv[1])
 `
-/** A model of one look-up and one product: a warm-up pass, then those that are told. */
+/** A model of one look-up and one product: a warm-up pass, then those that are reported. */
 const MODEL = `
 import json, resource, sys, torch
 from safetensors.torch import load_file

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => server?.stop())
 
 const DEVICE = '/dev/nvidia-layerline-metrics'
-/** Known calls, when it is told to. */
+/** Known calls, on command. */
 const PROGRAM = `
 import ctypes, mmap, os, sys
 libc = ctypes.CDLL(None)

@@ -9,7 +9,7 @@ import { type ToldOfOs, traceArguments, tracedFolder } from './support/os-trace.
 import { tempFolder } from './support/temp-folder.ts'
 
 describe('without rights', () => {
-  /** Runs the command as `nobody`, with a server of its own that it may look into. */
+  /** Runs the command as `nobody`, with a server of its own that it may inspect. */
   async function asNobody(
     folder: string,
     args: readonly string[],

@@ -15,7 +15,7 @@ const KEY = 'a-key-that-nobody-may-see'
 
 const engine = useRealEngine({ sequences: 2, contextTokens: 2048 })
 
-/** Without the keys of whoever runs the tests. */
+/** Without the keys of the user who runs the tests. */
 function environment(more: Record<string, string> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/API_KEY|^SURF_/.test(name))
   return { ...Object.fromEntries(kept), ...more }
@@ -114,7 +114,7 @@ interface Generator {
   url: string
   /** Contents of the messages of all requests that came. */
   asked: string[]
-  /** Statuses to answer with, one a request, before all is well; 0 cuts the connection. */
+  /** Statuses to answer with, one per request, before all is well; 0 cuts the connection. */
   troubles: number[]
   /** Answers given from here on wait forever. */
   holdAfter: number

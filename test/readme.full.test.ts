@@ -36,7 +36,7 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-/** A free port below those that a system gives who asks for any: nobody else takes it meanwhile. */
+/** A free port below the range from which systems assign ports: no other program takes it meanwhile. */
 async function portOfOurs(): Promise<number> {
   for (let port = 21_000 + Math.floor(Math.random() * 9000); ; port++) if (await isFree(port)) return port
 }
@@ -45,7 +45,7 @@ test('every command of the README does what it says', { timeout: 1_500_000 }, as
   const lines = commands()
   expect(lines.length).toBeGreaterThan(6)
   expect(lines[0]).toBe('./bin/layerline demo')
-  // The README has the port that `engine start` takes by itself. On this machine somebody may have it: the commands run with another.
+  // The README has the default port of `engine start`. On this machine it may be in use: the commands run with another.
   const ports = new Set(lines.join('\n').match(/(?<=127\.0\.0\.1:)\d+/g))
   expect([...ports]).toEqual([DEFAULT_PORT])
   const port = await portOfOurs()

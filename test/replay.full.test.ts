@@ -76,7 +76,7 @@ describe('replay', () => {
     expect(report.run.plan?.schedule).toMatchObject({ format: 'azure' })
     const rows = await sqlRows(folder, out, 'SELECT * FROM requests ORDER BY request_id')
     const told = Object.values((await server.truth()).requests)
-    // The file read by other code: seven digits of a second, a line a request.
+    // The file read by other code: seven digits of a second, one line per request.
     const wanted = readFileSync(path, 'utf8')
       .trim()
       .split('\r\n')

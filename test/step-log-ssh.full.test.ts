@@ -64,7 +64,7 @@ describe('the step log of another machine', () => {
     expect(await until(() => memory.gaps().length === 6)).toBe(true)
     await source.stop()
     expect([source.problem, memory.notes]).toEqual([null, []])
-    // The step from before the run is not its own. The host is this one: its clock is ours.
+    // The step from before the run is not its own. The host is this one, so both clocks are the same.
     const steps = memory.gaps().filter(({ category }) => category === 'scheduled')
     expect(steps.map(({ request_id, name, dur_ns }) => [request_id, name, Math.round(dur_ns / 1e6)])).toEqual(
       [1, 2, 3].map(() => [4, 'decode', 4]),

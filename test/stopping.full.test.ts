@@ -90,7 +90,7 @@ test('a stop does not wait for an ssh that connects again, and leaves none', asy
   expect(isAlive(Number(readFileSync(join(folder, 'again'), 'utf8')))).toBe(false)
 })
 
-/** Runs a program in a terminal of its own, whose other end it closes when told to; then prints how that ended. */
+/** Runs a program in a terminal of its own, whose other end it closes on command; then prints how that ended. */
 const IN_TERMINAL = `
 import json, os, pty, select, sys
 pid, fd = pty.fork()

@@ -195,7 +195,7 @@ test('goes on where Ctrl-C and where a kill cut it off: each request is answered
   )
   expect(await rowsOf(folder, 'a100-1', ANSWERED)).toHaveLength(10)
 
-  // What is there was made by this plan, and by no other.
+  // The existing runs were made by this plan, and by no other.
   writePlan(folder, 'sample_ms: 50\nrepeat: 4\norder: given\nmax_tokens: 3')
   const other = await layerline(folder, PLAN, { env: FAKE_SMI })
   expect(other.code).toBe(2)

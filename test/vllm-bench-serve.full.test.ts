@@ -24,7 +24,7 @@ test('vllm bench serve and we: its results here, our runs by its own formulas', 
     paced: { ttft_ms: 30, itl_ms: 3, jitter: 0.5, tokens: 12, role: 'at_once', finish: 'own_event' },
   })
   try {
-    // A run of ours: a connection each, the role long before the first token, a finish reason alone, a warm-up.
+    // A run with one connection per request, the role long before the first token, a finish reason alone, a warm-up.
     const rows = Array.from({ length: 12 }, (_, i) => JSON.stringify({ size: 8, id: `p${i}`, prompt: `word ${i}` }))
     writeFileSync(join(folder, 'prompts.jsonl'), rows.join('\n'))
     const traced = await layerline(folder, [

@@ -15,7 +15,7 @@ export interface Measured {
   readonly outputTokens: number
   /** Of the last arrival. */
   readonly spanUs: number
-  /** From the call of `openTrace` until it was there, and until the first arrivals were. */
+  /** From the call of `openTrace` until it returned, and until the first arrivals came. */
   readonly openMs: number
   readonly firstBatchMs: number
   /** From the first arrivals to the last. */
@@ -81,7 +81,7 @@ export async function measureIngest(path: string, folder: string): Promise<WorkM
   return { rows, ms, cpuMs: cpuMs() - cpuBefore, peakRssMb: process.resourceUsage().maxRSS / 1024 }
 }
 
-/** The peer: DuckDB's own CSV reader, told the columns and types, into the same kind of Parquet, all cores. */
+/** The peer: DuckDB's own CSV reader, given the columns and types, into the same kind of Parquet, all cores. */
 export async function measurePeer(path: string, out: string): Promise<WorkMeasured> {
   const instance = await DuckDBInstance.create(':memory:')
   const connection = await instance.connect()

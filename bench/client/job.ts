@@ -1,6 +1,6 @@
 import type { PartialBehaviour } from '../../test/paced-server/behaviour.ts'
 
-/** The readers that a bench can start: our client, and what it is held against. */
+/** The readers that a bench can start: Layerline's client, and what it is compared with. */
 export const READERS = ['layerline', 'layerline-usage', 'fetch', 'socket'] as const
 export type ReaderName = (typeof READERS)[number]
 

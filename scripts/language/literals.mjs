@@ -1,5 +1,5 @@
-// The string literals of TypeScript source that hold prose. A scanner of our own: comments, quotes, templates and regular
-// expressions are all that it knows of the language.
+// The prose of TypeScript source: string literals and comments. The scanner knows only comments, quotes, templates and regular
+// expressions of the language.
 
 const BEFORE_REGEX = /(^|[=(,:[!&|?{};+\-*%~^<>]|\b(return|typeof|case|in|of|void|throw|new|delete|await))\s*$/
 
@@ -16,7 +16,22 @@ function isProse(text) {
   )
 }
 
-export function literalsOf(source) {
+/** @returns {{ line: number, text: string }[]} without the comment marks; line comments one below the other are one text. */
+export function commentsOf(source) {
+  const found = []
+  const joined = []
+  literalsOf(source, found)
+  for (const { line, text } of found) {
+    const last = joined.at(-1)
+    if (last !== undefined && text.startsWith('//') && last.text.startsWith('//') && last.upTo + 1 === line) {
+      last.text += `\n${text}`
+      last.upTo = line
+    } else joined.push({ line, text, upTo: line + text.split('\n').length - 1 })
+  }
+  return joined.map(({ line, text }) => ({ line, text: text.replace(/^\s*(\/\/|\/\*\*?|\*\/?) ?|\s*\*\/$/gm, '') }))
+}
+
+export function literalsOf(source, comments = []) {
   const found = []
   let line = 1
   let at = 0
@@ -45,8 +60,8 @@ export function literalsOf(source) {
       }
       continue
     }
-    if (source.startsWith('//', at)) skipTo('\n')
-    else if (source.startsWith('/*', at)) skip(source.indexOf('*/', at) + 2 - at)
+    if (source.startsWith('//', at)) comment(source.indexOf('\n', at))
+    else if (source.startsWith('/*', at)) comment(source.indexOf('*/', at) + 2)
     else if (char === "'" || char === '"') quoted(char)
     else if (char === '`') {
       template = { line, text: '' }
@@ -71,9 +86,10 @@ export function literalsOf(source) {
     at += count
   }
 
-  function skipTo(end) {
-    const to = source.indexOf(end, at)
-    skip((to < 0 ? source.length : to) - at)
+  function comment(end) {
+    const to = end < at ? source.length : end
+    comments.push({ line, text: source.slice(at, to) })
+    skip(to - at)
   }
 
   function quoted(quote) {

@@ -81,7 +81,7 @@ export const runJsonSchema = z.object({
   run_id: z.string(),
   state: z.enum(['recording', 'interrupted', 'sealed']),
   command: z.string(),
-  /** The settings in force, secrets taken out. */
+  /** The settings in force, with secrets redacted. */
   config: z.record(z.string(), z.unknown()),
   /** Unix ns of the run's zero, a decimal string: it does not fit a double. */
   epoch_ns: z.string().regex(/^\d+$/),

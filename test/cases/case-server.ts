@@ -73,7 +73,7 @@ export class Reply {
     else this.socket.end()
   }
 
-  /** Closes the connection, wherever the body stands. */
+  /** Closes the connection, wherever it is in the body. */
   close(): void {
     this.socket.end()
   }

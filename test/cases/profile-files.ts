@@ -147,7 +147,7 @@ export function ascendFlows(): string[] {
   ]
 }
 
-/** Three spans of 900 us that belong to no thread, each with an instant in it. */
+/** Three spans of 900 µs that belong to no thread, each with an instant in it. */
 export function asyncSpans(): Record<string, unknown>[] {
   return [0, 1, 2].flatMap((i) => {
     const at = (ph: string, ts: number) => ({

@@ -172,7 +172,7 @@ async function checkOverlaps(path: string, steps: 1 | 2) {
   expect(plain?.steps[0]?.busy_share).toBeCloseTo(0.9, 9)
   expect(plain?.steps[0]?.gap_share).toBeCloseTo(0.1, 9)
   if (steps === 2) expect(plain?.steps[1]?.busy_share).toBe(1)
-  // The union, not the sum, of 27 us and of 1.6 s.
+  // The union, not the sum, of 27 µs and of 1.6 s.
   expect(plain?.busy_ms).toBeCloseTo(steps === 1 ? 0.027 : 1600.027, 9)
   for (const { idle_us } of hta.temporal_breakdown) expect(idle_us).toBeGreaterThanOrEqual(0)
   const chrome = JSON.parse(readFileSync(await exported(folder, 'chrome'), 'utf8')) as {

@@ -125,7 +125,7 @@ describe('a running count is believed while it runs', () => {
     const count = 200
     const { outcomes, tokenEvents } = await recorded((_, reply) => {
       reply.start()
-      // Runs for a hundred words, stands still for fifty, runs again.
+      // Runs for a hundred words, pauses for fifty, runs again.
       for (let i = 0; i < count; i++) reply.event(chunk(` w${i}`, null, more(i < 100 ? i + 1 : i < 150 ? 100 : i + 1)))
       reply.event(chunk({}, 'stop', more(count)))
       reply.event('[DONE]')

@@ -140,7 +140,7 @@ describe('a list of models is an optional fact where a model is named', () => {
     const data = [null, { id: 7 }, { id: 'mock', max_model_len: 0, owned_by: 'mock' }]
     const server = await probe((reply) => reply.json({ data }))
     expect(server).toMatchObject({ models: [{ id: 'mock', max_model_len: null }], notes: { length: 2 } })
-    // Nobody knows what else is there.
+    // Other servers may exist.
     const other = await probe((reply) => reply.json({ data }), 'other')
     expect(other.models.map(({ id }) => id)).toEqual(['mock', 'other'])
   })

@@ -81,13 +81,13 @@ async function checkSeconds(path: string) {
   const asMs = await opened(path)
   expect(asMs.provenance).toMatchObject({ format: 'mooncake', time_unit: 'ms', time_unit_doubt: 's' })
   expect([asMs.spanUs, asMs.counts.rows_with_odd_blocks]).toEqual([11_500, 24])
-  // Said before anything is sent: the span, the rate, and what to do.
+  // Printed before anything is sent: the span, the rate, and what to do.
   const said = asMs.notes.join('\n')
   for (const word of ['11.5 ms', '2,090 a second', '--time-unit s']) expect(said).toContain(word)
   const asS = await opened(path, { timeUnit: 's' })
   expect(asS.provenance).toMatchObject({ time_unit: 's', time_unit_doubt: null })
   expect(asS.ms).toEqual(Array.from({ length: 24 }, (_, i) => i * 500))
-  // One row a tick is no burst.
+  // One row per tick is not a burst.
   expect(asS.notes.join('\n')).not.toContain('burst')
 }
 

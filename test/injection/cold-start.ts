@@ -38,7 +38,7 @@ function weightFiles(modelPath: string): string[] {
     .filter(isWeights)
 }
 
-/** Of this file alone: the rest of the machine keeps its page cache. Pages that somebody has mapped stay. */
+/** Of this file alone: the rest of the machine keeps its page cache. Pages that a process has mapped stay. */
 async function drop(file: string): Promise<void> {
   await run('sync', [file])
   await run('dd', [`if=${file}`, 'iflag=nocache', 'count=0', 'of=/dev/null'])

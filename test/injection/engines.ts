@@ -4,12 +4,12 @@ import { installLlamacpp } from '../../src/engines/llamacpp/install/install.ts'
 import { startVllm } from '../../src/engines/vllm/control.ts'
 import { installVllm } from '../../src/engines/vllm/install.ts'
 
-/** An engine in our care with the small model. */
+/** A managed engine with the small model. */
 export function startEngine(name: 'llamacpp' | 'vllm', options: StartOptions = {}): Promise<Engine> {
   return name === 'llamacpp' ? startLlamacpp(options) : startVllm(options)
 }
 
-/** The file or folder of the small model that an engine in our care loads. */
+/** The file or folder of the small model that a managed engine loads. */
 export async function installedModel(name: 'llamacpp' | 'vllm'): Promise<string> {
   return (await (name === 'llamacpp' ? installLlamacpp() : installVllm())).modelPath
 }

@@ -39,11 +39,14 @@ export interface HarmedRun {
   readonly failures: string[]
   /** ITL p99 of the run, ms. */
   readonly p99Ms: number
-  /** Late tokens of the run in which the engine was harmed, and of other times. */
+  /** Late tokens of the run with faults injected into the engine, and of other times. */
   readonly judged: Judged[]
 }
 
-/** Records a run for some seconds while an engine is harmed now and then (never, without a harm), and judges its late tokens. */
+/**
+ * Records a run for some seconds while faults are injected into an engine (none, without an injector), and judges its
+ * late tokens.
+ */
 export async function harmedRun(engine: Engine, harm: Harm | null, options: RunOptions): Promise<HarmedRun> {
   const injector = (await harm?.prepare(engine)) ?? null
   const folder = join(options.parent, (harm?.name ?? 'nothing').replaceAll(' ', '-'))

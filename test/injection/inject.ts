@@ -3,15 +3,16 @@ import { errorText } from '../../src/base/errors.ts'
 import type { Harm, Injector } from './injectors/injector.ts'
 
 export interface Injected {
-  /** When the harm could be felt, on the monotonic clock. */
+  /** When the fault could have an effect, on the monotonic clock. */
   readonly done: readonly { readonly fromNs: bigint; readonly toNs: bigint }[]
   /** What went wrong in single injections, each text once. */
   readonly failures: string[]
 }
 
 /**
- * Injects again and again until a time of `performance.now()`. An injection that fails is told, and counts as done for as long as it
- * took: something may have come of it.
+ * Injects repeatedly until a time of `performance.now()`. A failed injection is reported, and counts as done for as
+ * long as it
+ * took: it may have had an effect.
  */
 export async function inject(
   harm: Pick<Harm, 'leastMs' | 'pauseMs' | 'tailMs'>,

@@ -68,7 +68,7 @@ async function main(): Promise<number> {
 }
 
 /**
- * Runs of one engine: with nothing done to it, unless such were made before, then with each harm. What fails in one leaves the
+ * Runs of one engine: without faults, unless such runs exist, then with each fault. A failure in one does not stop the
  * others.
  */
 async function groupRuns(
@@ -114,7 +114,7 @@ function layersOf(traceOptions: readonly string[], engine: Harm['engine']): stri
   return options.length === 0 ? '/proc alone' : `\`${options.join(' ')}\``
 }
 
-/** Harms of one engine that is started the same way. */
+/** Faults of one engine that is started the same way. */
 function groups(harms: readonly Harm[]): [Harm, ...Harm[]][] {
   const all: [Harm, ...Harm[]][] = []
   for (const harm of harms) {

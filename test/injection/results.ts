@@ -50,7 +50,10 @@ export function readResults(path: string): Results {
   return existsSync(path) ? resultsSchema.parse(JSON.parse(readFileSync(path, 'utf8'))) : { harmed: [], cold: [] }
 }
 
-/** Adds to what is there: a harm that was done again the same way replaces what it gave before, and so do all starts of an engine. */
+/**
+ * Adds to the existing results: a fault that was injected again the same way replaces its earlier result, and so do all
+ * starts of an engine.
+ */
 export function addResults(path: string, fresh: Results): void {
   const before = readResults(path)
   const key = ({ harm, engine, layers }: HarmedResult) => `${harm} ${engine} ${layers}`

@@ -1,7 +1,7 @@
 import type { ColdResult, HarmedResult, Results } from './results.ts'
 import { confusion, scores, unprovoked } from './score.ts'
 
-/** From so many times the usual ITL p99 on a harm counts for the aim. */
+/** A fault counts for the aim from this multiple of the usual ITL p99 on. */
 const COUNTS_FROM = 2
 
 /** Markdown of all that was measured: for docs/late-tokens.md. */

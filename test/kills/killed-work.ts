@@ -14,7 +14,7 @@ export type Work = (typeof WORK)[number]
 
 /** What a kill left. */
 export interface WorkResult {
-  /** It came while the work went on. */
+  /** It arrived during the work. */
   readonly inTime: boolean
   /** The run was whole when the kill came, or after `recover`; an import: whole, or refused as not sealed, and made again from its file. */
   readonly whole: boolean
@@ -25,7 +25,7 @@ export interface WorkResult {
 const REQUESTS = 200
 const EVENTS = 500
 
-/** Records rows, says so, and does what it is told: `finish` seals, `die` leaves the run open. */
+/** Records rows, reports it, and obeys commands: `finish` seals, `die` leaves the run open. */
 const RECORDER = `
 const { Recording } = await import(process.argv[1])
 const recording = await Recording.start({ command: 'load', out: process.argv[2], config: {}, sampling: {}, seed: 1, hosts: [], engine: null }, (e) => { throw e })

@@ -24,7 +24,7 @@ export const behaviourSchema = z.strictObject({
   /** As fast as the client reads, many events a write; only plain streams are fast. */
   unpaced: z.boolean().default(false),
 
-  // What is said.
+  // What is sent.
   /** Tokens generated; null: max_tokens of the request. */
   tokens: count.nullable().default(null),
   tokens_per_event: count.min(1).default(1),

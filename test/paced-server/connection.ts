@@ -80,8 +80,8 @@ export class Connection {
   }
 
   /**
-   * Resets the connection. Node's `resetAndDestroy` lets a FIN go first, which the client may take for the end, so
-   * the stream's own end is left out. A TLS connection cannot be reset: it is cut without its closing alert.
+   * Resets the connection. Node's `resetAndDestroy` lets a FIN go first, which the client may take for the end, so the
+   * stream's own end is skipped. A TLS connection cannot be reset: it is cut without its closing alert.
    */
   reset(): void {
     const { socket } = this

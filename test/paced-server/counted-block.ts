@@ -12,8 +12,9 @@ interface CountedEvent {
 }
 
 /**
- * The bytes of a period's events with running usage, whose counts go on from block to block: as long as they have as many digits
- * as before, the digits alone are written anew. What is framed per event would cost the server as much as the client it measures.
+ * The bytes of a period's events with running usage, whose counts continue from block to block: as long as they have as
+ * many digits as before, the digits alone are written anew. What is framed per event would cost the server as much as
+ * the client it measures.
  */
 export class CountedBlock {
   private readonly events: readonly CountedEvent[]

@@ -12,7 +12,7 @@ export class Framing {
     this.b = behaviour
   }
 
-  /** Header lines that say so; `length` is the whole body's, where it has to be told. */
+  /** Header lines for it; `length` is the whole body's, if it must be announced. */
   headers(length: number): string {
     const coding = this.b.gzip ? 'content-encoding: gzip\r\n' : ''
     if (this.b.framing === 'content_length') return `${coding}content-length: ${length}\r\n`

@@ -6,7 +6,7 @@ export interface RawAnswer {
   /** Everything, head and framing included. */
   readonly bytes: Buffer
   readonly head: string
-  /** Without the HTTP framing; what follows a malformed chunk size is left out. */
+  /** Without the HTTP framing; what follows a malformed chunk size is skipped. */
   readonly body: Buffer
   /** Monotonic ns of each read, and how many bytes were there after it. */
   readonly reads: { atNs: bigint; bytes: number }[]

@@ -54,7 +54,7 @@ export function closes(request: HttpRequest, b: Behaviour): boolean {
   return b.close !== 'no' || b.framing === 'close' || /close/i.test(request.headers.get('connection') ?? '')
 }
 
-/** Sends a head, as slowly as the behaviour says, and then goes on. */
+/** Sends a head, as slowly as the behaviour says, and then continues. */
 export function sendHead(connection: Connection, head: string, b: Behaviour, then: () => void): void {
   const informational = b.informational
     ? 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n'

@@ -20,8 +20,8 @@ export interface Step {
 const LETTER = { content: 'c', reasoning: 't', tool: 'f' } as const
 
 /**
- * The events of a streamed answer in order. Deterministic: a second pass yields the same. With `skip`, the tokens
- * from skip.from to skip.to are left out, for a caller that writes them itself.
+ * The events of a streamed answer in order. Deterministic: a second pass yields the same. With `skip`, the tokens from
+ * skip.from to skip.to are skipped, for a caller that writes them itself.
  */
 export function* script(c: Completion, skip?: { from: number; to: number }): Generator<Step> {
   const { behaviour: b } = c

@@ -14,7 +14,7 @@ export function writesOf(completion: Completion): Generator<Step[]> {
   return grouped(pinged, events_per_write || 1)
 }
 
-/** The body's length, where it has to be told before; faults are not counted. */
+/** The body's length, if it must be announced; faults are not counted. */
 export function bodyBytes(completion: Completion, framing: Framing): number {
   let bytes = 0
   for (const group of writesOf(completion)) bytes += Buffer.byteLength(framing.frame(group.map((step) => step.text)))

@@ -6,7 +6,7 @@ import { type Step, script } from './script.ts'
 import type { RequestTruth, TruthBook } from './truth.ts'
 import { PERIOD } from './words.ts'
 
-/** Answers that go as fast as their clients read: each gets one write a turn of the event loop. */
+/** Answers as fast as their clients read: each gets one write per pass of the event loop. */
 export class UnpacedRing {
   private active: UnpacedAnswer[] = []
   private turning = false

@@ -1,4 +1,4 @@
-// Stands in for libcudart.so where there is no CUDA: each call fails as it does without a GPU (100: no device).
+// Replaces libcudart.so where there is no CUDA: each call fails as it does without a GPU (100: no device).
 int cudaMalloc(void **pointer, unsigned long bytes) {
   (void)bytes;
   *pointer = 0;

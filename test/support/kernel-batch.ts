@@ -22,7 +22,7 @@ export interface StandInCall {
 
 export interface KernelBatch {
   readonly folder: string
-  /** Made when workers named `wait` may go on. */
+  /** This file is made when workers named `wait` may continue. */
   readonly gate: string
   /** Makes a model's folder; returns it as `--model` takes it. */
   model(name: string, config?: Record<string, unknown>): string
@@ -84,7 +84,7 @@ export function kernelBatch(): KernelBatch {
   }
 }
 
-/** Whether a process is over, if nobody has asked for its exit code yet also. */
+/** Whether a process is over, even if its exit code was not collected yet. */
 export function isGone(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')

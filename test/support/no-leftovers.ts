@@ -4,19 +4,19 @@ import { afterAll, beforeAll, expect } from 'vitest'
 import { CHECKOUT } from './cli.ts'
 import { endLeftovers, processesWith, TEST_MARKER } from './processes.ts'
 
-/** For the end of a process that has been told to end. */
+/** For the end of a process that was asked to end. */
 const GRACE_MS = Number(process.env.LEFTOVER_GRACE_MS ?? 20_000)
 
 let entry = ''
 
-// A setup file: what stands here holds for each test file.
+// A setup file: its hooks hold for each test file.
 beforeAll(() => {
   const mark = `${process.ppid} ${relative(CHECKOUT, expect.getState().testPath ?? '')}`
   process.env[TEST_MARKER] = mark
   entry = `${TEST_MARKER}=${mark}`
 })
 
-// What cleans up runs in reverse order: this, which was there first, is last.
+// Clean-up runs in reverse order: this hook, which was registered first, is last.
 afterAll(async () => {
   const find = () => processesWith((each) => each === entry)
   const until = performance.now() + GRACE_MS

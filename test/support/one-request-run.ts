@@ -17,8 +17,9 @@ const NAMES = [
 const named = (text: string) => NAMES.indexOf(text)
 
 /**
- * Request 3 is prefilled in two pieces, the second beside somebody else's decode, then decodes alone. The second step was
- * profiled: two kernels, the later launched only when the first had ended. Its server says by OTLP how long its parts were.
+ * Request 3 is prefilled in two pieces, the second beside another client's decode, then decodes alone. The second step
+ * was profiled: two kernels, the later launched only when the first had ended. Its server reports by OTLP how long its
+ * parts were.
  */
 const SLICES: Record<string, SqlValue>[] = [
   { slice_id: 1, name_id: named('prefill'), category: 'step', t_ns: 30 * ms, dur_ns: 10 * ms, tokens: 4 },

@@ -26,7 +26,7 @@ export interface SimulatedPlan {
   /** An event each so many tokens, and whether it says so. */
   readonly streamInterval?: number
   readonly countsTokens?: boolean
-  /** Share of steps that the profile lacks, and of requests that somebody else sent. */
+  /** Share of steps that the profile lacks, and of requests that another client sent. */
   readonly missing?: number
   readonly foreign?: number
   readonly deliveryMs?: readonly [number, number]
@@ -39,7 +39,7 @@ export interface Simulated {
   /** Step ids of the tokens of each request. */
   readonly truth: ReadonlyMap<number, readonly number[]>
   readonly preemptions: number
-  /** What each step ran, by its id: also of requests that are somebody else's. */
+  /** What each step ran, by its id: including requests of other clients. */
   readonly ran: ReadonlyMap<number, readonly RanPart[]>
 }
 

@@ -11,9 +11,10 @@ const seconds = (ms: number) => `${(ms / 1000).toFixed(1).padStart(6)} s`
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
 /**
- * A line for each test file as it ends, `n of m`, with its slow tests by name, and one a minute for a test that is still running. At
- * the end the slowest files, each skipped test with its reason, and one line of counts. A skip without a reason fails; so does, in
- * CI, one for a reason that CI must not have, and a process that is left when all is over.
+ * A line for each test file as it ends, `n of m`, with its slow tests by name, and one per minute for a test that is
+ * still running. At the end the slowest files, each skipped test with its reason, and one line of counts. A skip
+ * without a reason fails; so does, in CI, one for a reason that CI must not have, and a process that is left when all
+ * is over.
  */
 export default class SummaryReporter implements Reporter {
   #files = 0
@@ -80,7 +81,7 @@ export default class SummaryReporter implements Reporter {
 
 /** Says that it was skipped and why; whether that is no good reason here. */
 function whatIsWrong(test: TestCase, reason: string | undefined): boolean {
-  // A name asked for with -t leaves out the others: nobody skipped them.
+  // A name given with -t excludes the others: they do not count as skipped.
   if (reason === undefined && test.project.config.testNamePattern !== undefined) return false
   const notInCi = process.env.CI === 'true' && !MAY_SKIP_IN_CI.test(reason ?? '')
   const wrong = reason === undefined ? ' (each skip gives one)' : notInCi ? ' (not allowed in CI)' : ''

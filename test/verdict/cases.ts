@@ -10,7 +10,7 @@ const LOADS: Readonly<Record<Group, readonly number[]>> = {
   between: [0.9, 1, 1.1, 1.2],
   above: [1.3, 1.5, 2, 3],
 }
-/** A slow client stands only where the server is not overloaded: a client that is slower than it hides what it does. */
+/** A slow client counts only if the server is not overloaded: an overloaded server hides it. */
 const CLIENTS: Readonly<Record<Group, readonly SimulatedCase['client'][]>> = {
   below: ['plain', 'late_sends', 'ceiling', 'late_reads'],
   between: ['plain', 'ceiling'],

@@ -18,7 +18,7 @@ export interface QueueServer {
   readonly parallel: number
   /** Takes a request at a time no earlier than that of the request before it. */
   arrive(request: ServerRequest): void
-  /** Takes out the first request that ends by this moment; null where none does. */
+  /** Removes the first request that ends by this moment; null if none does. */
   takeEnd(by_s: number): ServerRequest | null
 }
 

@@ -11,7 +11,7 @@ import { type SimulatedCase, simulatedRun } from './simulated-run.ts'
 
 const LAG_NS = 'sent_ns - scheduled_ns - coalesce(held_ns, 0)'
 
-/** What the verdict said of one run whose truth is known. */
+/** The verdict on one run whose truth is known. */
 export interface Scored {
   group: Group
   case: SimulatedCase

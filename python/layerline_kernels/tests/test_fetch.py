@@ -60,7 +60,7 @@ class FetchTest(FolderTest):
             self.assertEqual((again.code, again.last, sum(hub.gets.values())), (0, ended.last, 4))
             self.assertEqual(self.fetch(hub, "--force-download").code, 0)
             self.assertEqual(sum(hub.gets.values()), 8)
-        # Without the hub: what is there is enough.
+        # Without the hub: the local files are enough.
         self.assertEqual(self.fetch(None, "--offline").last, ended.last)
         self.assertEqual(self.fetch(None).last, ended.last)
 

@@ -113,7 +113,7 @@ def main() -> int:
         wait_for_threads()
         used = resource.getrusage(resource.RUSAGE_SELF)
         done |= {"minor_faults": used.ru_minflt, "major_faults": used.ru_majflt}
-        # Whoever reads /proc has to find it there.
+        # Readers of /proc have to find it there.
         time.sleep(0.3)
         os.write(into, json.dumps(done).encode())
         os._exit(0)

@@ -144,7 +144,7 @@ describe('energy whose integral is known', () => {
     } = await figuresOf({ requests, counters, tracks: [gpuTrack(1, 'energy_j', { kind: 'counter' })] })
     expect(found?.whole_j.value).toBeCloseTo(100 * 23.5, 6)
     expect(found?.covered_share).toBeCloseTo(23.5 / 24, 6)
-    // The request whose time covers it has no figure.
+    // The request that was in flight then has no figure.
     expect(found?.requests.map(({ request_id }) => request_id)).toEqual([1])
   })
 

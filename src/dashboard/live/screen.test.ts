@@ -17,7 +17,7 @@ class TinyTerminal {
   take(text: string): void {
     this.writes.push(text)
     this.touched = []
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal is told
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the control sequences of a terminal
     for (const [part, parameters, final, character] of text.matchAll(/\x1b\[([0-9;?]*)([A-Za-z])|(.)/gsu)) {
       if (character !== undefined) this.put(character)
       else this.control(`${parameters}${final}`, part)

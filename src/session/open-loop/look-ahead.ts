@@ -22,7 +22,7 @@ const SLICE_MS = 0.4
 
 /**
  * Reads a schedule ahead of its time and writes its requests, a bounded number, in slices between which the event loop
- * turns. In order of time, as the schedule is.
+ * runs. In order of time, as the schedule is.
  */
 export class LookAhead {
   /** Why reading stopped, if it did. */

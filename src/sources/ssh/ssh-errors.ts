@@ -98,7 +98,7 @@ export const SSH_FAILURES: readonly SshFailure[] = [
 ]
 
 /**
- * During a run a host may reboot or a name may be unresolvable for a while; keys and permissions do not come back by
+ * A host may reboot during a run, or a name may be unresolvable for a while; keys and permissions do not come back by
  * themselves.
  */
 export function mayPass(error: LayerlineError): boolean {

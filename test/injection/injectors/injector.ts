@@ -1,11 +1,11 @@
 import type { LateCause } from '../../../src/analysis/late-tokens/model.ts'
 import type { StartOptions } from '../../../src/engines/care/engine.ts'
 
-/** Does one harm to an engine, again and again. */
+/** Injects one kind of fault into an engine, repeatedly. */
 export interface Injector {
-  /** Where the client is to go; the engine's own address where the harm is not on the way. */
+  /** The address for the client; the engine's own if the fault is not on the way. */
   readonly url: string
-  /** Resolves when the harm may be felt. */
+  /** Resolves when the fault may have an effect. */
   begin(): Promise<void> | void
   end(): Promise<void> | void
   /** Leaves the machine as it was. */
@@ -22,7 +22,7 @@ export interface Harm {
   readonly leastMs: number
   /** From the end of one to the next, and as much again by chance. */
   readonly pauseMs: number
-  /** Its effect goes on for so long after its end. */
+  /** How long its effect continues after its end. */
   readonly tailMs: number
   /** Throws, with the reason, where this machine does not have what it takes. */
   prepare(engine: { readonly pid: number; readonly url: string; readonly model: string }): Promise<Injector>

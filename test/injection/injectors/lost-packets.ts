@@ -16,7 +16,7 @@ export const lostPackets: Harm = {
   pauseMs: 3000,
   tailMs: AGAIN_MS,
   async prepare({ url }) {
-    // Tried where nobody else is, so that a kernel without it says so before anything is changed.
+    // Tried in a separate namespace, so that a kernel without it reports that before anything is changed.
     try {
       await run('unshare', ['--net', 'tc', 'qdisc', 'add', 'dev', 'lo', 'root', 'netem', 'loss', '0%'])
     } catch (error) {

@@ -8,7 +8,7 @@ interface Asked {
   readonly tokens: number
 }
 
-/** Requests of somebody else to the same engine, cut off where the injection ends. */
+/** Requests of another client to the same engine, cut off when the injection ends. */
 async function others(url: string, model: string, asks: () => readonly Asked[]): Promise<Injector> {
   let cut: AbortController | null = null
   let ended: Promise<unknown> = Promise.resolve()
@@ -82,7 +82,8 @@ export const fullCache: Harm = {
     )
     return {
       ...requests,
-      // Asking does no harm yet: that begins where a request waits for room, and ends where none does any more.
+      // The requests alone are not yet the fault: that starts when a request waits for room, and ends when none does
+      // any more.
       async begin() {
         await requests.end()
         await requests.begin()

@@ -128,7 +128,7 @@ class Fetch:
                     )
                 )
             except Exception as error:
-                # What was fetched stays: the next attempt goes on from there.
+                # What was fetched stays: the next attempt resumes from there.
                 if attempt < ATTEMPTS and is_network_error(error):
                     time.sleep(min(attempt, self.left(attempt)))
                     continue
