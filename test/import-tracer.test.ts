@@ -182,7 +182,7 @@ describe('what we wrote ourselves comes back', () => {
       const near = (value: unknown, ns: number) => expect(Math.abs((value as number) - ns)).toBeLessThanOrEqual(2)
       near((end_ns as number) - (sent_ns as number), known.end - known.sent)
       if (known.first !== null) near((first_token_ns as number) - (sent_ns as number), known.first - known.sent)
-      // The stamps are in us, and the unix clock of the run is measured.
+      // The stamps are in µs, and the unix clock of the run is measured.
       expect(Math.abs((sent_ns as number) + shiftNs - known.sent)).toBeLessThan(1e6)
     }
     const power = await rowsOf(back, samplesOf('power_draw_instant_w'))

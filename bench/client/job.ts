@@ -25,7 +25,7 @@ export interface Measured {
   /** Requests that did not end well. */
   readonly failed: number
   readonly wallMs: number
-  /** User and system time of the reader's process, all its threads, us. */
+  /** User and system time of the reader's process, all its threads, µs. */
   readonly cpuUs: number
   /** The same of the server's process, in steps of 10 ms; null where /proc does not say. */
   readonly serverCpuUs: number | null

@@ -82,7 +82,7 @@ async function round(reader: Reader, job: Job, first: number): Promise<{ tokens:
   }
 }
 
-/** User and system time of another process from /proc, us. */
+/** User and system time of another process from /proc, µs. */
 function processCpuUs(pid: number): number | null {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')

@@ -20,8 +20,8 @@ const COMPUTE = ['gemm_kernel', 'void elementwise<float>(float*)', 'softmax_warp
 
 /**
  * A profile of training steps, small, with what HTA looks for: operators around launches, computation on stream 7,
- * communication on stream 20, copies on both, ProfilerSteps, fractions of us. No two times on a stream are the same in
- * whole us, so that no figure depends on how equal times are sorted.
+ * communication on stream 20, copies on both, ProfilerSteps, fractions of µs. No two times on a stream are the same in
+ * whole µs, so that no figure depends on how equal times are sorted.
  */
 export function trainingTrace(plan: TrainingPlan): { traceEvents: Event[]; [key: string]: unknown } {
   const random = randomStream('training-trace', plan.seed, plan.rank)
@@ -55,7 +55,7 @@ export function trainingTrace(plan: TrainingPlan): { traceEvents: Event[]; [key:
               ]
       const pause = random.uniform() < 0.2 ? 60 + random.below(100) : 6 + random.below(5)
       const opened = us + random.uniform()
-      // Calls begin in odd whole us, kernels in even ones, as HTA rounds them: no launch and start are at the same time.
+      // Calls begin in odd whole µs, kernels in even ones, as HTA rounds them: no launch and start are at the same time.
       const launch = evenAfter(opened + 2) + 1 - random.uniform() * 0.9
       const launched = 3 + random.uniform() * 2
       const ended = launch + launched + 1.5

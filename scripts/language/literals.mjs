@@ -1,5 +1,5 @@
-// The prose of TypeScript source: string literals and comments. The scanner knows only comments, quotes, templates and regular
-// expressions of the language.
+// The prose of TypeScript source: string literals and comments. The scanner knows only comments, quotes, templates and
+// regular expressions of the language.
 
 const BEFORE_REGEX = /(^|[=(,:[!&|?{};+\-*%~^<>]|\b(return|typeof|case|in|of|void|throw|new|delete|await))\s*$/
 

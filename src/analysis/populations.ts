@@ -11,8 +11,7 @@ export const TIMED = "(SELECT * FROM requests WHERE phase = 'measured' AND statu
 
 /**
  * When a request started to take the client's time: at a fresh connection's start, else at the send. If a crash cut it
- * off, neither was
- * recorded, and the time when it was due is used.
+ * off, neither was recorded, and the time when it was due is used.
  */
 export const BEGIN_NS = "coalesce(connect_start_ns, sent_ns, CASE WHEN status = 'interrupted' THEN scheduled_ns END)"
 

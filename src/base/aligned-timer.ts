@@ -5,8 +5,7 @@ export interface AlignedTimer {
 
 /**
  * Calls `work` at every multiple of `periodMs` of the thread's clock, without keeping the process alive. Timers of one
- * thread
- * then fire together, which saves wake-ups: they cost more than the work itself. A late call is not made up for.
+ * thread then fire together, which saves wake-ups: they cost more than the work itself. A late call is not made up for.
  */
 export function everyAligned(periodMs: number, work: () => void): AlignedTimer {
   let timer: NodeJS.Timeout | undefined

@@ -62,8 +62,7 @@ export async function withinOrThrow<T>(promise: Promise<T>, limit: Limit, late: 
 
 /**
  * A promise that events settle, where no limit can be set here. `endedBy` names what ends it in any case: a timer
- * around it, or the
- * other side's end.
+ * around it, or the other side's end.
  */
 export function settledBy<T>(
   _endedBy: string,
@@ -120,8 +119,7 @@ export async function nextEvent(
 
 /**
  * How a child ends, or LATE. Its pipes may stay open longer than it lives: they are read for a moment more, then
- * closed, or
- * left to the caller that reads them.
+ * closed, or left to the caller that reads them.
  */
 export async function childEnd(
   child: ChildProcess,

@@ -3,8 +3,8 @@ import { isatty } from 'node:tty'
 
 /**
  * When Node exits it restores the terminal's settings, and aborts (SIGABRT) if the terminal is gone by then. So a
- * descriptor that was a
- * terminal and no longer is one is replaced by /dev/null before that. Call it once, in the main thread.
+ * descriptor that was a terminal and no longer is one is replaced by /dev/null before that. Call it once, in the main
+ * thread.
  */
 export function outliveTerminal(): void {
   const terminals = [0, 1, 2].filter((fd) => isatty(fd))

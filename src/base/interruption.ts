@@ -6,9 +6,8 @@ type Taker = (signal: NodeJS.Signals) => void
 
 /**
  * What SIGINT, SIGTERM and SIGHUP do, from the first line of the program on. A recording command takes them over and
- * decides how
- * its run ends. Otherwise the command is aborted: waits that heed `signal` throw, and `main` ends the rest after a
- * moment.
+ * decides how its run ends. Otherwise the command is aborted: waits that heed `signal` throw, and `main` ends the rest
+ * after a moment.
  */
 class Interruption {
   private readonly controller = abortForMany()

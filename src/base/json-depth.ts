@@ -2,8 +2,7 @@ const [QUOTE, BACKSLASH] = [0x22, 0x5c]
 
 /**
  * Whether a JSON text is nested deeper than `most`. Code that walks such a value recurses as deep, and the stack is
- * limited.
- * The text need not be valid.
+ * limited. The text need not be valid.
  */
 export function isDeeper(text: string, most: number): boolean {
   let depth = 0

@@ -2,8 +2,7 @@ import { fileURLToPath } from 'node:url'
 
 /**
  * The URL of a file of this package, by its path from the root. Only this module knows its own place: src/base/ as a
- * source,
- * and somewhere in dist/ when it is built, where modules do not keep their old neighbours.
+ * source, and somewhere in dist/ when it is built, where modules do not keep their old neighbours.
  */
 export function packageUrl(path: string): URL {
   const here = import.meta.url
@@ -18,9 +17,8 @@ export function packageFile(path: string): string {
 
 /**
  * The built file of a program that runs as a thread or child process, by its source's path without the ending. Such
- * programs
- * need JavaScript even if the caller is a source under the tests' transformer. scripts/build.mjs looks for calls of
- * this name.
+ * programs need JavaScript even if the caller is a source under the tests' transformer. scripts/build.mjs looks for
+ * calls of this name.
  */
 export function builtFile(source: string): URL {
   return packageUrl(`dist/${source}.js`)

@@ -7,8 +7,7 @@ const PLACE = new RegExp(`(${BUILT.source}):(\\d+):(\\d+)`, 'g')
 
 /**
  * A stack with the source lines instead of those of the built files. Maps are read only when an error is shown: Node's
- * own
- * `--enable-source-maps` reads one for every file that is loaded. Frames without a map stay as they are.
+ * own `--enable-source-maps` reads one for every file that is loaded. Frames without a map stay as they are.
  */
 export function readableStack(stack: string): string {
   const maps = new Map<string, SourceMap | null>()

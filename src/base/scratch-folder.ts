@@ -10,8 +10,7 @@ const NAME = /^layerline-[a-z]+-(\d+)-(\d+)-(\d*)-\w{6}$/
 /**
  * Makes a folder for temporary files that only this user may enter, and whose name cannot be guessed. `purpose` is a
  * word in its name. Folders that killed processes of this user left are removed first. The caller removes the new one;
- * it
- * is removed at the end of the process in any case. Throws `missing/temporary-folder`.
+ * it is removed at the end of the process in any case. Throws `missing/temporary-folder`.
  */
 export function scratchFolder(purpose: string, parent = tmpdir()): string {
   removeStaleScratch(parent)

@@ -10,8 +10,7 @@ export class FileTooLarge extends Error {
 
 /**
  * Reads a whole file: settings, keys, lists. Reading stops after `mostBytes`: a wrong path must not fill the memory,
- * even if it
- * is a device that never ends. Throws the system's error, or `FileTooLarge`.
+ * even if it is a device that never ends. Throws the system's error, or `FileTooLarge`.
  */
 export function readSmallFile(path: string, mostBytes: number): Buffer {
   const fd = openSync(path, 'r')

@@ -9,7 +9,7 @@ test('two clocks of one base agree, and follow the monotonic clock', () => {
     const a = first.now()
     const b = second.now()
     const after = Number(process.hrtime.bigint() - first.monotonicBaseNs)
-    // Each clock's own zero was measured to within some us.
+    // Each clock's own zero was measured to within some µs.
     expect(a).toBeGreaterThan(before - 50_000)
     expect(b).toBeLessThan(after + 50_000)
   }

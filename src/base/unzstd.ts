@@ -6,8 +6,7 @@ const PIECE_BYTES = 2048
 
 /**
  * Unpacks zstd in small steps, however large the output. A yielded buffer is valid until the next is asked for. Throws,
- * in
- * words, if the bytes are not zstd, are cut off, or ask for too much memory.
+ * in words, if the bytes are not zstd, are cut off, or ask for too much memory.
  */
 export async function* unzstd(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let unpacked: Uint8Array[] = []

@@ -10,8 +10,7 @@ const RLE = 1
 
 /**
  * Walks the frames of a zstd file, whose headers name the window that a decoder has to keep, up to 2 GB each. Files
- * that are not zstd
- * are left to the decoder. RFC 8878, 3.1.1 and 3.1.2.
+ * that are not zstd are left to the decoder. RFC 8878, 3.1.1 and 3.1.2.
  */
 export class ZstdFrames {
   private state: 'frame' | 'block' | 'foreign' = 'frame'

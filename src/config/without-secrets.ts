@@ -6,8 +6,7 @@ import { SETTINGS, type SettingName, snakeCase } from './settings-table.ts'
 const HIDDEN = '[hidden]'
 /**
  * The settings in force with their sources, for run.json and `doctor`: no key, no password in a URL, no value of a
- * header
- * or query parameter that may be a secret. Never throws: wrong values and placeholders are skipped.
+ * header or query parameter that may be a secret. Never throws: wrong values and placeholders are skipped.
  */
 export function withoutSecrets(settings: Settings): Record<string, { value: unknown; source: string }> {
   const shown: Record<string, { value: unknown; source: string }> = {}

@@ -24,8 +24,8 @@ export interface YamlDocument<T> {
 }
 
 /**
- * Parses and checks YAML; null if it is empty. Faults are errors `input/yaml` with file, line and
- * column; an unknown key comes with the nearest known one.
+ * Parses and checks YAML; null if it is empty. Faults are errors `input/yaml` with file, line and column; an unknown
+ * key comes with the nearest known one.
  */
 export function yamlDocument<S extends z.ZodType>(
   text: string,

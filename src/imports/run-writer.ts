@@ -101,7 +101,7 @@ export class RunWriter implements TraceRun {
     return new RunWriter(run, folder, instance, connection, loaders)
   }
 
-  /** Names the run's zero, Unix us; to be called before the first row. Clocks named have the same integer base. */
+  /** Names the run's zero, Unix µs; to be called before the first row. Clocks named have the same integer base. */
   setEpoch(unixUs: number, clocks: readonly string[] = []): void {
     const epoch = (BigInt(Math.round(unixUs)) * 1000n).toString()
     this.run = {
@@ -121,7 +121,7 @@ export class RunWriter implements TraceRun {
   readonly part = partName('importedProfile')
   readonly clock = 'unix'
 
-  /** The run's zero is the first event, in whole us. */
+  /** The run's zero is the first event, in whole µs. */
   zeroUnixNs(firstUnixNs: bigint): bigint {
     this.setEpoch(Number(firstUnixNs / 1000n))
     return (firstUnixNs / 1000n) * 1000n

@@ -13,7 +13,7 @@ import type { OfferGate } from './live/offer-gate.ts'
 import type { Desk, Draft } from './offer.ts'
 import type { StopSignal } from './stop-signal.ts'
 
-/** After the first Ctrl-C, what is in flight has this long to end. */
+/** After the first Ctrl-C, requests in flight have this long to end. */
 const DRAIN_MS = 5_000
 
 export interface ClientSideOptions {
@@ -31,7 +31,7 @@ export interface ClientSideOptions {
 
 /** Called for each request. */
 export interface ClientSideView {
-  /** Where latencies are to be counted as they come. */
+  /** Where latencies are counted as they arrive. */
   readonly live?: LiveCounts
   hooks?(draft: Draft): RequestHooks
   ended?(draft: Draft, outcome: RequestOutcome, scheduledNs: number): void
@@ -39,7 +39,7 @@ export interface ClientSideView {
 }
 
 export interface ClientSide extends Desk {
-  /** Cuts off what is in flight and ends the watch; whatever follows a signal is of no concern from now on. */
+  /** Cuts off requests in flight and ends the watch; results after a signal are ignored. */
   close(): Promise<void>
 }
 

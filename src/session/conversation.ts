@@ -14,7 +14,7 @@ export interface ConversationOptions {
   firstRequestId: number
 }
 
-/** One user who says the next thing when the answer is there; the whole conversation goes along each time. */
+/** One user who sends the next turn when the answer has arrived; each request contains the whole conversation. */
 export function* conversation(options: ConversationOptions): Generator<Draft, void, RequestOutcome | undefined> {
   const messages: ChatMessage[] = [{ role: 'system', content: options.system }]
   let said = 0

@@ -1,7 +1,7 @@
 import { many, wholeNumber } from '../analysis/quantity.ts'
 import type { PromptRow } from '../workload/prompts.ts'
 
-/** A middling speed of one stream, where nothing is known of the server. */
+/** A typical speed of one stream, used if nothing is known of the server. */
 const TOKENS_PER_S = 50
 /** Of English, by today's tokenizers. */
 const TOKENS_PER_WORD = 1.4

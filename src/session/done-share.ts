@@ -1,6 +1,7 @@
 /**
- * Share of a run that is done, 0 to 1: of what the offering will have been once it is over, what has ended. `offering` is the share of the offering that is over
- * (by time or by count); null where it has no end that is known. Offering alone is no progress: an overloaded server has its work still before it.
+ * Share of a run that is done, 0 to 1: the ended requests, as a share of all that will be offered. `offering` is the
+ * share of the offering that is over (by time or by count); null if its end is unknown. Offering alone is not progress:
+ * an overloaded server still has its work before it.
  */
 export function doneShare(offering: number | null, offered: number, ended: number): number | null {
   if (offering === null) return null

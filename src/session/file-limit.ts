@@ -3,7 +3,7 @@ import { LayerlineError } from '../base/errors.ts'
 
 /** Files that a recording process has open beside a socket for each request: the store, sources, tools. */
 const OTHER_FILES = 120
-/** Where nothing bounds the requests in flight, answers may take so long. */
+/** If nothing bounds the requests in flight, answers are assumed to take this long. */
 const LONG_ANSWER_S = 60
 
 export interface PlannedLoad {
@@ -16,7 +16,10 @@ export interface PlannedLoad {
   readonly workers: number
 }
 
-/** Files that a process here may have open; null where the system does not tell. Node has raised it as far as it may. */
+/**
+ * How many files a process may have open here; null if the system does not report it. Node has raised it as far as it
+ * may.
+ */
 export function openFileLimit(path = '/proc/self/limits'): number | null {
   try {
     const soft = /^Max open files\s+(\d+)/m.exec(readFileSync(path, 'utf8'))?.[1]

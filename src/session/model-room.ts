@@ -30,7 +30,7 @@ export async function roomFor(
 const MOST_ANSWER_BYTES = 64 << 20
 
 async function countTokens(target: Target, model: string, prompt: string): Promise<number | null> {
-  // An own certificate authority is not known to fetch; the prompt's bytes must do then.
+  // Fetch does not know a custom certificate authority; the prompt's bytes are used then.
   if (target.tls && (target.ca !== undefined || target.insecure)) return null
   try {
     const response = await fetch(urlOf(target, `${target.basePath.replace(/\/v\d+$/, '')}/tokenize`), {

@@ -46,9 +46,9 @@ export interface Offerer {
   readonly loop: 'open' | 'closed'
   /** Offers all, and resolves when the last has ended; once the run is to stop it offers nothing more. */
   offer(desk: Desk, run: OfferedRun): Promise<void>
-  /** How far it is, cheap to ask at any time; null before it has begun. */
+  /** Its progress, cheap to read at any time; null before it has started. */
   progress?(): OfferProgress | null
-  /** What run.json's plan should say once it is over. */
+  /** The facts for run.json's plan when it is over. */
   facts?(): Partial<RunPlan>
 }
 

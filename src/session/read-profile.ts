@@ -8,8 +8,7 @@ import type { Recording } from './recording.ts'
 
 /**
  * Reads a profile that was written during a run into that run, on its clock, before it is sealed. If a profile cannot
- * be read,
- * that is reported, and the run continues without it.
+ * be read, that is reported, and the run continues without it.
  */
 export async function readProfile(
   recording: Recording,

@@ -57,9 +57,8 @@ export function studyArms(periodsMs: readonly number[], blocks: number, seed: nu
 
 /**
  * Does the same work at each period, one run per arm: a sampler restarts for another period anyway, and each run can be
- * read, judged and exported by
- * itself. A run that a signal cut short is kept in its folder and does not count; the study of the runs before it is
- * returned.
+ * read, judged and exported by itself. A run that a signal cut short is kept in its folder and does not count; the
+ * study of the runs before it is returned.
  */
 export async function runSamplingStudy(options: SamplingStudyOptions): Promise<StudyRecord> {
   const { folder, periodsMs, blocks, seed, stop } = options

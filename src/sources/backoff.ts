@@ -1,6 +1,6 @@
 const FIRST_MS = 500
 const MOST_MS = 30_000
-/** What ran this long was well: the next wait is short again. */
+/** An attempt that lasted this long counts as a success: the next wait is short again. */
 const WELL_MS = 30_000
 
 /** Waits between attempts: 0.5 s, doubled each time up to 30 s. */

@@ -7,15 +7,15 @@ import { errorCode, LayerlineError } from '../base/errors.ts'
 import { scratchFolder } from '../base/scratch-folder.ts'
 
 const READ_MS = 100
-/** Where a look finds much, a pipe could fill up until the next. */
+/** How often a busy pipe is read: it could fill up in a longer pause. */
 const BUSY_MS = 5
 const MUCH_BYTES = 8 * 1024
 const BUFFER_BYTES = 64 * 1024
 const MKFIFO_MS = 10_000
 
 /**
- * A pipe for a child's output that is looked into ten times a second, and more often while much comes. A stream of Node wakes its
- * event loop for each write of the child, which costs more than all that is done with what it brings.
+ * A pipe for a child's output that is read ten times a second, and more often while much arrives. A Node stream would
+ * wake the event loop for each write of the child, which costs more than handling the output.
  */
 export class BatchedPipe {
   /** For the child's `stdio`. */
@@ -34,7 +34,7 @@ export class BatchedPipe {
     this.timer = this.lookIn(untilMultiple(performance.now(), READ_MS))
   }
 
-  /** Throws `missing/mkfifo` where the system has no named pipes. */
+  /** Throws `missing/mkfifo` if the system has no named pipes. */
   static open(encoding: 'latin1' | 'utf8' = 'latin1'): BatchedPipe {
     const folder = scratchFolder('pipe')
     const path = join(folder, 'samples')
@@ -63,7 +63,7 @@ export class BatchedPipe {
     return setTimeout(look, ms).unref()
   }
 
-  /** Who gets the output, in pieces of any size; of latin1, one character a byte. */
+  /** Receives the output, in pieces of any size; with latin1, one character is one byte. */
   onText(take: (text: string) => void): void {
     this.take = take
   }

@@ -8,14 +8,14 @@ export interface ClockFix {
   rttNs: number | null
 }
 
-/** One question to a host for its time, in run time, and its answer: Unix us. */
+/** One question to a host for its time, in run time, and its answer: Unix µs. */
 export interface ClockProbe {
   sentNs: number
   receivedNs: number
   unixUs: number
 }
 
-/** `1763787999.123456` (a comma in some locales) in us; NaN for anything else. */
+/** `1763787999.123456` (a comma in some locales) in µs; NaN for anything else. */
 export function parseUnixUs(text: string): number {
   const match = /^(\d{9,11})[.,](\d{6})\d*$/.exec(text)
   return match === null ? Number.NaN : Number(`${match[1]}${match[2]}`)
@@ -42,7 +42,7 @@ export function fixFrom(probes: readonly ClockProbe[], clock: RunClock): ClockFi
   }
 }
 
-/** Unix us as ns since the run's epoch; exact. */
+/** Unix µs as ns since the run's epoch; exact. */
 export function sinceEpoch(clock: RunClock, unixUs: number): number {
   return (unixUs - Number(clock.epochUnixNs / 1000n)) * 1000 - Number(clock.epochUnixNs % 1000n)
 }

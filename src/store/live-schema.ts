@@ -54,8 +54,7 @@ const AMOUNTS: ReadonlySet<string> = new Set([
 
 /**
  * A column as queries read it: 32-bit amounts are widened to 64 bits, because DuckDB aborts a query whose sum or
- * difference overflows
- * the type, and a server may report any number.
+ * difference overflows the type, and a server may report any number.
  */
 export function readColumn(name: string, spec: ColumnSpec): string {
   const type = baseType(spec[0])

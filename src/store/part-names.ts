@@ -1,8 +1,7 @@
 /**
  * The numbers of a sealed table's parts (`part-<shard>-<number>.parquet`). Rows of a shard have 0. Rows that are read
- * or computed
- * once for the whole run are in parts beside them; each writer has its own number, so that none replaces another's
- * rows.
+ * or computed once for the whole run are in parts beside them; each writer has its own number, so that none replaces
+ * another's rows.
  */
 const PART_NUMBERS = { rows: 0, stepLinks: 1, profile: 2, inferredLinks: 3, importedProfile: 4 } as const
 

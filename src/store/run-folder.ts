@@ -55,8 +55,7 @@ export function runJsonFile(folder: string): string {
 
 /**
  * Makes the folder of a new run: `out` as it is, else `<parent>/<stamp>-<command>-<4 hex>`. Problems that would stop
- * the run
- * later are errors now: a folder that exists, one that cannot be written, a full disk.
+ * the run later are errors now: a folder that exists, one that cannot be written, a full disk.
  */
 export function createRunFolder(command: string, out: string | undefined, parent = 'runs'): string {
   const folder = resolve(
@@ -119,8 +118,8 @@ export function runIdOf(folder: string): string {
 }
 
 /**
- * Where a recorder of this run listens: in its folder, or, if that path is too long for a socket, in a temporary
- * folder of its own. Null if that is too long as well: the run is then recorded without a socket.
+ * Where a recorder of this run listens: in its folder, or, if that path is too long for a socket, in a temporary folder
+ * of its own. Null if that is too long as well: the run is then recorded without a socket.
  */
 export function socketPath(folder: string, shard: number): string | null {
   const inFolder = socketInFolder(folder, shard)

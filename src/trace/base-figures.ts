@@ -1,6 +1,6 @@
 /**
- * The basic figures, each defined here once: as SQL over the tables of a run, and as the client computes
- * it from the same moments during the run. What other tools mean by these names: src/analysis/definitions/.
+ * The basic figures, each defined here once: as SQL over the tables of a run, and as the client computes it from the
+ * same moments during the run. What other tools mean by these names: src/analysis/definitions/.
  */
 interface BaseFigure {
   readonly unit: 'ns'

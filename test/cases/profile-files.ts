@@ -1,4 +1,4 @@
-/** Profiles with the oddities that real ones have, as text. Times are us. */
+/** Profiles with the oddities that real ones have, as text. Times are µs. */
 
 type Event = Record<string, unknown> | string
 

@@ -11,8 +11,7 @@ export interface Injected {
 
 /**
  * Injects repeatedly until a time of `performance.now()`. A failed injection is reported, and counts as done for as
- * long as it
- * took: it may have had an effect.
+ * long as it took: it may have had an effect.
  */
 export async function inject(
   harm: Pick<Harm, 'leastMs' | 'pauseMs' | 'tailMs'>,

@@ -53,8 +53,7 @@ const FIGURES: Readonly<Record<'itl_ms' | 'ttft_ms' | 'output_tokens_per_s', Par
 
 /**
  * Windows in which no layer switched; layers switch between the same ones. Only what lies wholly within a window
- * counts,
- * and only windows within the measured requests.
+ * counts, and only windows within the measured requests.
  */
 const BLOCKS_SQL = `WITH
   span AS (SELECT min(sent_ns) AS a, max(end_ns) AS b FROM ${MEASURED}),

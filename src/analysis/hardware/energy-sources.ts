@@ -19,9 +19,8 @@ const POWER_GAUGES: ReadonlySet<string> = new Set(POWER_TRACKS)
 
 /**
  * The sources of energy figures. On each GPU, its energy counter; without one (or if it does not change), the power
- * gauge of the finest resolution
- * and, of two alike, of the longer window, which misses less between samples. On hosts, the processor's own counters,
- * packages and memory.
+ * gauge of the finest resolution and, of two alike, of the longer window, which misses less between samples. On hosts,
+ * the processor's own counters, packages and memory.
  */
 export function energyScopes(sensors: readonly Sensor[]): EnergyScope[] {
   const gpus = new Map<string, Sensor[]>()

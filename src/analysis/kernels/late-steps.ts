@@ -8,7 +8,7 @@ export interface LateRank {
   steps: number
   /** Of them: those that it ended last. */
   last: number
-  /** How long after the first rank it ended, us. */
+  /** How long after the first rank it ended, µs. */
   median_late_us: number | null
   max_late_us: number | null
 }

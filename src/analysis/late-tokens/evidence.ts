@@ -9,7 +9,7 @@ export interface Evidence {
    * `mark`: the measure says that it occurred, `explains` for how many ns.
    */
   readonly kind: 'share' | 'time' | 'mark'
-  /** Null: nothing was recorded that could tell. */
+  /** Null: nothing was recorded that could show it. */
   measure(gap: TokenGap): number | null
   explains?(gap: TokenGap): number
   /** Less than this is not evidence, whatever the value for on-time tokens. */
@@ -62,7 +62,7 @@ export const EVIDENCE: readonly Evidence[] = [
   },
 ]
 
-/** A stamp is late by less than the time since the client last looked where the events after it did not come sooner. */
+/** A stamp is late by at most the time since the client last read, if the events after it did not arrive early. */
 function stampedLateNs({ stampLateNs, caughtUpMostNs }: TokenGap): number {
   return Math.min(stampLateNs, caughtUpMostNs)
 }

@@ -20,9 +20,8 @@ const LEAST_MATCHED = 40
 
 /**
  * Explains each late token by what happened then, beyond what happens for on-time tokens beside as many requests:
- * threads
- * wait and quotas apply then, too. A cause explains time only if it shows more than in 95 % of those, and no time is
- * explained twice.
+ * threads wait and quotas apply then, too. A cause explains time only if it shows more than in 95 % of those, and no
+ * time is explained twice.
  */
 export function explainLate(input: LateInput): ExplainedGap[] {
   const references = new References(input)

@@ -93,7 +93,7 @@ describe('late tokens', () => {
     thread('on_cpu_ns', '7 main', () => 50e6)
     thread('blocked_ns', '8 worker', (from, to) => 100e6 - stalled(from, to))
     thread('run_queue_wait_ns', '8 worker', stalled)
-    // Who waits next to it changes nothing.
+    // Other threads that wait at the same time change nothing.
     thread('run_queue_wait_ns', '9 other', (from, to) => stalled(from, to) / 2)
     const report = await lateOf(await runOf({ ...tables, tracks, counters }))
     expect(report?.causes[0]).toMatchObject({ cause: 'cpu_wait' })

@@ -32,7 +32,10 @@ export interface TokenGap {
   readonly caughtUpNs: number
   /** The most that it can have been stamped late, by the events after it: a token stamped late holds up none after it. */
   readonly caughtUpMostNs: number
-  /** Time in which other requests of this run waited for their first token, and the prompt tokens decoded for them in it. */
+  /**
+   * Time in which other requests of this run waited for their first token, and the prompt tokens prefilled for them in
+   * it.
+   */
   readonly prefillNs: number
   readonly prefillTokens: number
   /** Of the engine's log: what steps with prompts took beyond usual ones, and those that decode a preempted request anew. */

@@ -7,7 +7,7 @@ import { signalColumns, signalCtes } from './signal-sql.ts'
 
 /** How many late tokens are examined, the longest; and how many on-time tokens they are compared with. */
 const MOST_GAPS = 2000
-/** With fewer gaps nothing is usual. */
+/** Fewer gaps than this do not show what is usual. */
 const LEAST_GAPS = 100
 /** Late: at least twice the median, beyond the spread that most gaps have, and by more than clocks and polls blur. */
 const LATE_FACTOR = 2
@@ -15,7 +15,7 @@ const LATE_SPREADS = 5
 const LATE_LEAST_NS = 1e6
 /** The median of absolute deviations of a normal distribution is its standard deviation over this. */
 const SPREAD_OF_MAD = 1.4826
-/** In time: from half the median, which events that catch up fall short of, to this. */
+/** On time: from half the median, which events that catch up fall short of, to this. */
 const SHORT = 0.5
 const ON_TIME = 1.25
 /** An on-time token this close to a late one shares its samples, and so its cause. */

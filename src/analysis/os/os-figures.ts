@@ -47,7 +47,7 @@ export interface OsProcess {
   process: string
   on_cpu_s: number | null
   run_queue_waits: number | null
-  /** Between these, us: the probe counts in powers of two. */
+  /** Between these, µs: the probe counts in powers of two. */
   run_queue_wait_p99_us: { low: number; high: number } | null
   migrations: number | null
   numa_migrations: number | null

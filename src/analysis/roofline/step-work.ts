@@ -20,10 +20,8 @@ export interface StepWork {
 /**
  * The least work of a step. FLOPs: two per weight and token in the matrices of the layers, two per weight and request
  * in the output matrix, and 4 x heads x head size per layer and attended token. Bytes: each weight once, keys and
- * values of the
- * contexts read and those of the tokens written. Activations, norms and the embedding's rows are excluded; so is
- * attention
- * if contexts are not known.
+ * values of the contexts read and those of the tokens written. Activations, norms and the embedding's rows are
+ * excluded; so is attention if contexts are not known.
  */
 export function stepWork(shape: ModelShape, load: StepLoad): StepWork {
   const { layers, hidden, heads, kvHeads, headDim, intermediate, vocabulary, bytesEach } = shape

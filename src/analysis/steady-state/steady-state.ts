@@ -44,10 +44,8 @@ export interface SteadyWindow {
 
 /**
  * The steady part of the measured span: up to the last request's start (after it the load drains), less what MSER cuts
- * at
- * the start and the end of two series over 100 stretches, requests in flight and output tokens per second. Phases stay
- * as
- * recorded. Null if there is too little load.
+ * at the start and the end of two series over 100 stretches, requests in flight and output tokens per second. Phases
+ * stay as recorded. Null if there is too little load.
  */
 export async function steadyState(
   reader: RunReader,

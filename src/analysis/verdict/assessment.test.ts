@@ -97,7 +97,7 @@ describe('one assessment each', () => {
     expect(levelOf(figures, 'client')).toBe('warn')
     expect(levelOf(figures, 'os_run_queue')).toBe('warn')
     expect(levelOf(changed(withThread(0.1)), 'client')).toBe('ok')
-    // Of a program that was looked at alone there is no client to speak of.
+    // A program that was observed alone has no client.
     const alone = changed(withThread(0.3), { run: { command: 'os' }, offered: { requests: 0 } })
     expect(judge(alone).verdict.map(({ what, level }) => [what, level])).toContainEqual(['os_run_queue', 'note'])
   })
@@ -221,10 +221,10 @@ it('no evidence, however it is drawn, yields lines that contradict each other', 
         expect(levels.includes('bad')).toBe(each.state === 'limits')
         expect(each.evidence.length > 0).toBe(each.state === 'limits' || each.state === 'may_limit')
       }
-      // No room for both beside a client that waited for a CPU.
+      // A machine that client and server share is not called sufficient if the client waited for a CPU.
       const room = lines.find(({ what }) => what === 'same_host')
       if (e.same === true && against('run_queue').length > 0) expect(room?.level).toBe('warn')
-      // A client that was nowhere near as late as the queue is long did not make it: an overloaded server is found beside it.
+      // A client whose delay is far shorter than the queue did not cause the queue: the server is overloaded as well.
       const found = e.state === 'overloaded' && e.measured && (e.held === 0 || e.waiting >= 0.15)
       if (found) expect(against('server').map(({ level }) => level)).toEqual(['bad'])
     }),

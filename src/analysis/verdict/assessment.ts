@@ -6,7 +6,7 @@ import { serverEvidence } from './server.ts'
 
 export type AllAssessed = { readonly [K in keyof Assessments]: Assessed }
 
-/** Everything that a verdict says of client, server and network follows from these, so that no two lines disagree. */
+/** All verdict lines on client, server and network follow from these, so that no two lines disagree. */
 export function assess(figures: Figures): AllAssessed {
   const client = assessed(clientEvidence(figures), clientMeasured(figures) ? 'fine' : 'unknown')
   return {
@@ -16,7 +16,7 @@ export function assess(figures: Figures): AllAssessed {
   }
 }
 
-/** Without the lines, which stand in the verdict. */
+/** Without the lines, which are in the verdict. */
 export function bare({ client, server, network }: AllAssessed): Assessments {
   const without = ({ state, evidence }: Assessed) => ({ state, evidence })
   return { client: without(client), server: without(server), network: without(network) }

@@ -2,11 +2,11 @@ import type { StreamFacts } from '../latency/stream-facts.ts'
 import { duration, percent } from '../quantity.ts'
 import { type Limits, levelOf, type Rule } from './rule.ts'
 
-/** Gaps within one read are zeros: with half of them, the median ITL is one. */
+/** Gaps within one read are zero: if half of all gaps are, the median ITL is zero. */
 export const BURST_SHARE: Limits = { warn: 0.25, bad: 0.5 }
 /** Fewer events a read come of a fast server and a busy kernel. */
 export const BURST_EVENTS = 3
-/** Reads closer together than this are one arrival to any clock. */
+/** Reads closer together than this count as one arrival. */
 export const BURST_EVERY_MS = 2
 
 /**

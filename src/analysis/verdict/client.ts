@@ -9,7 +9,7 @@ import { type Limits, levelOf, milder, type Rule, shareOfSpan, tracksNamed, typi
 import { machineBusy, sameHost } from './same-host.ts'
 import { startLag, unsentRequests } from './schedule.ts'
 
-/** A loop this late moves a first token's stamp by as much: small against what servers take, until it is not. */
+/** Event loop delay shifts a first token's stamp by as much: from these delays on that matters. */
 export const LOOP_DELAY_MS: Limits = { warn: 5, bad: 20 }
 /** A twentieth of a typical TTFT is noise to most comparisons; a fifth is not. */
 export const LOOP_DELAY_OF_TTFT: Limits = { warn: 0.05, bad: 0.2 }
@@ -17,7 +17,7 @@ export const LOOP_DELAY_OF_TTFT: Limits = { warn: 0.05, bad: 0.2 }
 export const THREAD_BUSY: Limits = { warn: 0.8, bad: 0.95 }
 /** Each pause stops every stream at once; a twentieth of the time is felt in the tails. */
 export const GC_SHARE: Limits = { warn: 0.05, bad: 0.15 }
-/** A read takes up to 64 kB, hundreds of tokens: more than that unread is a queue in front of us. */
+/** A read takes up to 64 kB, hundreds of tokens: more unread data than that is a queue at the client. */
 export const WAITING_BYTES: Limits = { warn: 65_536, bad: 1_048_576 }
 /** Gaps are differences of two stamps: each may be off by this. */
 export const LATE_OF_ITL: Limits = { warn: 0.2, bad: 1 }
@@ -89,7 +89,7 @@ function limited(level: 'warn' | 'bad'): string {
   return level === 'bad' ? 'limited' : 'may have limited'
 }
 
-/** All that speaks against the client and the machine it runs on: lines with a place of their own in the verdict too. */
+/** All evidence against the client and its machine that has its own lines in the verdict. */
 export function clientEvidence(figures: Figures): VerdictLine[] {
   const lag = startLag(figures)
   const room = sameHost(figures)

@@ -5,7 +5,7 @@ import type { Report } from '../report.ts'
 /** A run in one sentence: what limited it, and whether its figures can be trusted. */
 export interface Headline {
   text: string
-  /** The worst that the verdict holds. */
+  /** The worst level in the verdict. */
   level: VerdictLine['level']
   limiter: 'server' | 'client' | 'network' | 'none' | 'unknown'
   trust: 'good' | 'limited' | 'poor' | 'unknown'

@@ -77,7 +77,7 @@ const NO_REQUESTS: readonly Theme[] = [
   ...[one(nothingMeasured), one(earlyEnd), one(lostWorkers), one(lostRows), one(runState)],
   osLines,
 ]
-/** Of a program that was looked at, and of an imported profile: no requests were meant. */
+/** For an observed program or an imported profile: no requests were intended. */
 const WITHOUT_REQUESTS: readonly Theme[] = [one(lostRows), one(runState), osLines]
 
 /** Good news and notes keep the order of their themes. */

@@ -1,13 +1,13 @@
 import { bytes, percent } from '../quantity.ts'
 import { type Limits, levelOf, type Rule, shareOfSpan, tracksNamed, worst } from './rule.ts'
 
-/** All of a machine's CPUs this busy, and whatever shares it waits for one. */
+/** When all CPUs of a machine are this busy, every process on it waits for one. */
 export const MACHINE_BUSY = 0.9
 /** Time a hypervisor kept from this machine, or a cgroup from its processes: it shows in every tail. */
 export const TAKEN_SHARE: Limits = { warn: 0.01, bad: 0.05 }
 /** Time a thread of the client was ready and waited for a CPU. */
 export const RUN_QUEUE_SHARE: Limits = { warn: 0.05, bad: 0.25 }
-/** A machine with less memory than this to give starts to reclaim and to swap. */
+/** A machine with less available memory than this starts to reclaim and to swap. */
 export const MEMORY_LEFT_SHARE = 0.05
 
 export const stolenTime: Rule = (figures) => {

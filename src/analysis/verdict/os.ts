@@ -6,7 +6,7 @@ import type { Rule } from './rule.ts'
 
 /** A thread that waited for a CPU this share of its time was held up by others, not by its work. */
 export const WAITING_SHARE = 0.2
-/** Threads that hardly ran say nothing by their shares. */
+/** The shares of threads that hardly ran mean nothing. */
 const BUSY_S = 0.1
 
 /** What is missing of the kernel's view, and what it shows of a server that was short of CPUs. */

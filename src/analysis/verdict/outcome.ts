@@ -3,7 +3,7 @@ import { many, percent, wholeNumber } from '../quantity.ts'
 import type { Offered } from '../requests/offered.ts'
 import { type Limits, levelOf, type Rule } from './rule.ts'
 
-/** Every failure is worth a line; with one in twenty, the latencies are those of the lucky ones. */
+/** Every failure is worth a line; with one in twenty, the latencies are only those of the requests that survived. */
 export const FAILED_SHARE: Limits = { warn: 1e-9, bad: 0.05 }
 
 export const nothingMeasured: Rule = ({ offered }) => {
@@ -36,7 +36,7 @@ export const earlyEnd: Rule = ({ run, offered }) => {
 /** What a crash can cost; docs/reliability.md. */
 const MISSING = 'up to its last 250 ms are missing, or more above 50,000 tokens/s or with texts'
 
-/** Cut off by the run's own end: no fault of the server. */
+/** Cut off by the run's own end, not by the server. */
 const CUT: readonly Status[] = ['interrupted', 'cancelled']
 
 /** Failures of the measured phase, with the kind that most of them are. */

@@ -13,7 +13,7 @@ export const profiledRequests: Rule = ({ offered }) => {
   return { level: 'note', what: 'profiled', text }
 }
 
-/** A profile on another clock than it says would give its kernels to the wrong steps. */
+/** A profile with a wrong clock would assign its kernels to the wrong steps. */
 export const profileOffClock: Rule = ({ steps }) => {
   const fit = steps?.profile ?? null
   if (fit === null || (fit.tied === fit.steps && fit.early_tokens === 0)) return null

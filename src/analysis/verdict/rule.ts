@@ -16,7 +16,10 @@ export function levelOf(value: number, limits: Limits): 'warn' | 'bad' | null {
   return value >= limits.bad ? 'bad' : value >= limits.warn ? 'warn' : null
 }
 
-/** The milder of two levels: for rules in which a thing must be large both in itself and against what is measured. */
+/**
+ * The milder of two levels: for rules in which a value must be large both in itself and relative to the measured
+ * figure.
+ */
 export function milder(a: 'warn' | 'bad' | null, b: 'warn' | 'bad' | null): 'warn' | 'bad' | null {
   return a === null || b === null ? null : a === 'warn' || b === 'warn' ? 'warn' : 'bad'
 }
@@ -47,7 +50,7 @@ export function tracksNamed(
   return machine.tracks.filter((t) => t.layer === layer && t.name === name && (role === undefined || t.role === role))
 }
 
-/** The p90 of fewer samples is their largest: one pause would judge a whole short run. Then the mean stands for it. */
+/** The p90 of fewer samples is their largest: one pause would judge a whole short run. Then the mean is used. */
 const P90_SAMPLES = 10
 
 /** The largest of a figure over the tracks of a name (a run of several client processes has several); null: not measured. */

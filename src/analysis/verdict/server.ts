@@ -38,7 +38,7 @@ function backlogLine(figures: Figures, backlog: Backlog, client: AssessedState):
   if (state === 'overloaded') return heldOnly(figures, backlog) ?? overloaded(figures, backlog)
   if (state === 'saturated') return saturated(figures, backlog)
   if (state === 'undecided') return note(`Not known whether the server kept up: ${undecided(backlog)}`)
-  // What it refused or failed did not queue: no backlog, and no praise either.
+  // Requests that the server refused or failed did not queue: no backlog, but no praise either.
   if (serverFull(figures) !== null || failedRequests(figures)?.level === 'bad') return null
   const text =
     backlog.loop === 'closed'
@@ -76,7 +76,10 @@ function overloaded({ offered }: Figures, backlog: Backlog): VerdictLine {
   return { level: 'bad', what: 'server', text }
 }
 
-/** A ceiling under which nothing waits at the server: more in flight might have brought more. */
+/**
+ * With a limit on requests in flight under which nothing waits at the server, a higher limit might have given more
+ * throughput.
+ */
 function heldOnly(
   { run, offered }: Figures,
   { waiting_share: share, engine, sustained_per_s: done }: Backlog,

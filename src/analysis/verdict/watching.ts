@@ -2,10 +2,10 @@ import type { VerdictLine } from '../../trace/run-json.ts'
 import { percent } from '../quantity.ts'
 import type { Figures } from '../report.ts'
 
-/** A layer that makes tokens this much slower has changed what it looks at. */
+/** A layer that makes tokens this much slower has changed what it observes. */
 export const WATCHING_SHARE = 0.02
 
-/** Layers that were shown to slow the answers: those of which it is not decided are in the report. */
+/** Layers that were shown to slow the answers; undecided ones are in the report. */
 export function watchingLines({ certificate }: Figures): VerdictLine[] {
   return (certificate?.layers ?? []).flatMap(({ layer, itl_ms: itl }) => {
     if ('too_few' in itl || itl.low <= 0) return []

@@ -17,8 +17,7 @@ interface Form {
 /**
  * Secrets of this process, and how to redact them in a text. A secret is also found as JSON, URLs and Basic
  * authentication write it, and where it was truncated after its first 12 characters. Words like `EMPTY`, which stand
- * for
- * no key, are not accepted: redacting them would change what is reported.
+ * for no key, are not accepted: redacting them would change what is reported.
  */
 export class SecretBook {
   private readonly known = new Set<string>()

@@ -24,8 +24,8 @@ export function learnSecret(value: string): void {
 }
 
 /**
- * Learns all secrets in a value from outside: by its name, by the names within it, by its shape, and
- * user names, passwords and keys in URLs. Objects and lists are walked completely.
+ * Learns all secrets in a value from outside: by its name, by the names within it, by its shape, and user names,
+ * passwords and keys in URLs. Objects and lists are walked completely.
  */
 export function learnSecrets(name: string, value: unknown): void {
   if (typeof value === 'string') {

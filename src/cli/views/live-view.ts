@@ -46,8 +46,8 @@ export interface LiveView extends Required<Pick<RequestRunView, ViewPart | 'ende
 }
 
 /**
- * Shows a run in progress: a dashboard if standard error is a terminal, else a line every `--log-every`
- * seconds; and, with `--metrics-port`, the same figures for Prometheus. Throws `usage/port`.
+ * Shows a run in progress: a dashboard if standard error is a terminal, else a line every `--log-every` seconds; and,
+ * with `--metrics-port`, the same figures for Prometheus. Throws `usage/port`.
  */
 export async function liveView(given: LiveViewOptions): Promise<LiveView> {
   const { options, quiet, plannedRequests } = given

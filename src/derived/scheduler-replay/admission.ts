@@ -46,10 +46,8 @@ const MOST_TRIES = 20_000
 
 /**
  * Which of the candidates a step admitted, first come first served: the first set in the order of sending that has the
- * step's
- * number of requests and tokens, and omits no request whose first token came too early for a later step; or a similar
- * set that swaps
- * requests sent close together and fits the first tokens better. null: no set fits.
+ * step's number of requests and tokens, and omits no request whose first token came too early for a later step; or a
+ * similar set that swaps requests sent close together and fits the first tokens better. null: no set fits.
  */
 export function chooseIntake(all: readonly Candidate[], intake: Intake): Choice | null {
   const due = new Set(all.flatMap(({ firstNs }, i) => (firstNs < intake.firstBefore ? [i] : [])))

@@ -10,8 +10,8 @@ const ENOUGH_TOKENS = 32
 
 /**
  * Which step made each token, from steps without names and requests as their client saw them: the scheduler is
- * replayed, and
- * checked against the arrival times of tokens. What does not fit its rules is refused or in doubt, never guessed.
+ * replayed, and checked against the arrival times of tokens. What does not fit its rules is refused or in doubt, never
+ * guessed.
  */
 export function inferJoin(
   stepsAsGiven: readonly EngineStep[],

@@ -40,10 +40,9 @@ export interface TokenEvent {
 
 /**
  * Why a part could not be inferred. In the order of the names: a request lost its place or another ran more than it
- * should; several tokens
- * per step; requests of another client; not first come, first served; a token before its step; more than one
- * explanation; tokens that
- * arrive too late; events without a token count; steps of several engines; no step seen.
+ * should; several tokens per step; requests of another client; not first come, first served; a token before its step;
+ * more than one explanation; tokens that arrive too late; events without a token count; steps of several engines; no
+ * step seen.
  */
 export const DOUBTS = [
   'preemption',

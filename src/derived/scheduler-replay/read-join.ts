@@ -53,8 +53,7 @@ const EVENTS = `
 
 /**
  * The inferred join of a run's tokens with its steps; `query` asks the run's tables. null: the run has no such steps,
- * no events,
- * or too many of them.
+ * no events, or too many of them.
  */
 export async function readJoin(query: Query, source: StepSource): Promise<InferredJoin | null> {
   const steps = await query(STEPS[source])

@@ -60,11 +60,9 @@ export interface ReplayOptions {
 
 /**
  * Replays the scheduler of vLLM over its steps: all requests that decode run one token each, a prompt that was cut
- * continues,
- * then waiting requests are admitted, first come first served, while the step has room. Which were admitted follows
- * from the numbers.
- * If the numbers do not fit, the running requests are lost, and the replay restarts at a step where all running
- * requests have tokens and the numbers agree.
+ * continues, then waiting requests are admitted, first come first served, while the step has room. Which were admitted
+ * follows from the numbers. If the numbers do not fit, the running requests are lost, and the replay restarts at a step
+ * where all running requests have tokens and the numbers agree.
  */
 export class Replay {
   readonly breaks: Partial<Record<Doubt, number>> = {}

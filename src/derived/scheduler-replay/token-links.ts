@@ -50,9 +50,8 @@ function lastEnded(steps: readonly EngineStep[], tNs: number): EngineStep | null
 
 /**
  * A request most of whose tokens arrive later than others' by half a step or more was matched to steps that are too
- * early: the
- * replay had the wrong request, or the steps of another client. If all tokens are delivered late, "later" means later
- * than 19 of 20.
+ * early: the replay had the wrong request, or the steps of another client. If all tokens are delivered late, "later"
+ * means later than 19 of 20.
  */
 function markLate(steps: readonly EngineStep[], replayed: readonly Replayed[]): void {
   const delays = replayed.map((each) => delaysOf(steps, each))

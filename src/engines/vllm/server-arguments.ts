@@ -56,8 +56,7 @@ function profilerConfig(folder: string): string {
 
 /**
  * vLLM 0.32 on a CPU crashes, for all clients, at a request with a seed whose prompt is computed in pieces ("CPU
- * Generator does not
- * use offset"). So prompts are computed whole, if their maximum length is known.
+ * Generator does not use offset"). So prompts are computed whole, if their maximum length is known.
  */
 function wholePrefills(room: number | 'auto'): string[] {
   if (room === 'auto') return []
@@ -102,8 +101,7 @@ export function vllmEnvironment(
 
 /**
  * vLLM takes all cores but one by default. It does not see a container's CPU quota, and fails on a machine with one
- * core; there,
- * and if a number of threads is requested, it gets its cores from here.
+ * core; there, and if a number of threads is requested, it gets its cores from here.
  */
 export function coreSettings(
   threads: number | undefined,

@@ -44,7 +44,7 @@ export function pairsSql(samples: string, spans: string): string {
     WHERE from_ns < t_ns AND to_ns > w_ns AND bin = floor(greatest(w_ns, from_ns) / ${BIN_NS})::BIGINT`
 }
 
-/** Unix us of a run time. */
+/** Unix µs of a run time. */
 export function unixUs(run: RunJson): string {
   return `((${run.epoch_ns}::BIGINT + round(t_ns + coalesce((SELECT offset_ns FROM clocks WHERE clock = 'unix' ORDER BY abs(t_ns) LIMIT 1), 0))::BIGINT) // 1000)`
 }

@@ -9,7 +9,7 @@ export interface ReadFile {
   readonly facts: TraceFacts
   readonly counts: ScanCounts
   readonly damage: string | null
-  /** The first time in it, whole us on its clock; null where it has none. */
+  /** The first time in it, whole µs on its clock; null where it has none. */
   readonly firstUs: number | null
   /** Slices of it in the run. */
   readonly rows: number

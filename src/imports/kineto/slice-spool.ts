@@ -206,7 +206,7 @@ export class SliceSpool {
     return all
   }
 
-  /** The first time in each file, whole us on its clock; nothing of files without rows. */
+  /** The first time in each file, whole µs on its clock; nothing of files without rows. */
   async firstUs(): Promise<Map<number, number>> {
     const result = await this.connection.runAndReadAll(
       'SELECT file, min(us) FROM (SELECT file, us FROM spooled UNION ALL SELECT file, us FROM sampled) GROUP BY file',

@@ -12,8 +12,7 @@ export interface TraceFacts {
 
 /**
  * Reads the facts before and after the list of events. By patterns, not as JSON: the file need not be valid, and the
- * events
- * are skipped.
+ * events are skipped.
  */
 export function traceFacts(text: string): TraceFacts {
   const find = (pattern: RegExp) => pattern.exec(text)?.[1] ?? null

@@ -1,6 +1,6 @@
 import { randomStream } from '../../base/random-stream.ts'
 
-/** Which pair of blocks a step of the run lies in, and whether the layer is on in it. */
+/** Which pair of blocks a step of the run belongs to, and whether the layer is on in it. */
 export interface Block {
   readonly pair: number
   readonly on: boolean

@@ -4,7 +4,7 @@ import { memoryContext, until } from '../../../test/support/memory-context.ts'
 import type { Toggle } from '../../sources/source.ts'
 import { Certifier } from './certifier.ts'
 
-/** A layer that says when it was out, and takes a while to be switched. */
+/** A layer that records when it was off, and takes a while to switch. */
 function layer(name: string, off: Toggle['off'], now: () => number, fails = false) {
   const outs: { fromNs: number; toNs: number }[] = []
   let fromNs: number | null = null
@@ -57,7 +57,7 @@ it('writes blocks in which each layer was what they say, and none of a layer tha
     for (const block of blocks) {
       const [a, b] = [block.t_ns, block.t_ns + block.dur_ns]
       const { on } = JSON.parse(block.args ?? '{}') as { on: 0 | 1 }
-      // Wholly out, or wholly there.
+      // Completely off, or completely on.
       const within = outs.some(({ fromNs, toNs }) => fromNs <= a && b <= toNs)
       const touched = outs.some(({ fromNs, toNs }) => fromNs < b && a < toNs)
       expect({ within, touched }).toEqual({ within: on === 0, touched: on === 0 })

@@ -6,9 +6,9 @@ import { codeOf } from '../../trace/columns.ts'
 import { LAYERS } from '../../trace/tables.ts'
 import { type Block, blockAt } from './block-order.ts'
 
-/** Of a step, after its switches: what they stirred up settles. */
+/** The part of a step, after its switches, that is not counted: their side effects settle. */
 const SETTLE_SHARE = 0.1
-/** Detaching and attaching takes seconds: so many steps at least make one block of such a layer. */
+/** Detaching and attaching takes seconds: a block of such a layer has at least this many steps. */
 const STEPS_DETACHED = 4
 
 interface Layer {
@@ -19,8 +19,9 @@ interface Layer {
 }
 
 /**
- * How many steps make a block of each layer: twice as many as of the one before. So those before it are on for just half of each
- * of its blocks, and those after it stand still while it has a pair: what one costs is not laid to another.
+ * How many steps make a block of each layer: twice as many as of the one before. So the earlier layers are on for
+ * exactly half of each of its blocks, and the later ones do not switch during a pair of its blocks: the cost of one
+ * layer is not attributed to another.
  */
 export function stepsOf(toggles: readonly Pick<Toggle, 'off'>[]): number[] {
   let steps = 1

@@ -10,7 +10,7 @@ import { isMine, partOf, type Shard, WHOLE } from '../open-loop/shard.ts'
 import { Talks } from './talks.ts'
 
 export interface ScheduleUsersOptions extends ArrivalPlanOptions {
-  /** Its times are of no concern, but for the pauses within conversations. */
+  /** Its times are ignored, except for the pauses within conversations. */
   readonly schedule: ArrivalSchedule
   /** Users, each with one request in flight at a time. */
   readonly users: number
@@ -26,7 +26,7 @@ export interface ScheduleUsersOptions extends ArrivalPlanOptions {
 /** Requests that lie ready for each user: one more than it asks for while another is made. */
 const READY_A_USER = 2
 
-/** A closed loop: so many users, each of whom asks the next thing when the answer is there. */
+/** A closed loop: a number of users, each of whom sends the next request when the answer has arrived. */
 export class ScheduleUsers implements Offerer {
   readonly loop = 'closed'
   private readonly options: ScheduleUsersOptions

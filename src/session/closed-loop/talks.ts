@@ -2,8 +2,7 @@ import type { LookAhead, ReadyRequest } from '../open-loop/look-ahead.ts'
 
 /**
  * Distributes a schedule among users: a conversation belongs to the user that started it, every other request to the
- * user that asks first.
- * If the schedule is still being read, asking waits for it.
+ * user that asks first. If the schedule is still being read, asking waits for it.
  */
 export class Talks {
   private readonly ahead: LookAhead

@@ -46,7 +46,7 @@ export class BatchRecord {
     this.path = join(folder, `${compactStamp(state.started)}-${process.pid}.json`)
   }
 
-  /** A record that cannot be written costs no trace: the markers say what is done. */
+  /** If the record cannot be written, no trace is lost: the markers say what is done. */
   write(): void {
     try {
       writeFileAtomic(this.path, `${JSON.stringify(batchSummary(this.state), null, 2)}\n`)

@@ -63,7 +63,7 @@ export interface BatchJob {
   kind: FailureKind | 'no_model' | 'skip_list' | 'stopped' | null
   message: string | null
   gpus: readonly string[]
-  /** What came of its profile as a run of Layerline, where that is worth a word. */
+  /** What happened to its profile as a run of Layerline, if that is worth a note. */
   note: string | null
   /** Another orchestrator has it now. */
   held: boolean

@@ -14,9 +14,8 @@ const HELD_MS = 500
 
 /**
  * Traces every model with every tracer, as far as possible: models are fetched in parallel, each job has its own
- * worker, and
- * finished traces are kept. Never throws for a model or a job. When `stop` is aborted, workers are ended and
- * jobs that are not finished stay `waiting`.
+ * worker, and finished traces are kept. Never throws for a model or a job. When `stop` is aborted, workers are ended
+ * and jobs that are not finished stay `waiting`.
  */
 export async function runBatch(plan: BatchPlan, view: BatchView, stop: AbortSignal): Promise<BatchState> {
   const book = new ModelBook(plan.outputDir)
@@ -103,7 +102,7 @@ class Batch {
     this.stop.removeEventListener('abort', onStop)
   }
 
-  /** Before anything is fetched: a model of which all is there needs no weights. */
+  /** Checked before anything is fetched: a model with all traces needs no weights. */
   private async bypassWhatIsThere(): Promise<void> {
     const { plan, jobs } = this.state
     for (const job of jobs) {
@@ -204,7 +203,7 @@ class Batch {
   }
 
   private ended(job: BatchJob, state: BatchJob['state'], kind: BatchJob['kind'], message: string | null): void {
-    // What was cut off is to be done still.
+    // Jobs that were cut off are still to be done.
     job.state = kind === 'interrupted' ? 'waiting' : state
     job.seconds = job.startedMs === null ? null : (performance.now() - job.startedMs) / 1000
     job.kind = kind

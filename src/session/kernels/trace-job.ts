@@ -27,7 +27,7 @@ export async function traceJob(
   changed: () => void,
 ): Promise<Outcome> {
   const { model, tracer, folder } = job
-  // What an earlier try left is no output of this one; its marker least of all.
+  // Files of an earlier attempt are not output of this one, least of all its marker.
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   const { framework, mode, device } = plan

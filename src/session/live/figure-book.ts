@@ -163,7 +163,7 @@ export class FigureBook implements RequestRunView {
   /** Moves the windows on to where `tNs` lies. */
   private roll(tNs: number): void {
     const slot = Math.floor((tNs - this.startNs) / this.slotNs)
-    // Past a whole window nothing of it is left, however long ago it was.
+    // After a whole window none of its counts remain, however long ago it was.
     for (let i = Math.min(slot - this.slot, WINDOW_SLOTS + 1); i > 0; i--) {
       for (const windowed of Object.values(this.counts)) windowed.roll()
       this.marks.push(this.mark(tNs))

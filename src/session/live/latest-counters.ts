@@ -26,7 +26,7 @@ interface Sinks {
   readonly counters: RowWriter<typeof counters>
 }
 
-/** More tracks than a machine of many GPUs has; what comes past them is not kept. */
+/** More tracks than a machine with many GPUs has; further ones are not kept. */
 const MOST_TRACKS = 4096
 
 /** Keeps the last value of every track as rows pass to the store; a few ns a row, nothing that grows. */

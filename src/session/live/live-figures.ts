@@ -31,7 +31,7 @@ export interface LiveRates {
   rxBytesPerS: number
 }
 
-/** What the server's page of metrics says; null where it does not say it. */
+/** The figures of the server's metrics page; null if it does not have them. */
 export interface ServerFigures {
   running: number | null
   waiting: number | null
@@ -50,11 +50,11 @@ export interface HostFigures {
   host: string
   cpuBusyRatio: number | null
   memoryAvailableBytes: number | null
-  /** Of the processors alone, where the machine lets it be read. */
+  /** Of the processors alone, if the machine allows reading it. */
   powerW: number | null
 }
 
-/** How the recording process itself does. */
+/** The load of the recording process itself. */
 export interface ClientFigures {
   cores: number | null
   loopDelayP99Ns: number | null

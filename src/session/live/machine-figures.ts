@@ -2,7 +2,7 @@ import { powerOf } from '../../trace/gpu-power.ts'
 import type { LatestCounter } from './latest-counters.ts'
 import type { ClientFigures, GpuFigures, HostFigures, ServerFigures } from './live-figures.ts'
 
-/** A value older than this is none: its source has gone. */
+/** An older value is ignored: its source is gone. */
 const STALE_NS = 5e9
 
 type Counters = readonly Readonly<LatestCounter>[]
@@ -22,7 +22,7 @@ function serverOf(counters: Counters): ServerFigures {
   }
 }
 
-/** Shards of one replica work on the same requests: of these the most counts, and replicas add up. */
+/** Shards of one replica work on the same requests: the largest of them counts, and replicas are summed. */
 function sumOfReplicas(counters: Counters, name: string): number | null {
   const own = counters.filter((counter) => counter.name === name)
   const replicas = grouped(own, ({ replica, process, device }) => replica ?? JSON.stringify([process, device]))
@@ -57,7 +57,7 @@ function hostsOf(counters: Counters): HostFigures[] {
       'cpu_busy_ratio',
     ),
     memoryAvailableBytes: first(own, 'memory_available_bytes'),
-    // A package holds its cores; adding those would count them twice.
+    // A package includes its cores; adding those would count them twice.
     powerW: sum(own.filter(({ name, device }) => name === 'energy_j' && device?.startsWith('package')).flatMap(watts)),
   }))
 }

@@ -17,7 +17,7 @@ export class OfferGate {
     return this.waiting !== null
   }
 
-  /** All pauses so far, the one that lasts included: what a schedule of times is late by on purpose. */
+  /** All pauses so far, including the current one: the intended delay of the schedule. */
   get pausedNs(): number {
     return this.beforeNs + (this.paused ? this.now() - this.sinceNs : 0)
   }

@@ -3,7 +3,7 @@ import { codeOf } from '../../trace/columns.ts'
 import { LAYERS } from '../../trace/tables.ts'
 import type { Recording } from '../recording.ts'
 
-/** Writes the times in which the user held the offering: what the figures of those times are to be read with. */
+/** Records the times in which the user paused the offering, because figures of these times need that context. */
 export function pauseTrack(recording: Recording): (fromNs: number, toNs: number) => void {
   const { writers } = recording.store
   let track: number | null = null

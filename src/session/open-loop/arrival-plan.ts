@@ -49,7 +49,7 @@ export class ArrivalPlan implements RequestPlan {
     this.intendedInputTokens = arrival.inputTokens
     const { roomOf } = options
     this.maxTokens = arrival.outputTokens ?? (roomOf === null ? null : Math.max(1, roomOf - arrival.inputTokens))
-    // One seed for all would make equal prompts equal answers.
+    // One seed for all would give equal answers to equal prompts.
     this.seed = (options.seed + arrival.index) % 2 ** 31
   }
 

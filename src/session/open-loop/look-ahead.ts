@@ -17,7 +17,7 @@ const MOST_READY = 4096
 const MOST_BYTES = 64 * 2 ** 20
 /** As few are made ready however far apart they are due. */
 const LEAST_READY = 16
-/** Work is done in slices of this length: what is due meanwhile is late by no more. */
+/** Work is done in slices of this length: requests that are due meanwhile are late by at most this. */
 const SLICE_MS = 0.4
 
 /**
@@ -28,8 +28,8 @@ export class LookAhead {
   /** Why reading stopped, if it did. */
   failure: unknown = null
   /**
-   * No further ahead of the first in line than this is made ready, and no more than `most`. Garbage that lives long is
-   * what pauses a client: a second of ready requests outlives young collections, is copied twice, and takes 5 to 20 ms.
+   * No further ahead of the next request than this, and no more than `most`, is prepared. Long-lived garbage causes
+   * client pauses: a second of prepared requests outlives young collections, is copied twice, and takes 5 to 20 ms.
    */
   horizonNs = Number.POSITIVE_INFINITY
   private readonly most: number

@@ -95,7 +95,7 @@ test('every request is offered at its time over the speed-up, and the server saw
   const scheduled = column(rows, 'scheduled_ns')
   const start = (scheduled[0] as number) - (arrivals[0] as ArrivalAt).tUs * 250
   for (const [i, { tUs }] of arrivals.entries()) expect((scheduled[i] as number) - start).toBeCloseTo(tUs * 250, 0)
-  // Nothing goes out before its time, by our clock or by the server's.
+  // Nothing is sent before its time, by the client's clock or by the server's.
   const { requests, base_ns } = await server.truth()
   const zeroNs = Number(BigInt(base_ns) - (await monotonicBase(run)))
   for (const [i, row] of rows.entries()) {

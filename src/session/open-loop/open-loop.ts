@@ -15,7 +15,7 @@ export interface OpenLoopOptions extends ArrivalPlanOptions {
   readonly schedule: ArrivalSchedule
   /** Trace time is divided by it. */
   readonly speedup: number
-  /** Requests in flight at most; what is due waits. Null: no ceiling. */
+  /** Most requests in flight; further ones wait. Null: no limit. */
   readonly maxInFlight: number | null
   /** Nothing is offered that is due later, and what is still held then is never sent. Null: all of the schedule. */
   readonly durationNs: number | null
@@ -156,16 +156,16 @@ export class OpenLoop implements Offerer {
 
   private prepare(arrival: Arrival): ReadyRequest | null {
     const { shard = WHOLE, skip, prompts } = this.options
-    // Of all arrivals in their order: those of other shards go through the same server's cache.
+    // For all arrivals in their order: those of other shards share the server's cache.
     const cachedTokens = prompts.intendedCachedTokens(arrival)
     if (!isMine(arrival, shard, this.causal) || skip?.has(arrival.index)) return null
     const plan = new ArrivalPlan(arrival, cachedTokens, this.options)
     const dueNs = ((arrival.tUs - this.firstUs) * 1000) / this.options.speedup
-    // What is only counted as never sent needs no bytes.
+    // Requests that are only counted as never sent need no bytes.
     return { arrival, plan, dueNs, encoded: this.closing ? null : (this.desk as Desk).client.encode(plan) }
   }
 
-  /** Sends what is due, and has itself called when the next is. */
+  /** Sends what is due, and schedules itself for the next request. */
   private tick(): void {
     if (this.closing) this.refuseDue()
     else if (!Number.isNaN(this.startNs)) this.sendDue()
@@ -238,7 +238,7 @@ export class OpenLoop implements Offerer {
     this.tick()
   }
 
-  /** Offers nothing more. What was due until now and has not gone gets its row all the same. */
+  /** Offers nothing more. Requests that were due until now and not sent still get their row. */
   private close(): void {
     if (!this.closing) this.closedNs = this.desk?.clock.now() ?? Number.NaN
     this.closing = true
@@ -259,7 +259,7 @@ export class OpenLoop implements Offerer {
       read = ahead.peek()
     ) {
       ahead.take()
-      // A turn whose answer before it is not there is not due.
+      // A turn is not due before the answer to the turn before it has arrived.
       if (!this.causal || !turns.park(read)) this.refuse(read, this.dueOf(read), why)
     }
     // Where nothing is due any more, or ever was; else more is still being read.

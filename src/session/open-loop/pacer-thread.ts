@@ -14,7 +14,7 @@ export interface PacerData {
 export const TURN = 0
 export const OVER = 1
 
-/** Sleeps to each time it is given and says so; ends with the CPU time it took, ns. */
+/** Sleeps until each time it is given and reports it; ends with the CPU time it took, ns. */
 function pace({ clock: base, signals, wakeNs }: PacerData, wake: () => void): number | null {
   const clock = createRunClock(base)
   while (Atomics.load(signals, OVER) === 0) {

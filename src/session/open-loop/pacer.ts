@@ -7,7 +7,7 @@ import { OVER, type PacerData, TURN } from './pacer-thread.ts'
 const START_MS = 60_000
 const STOP_MS = 5_000
 
-/** A spinning loop takes over this long before the time: longer than a sleep is late, mostly. */
+/** A spinning loop takes over this long before the time: most sleeps are late by less. */
 const SPIN_NS = 1.5e6
 /** A pass of the event loop without events takes less. */
 const IDLE_TURN_NS = 100e3

@@ -72,8 +72,7 @@ export interface PlanOutcome {
 
 /**
  * Follows a plan, one run per target, one target after another; what its runs have answered is not asked again, so the
- * same
- * plan resumes where it was cut off. Every target with remaining work is tried before anything is sent.
+ * same plan resumes where it was cut off. Every target with remaining work is tried before anything is sent.
  */
 export async function runPlan(plan: TracePlan, stop: StopSignal, view: PlanView): Promise<PlanOutcome> {
   const before = await findPlanRuns(plan.out, view.recovered)

@@ -7,7 +7,9 @@ import type { RowWriter } from '../../trace/row-writer.ts'
 import { type counters, LAYERS, type tracks } from '../../trace/tables.ts'
 
 const WINDOW_MS = 1000
-/** The loop is asked for its time this often; what comes back counts from one asking to the next, this included. */
+/**
+ * The monitor samples the loop this often; a measured delay counts from one sample to the next, this period included.
+ */
 const RESOLUTION_MS = 10
 /** Two windows share this much: a stall there shows in both rather than in none. */
 const OVERLAP_MS = 50
@@ -16,7 +18,7 @@ const OVERLAP_MS = 50
  * whole windows.
  */
 const SHORTEST_LAST_NS = (WINDOW_MS / 2) * 1e6
-/** The same where it is the only one. */
+/** The minimum length of a window that is the only one. */
 const SHORTEST_ONLY_NS = 50e6
 
 export interface ClientWatchOptions {
@@ -30,7 +32,7 @@ interface CounterSinks {
   counters: RowWriter<typeof counters>
 }
 
-/** What Node may have: CPU time of the calling thread, us. */
+/** Present if Node has it: CPU time of the calling thread, µs. */
 type ThreadCpuUsage = () => { user: number; system: number }
 
 /**
@@ -140,7 +142,10 @@ export function startClientWatch(options: ClientWatchOptions, sinks: CounterSink
   }
 }
 
-/** How much later than asked the loop came back, ns. The histogram holds whole gaps, so an idle loop shows its period. */
+/**
+ * How much later than requested the loop came back, ns. The histogram holds whole gaps, so an idle loop shows its
+ * period.
+ */
 export function beyondResolution(gapNs: number): number {
   return Math.max(0, gapNs - RESOLUTION_MS * 1e6)
 }

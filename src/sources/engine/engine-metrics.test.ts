@@ -44,7 +44,7 @@ describe('the metrics of a server', () => {
     expect(totals.at(-1)).toBe(tokens - 1)
     expect(tokens).toBeGreaterThan(asked)
     const times = run.of('generation_tokens_total').map(({ t_ns }) => t_ns)
-    // Asked ten times a second at most, whatever the period; the last page is beside the grid.
+    // Sampled at most ten times a second, whatever the period; the last page is beside the grid.
     expect((times.at(-2) ?? 0) - (times[0] ?? 0)).toBeGreaterThan((times.length - 3) * 100e6 * 0.9)
     const tracks = Object.fromEntries(run.tracks().map((track) => [track.name, track]))
     expect(Object.keys(tracks).sort()).toEqual([

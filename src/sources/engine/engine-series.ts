@@ -6,10 +6,10 @@ import { possibleValue, RejectedValues } from '../value-limits.ts'
 import { type EngineMetric, engineMetric } from './metric-names.ts'
 import { identityOf, type Labels, processOf, replicaOf, variantOf } from './series-identity.ts'
 
-/** A server with more series than this has a label that grows: what comes past them is counted as lost. */
+/** A server with more series than this has a label with ever new values: further series are counted as lost. */
 const MOST_SERIES = 4096
 
-/** One line of a page, looked up once: lines are the same text on each page. */
+/** One line of a page, parsed once: lines have the same text on each page. */
 interface Line {
   metric: EngineMetric
   labels: Labels
@@ -28,7 +28,7 @@ interface Series {
 
 export interface EngineSeriesOptions {
   url: string
-  /** The server's page without what a user may have put there to log in. */
+  /** The server's page without user name, password or key. */
   source: string
   periodMs: number
 }
@@ -67,7 +67,7 @@ export class EngineSeries {
     return chosen.size
   }
 
-  /** Null where the server had no value, or one that its unit rules out. */
+  /** Null if the server had no value, or one that is impossible for its unit. */
   private checked({ metric, said }: Series, value: number, tNs: number): number | null {
     const possible = possibleValue(metric.unit, value)
     if (!Number.isNaN(possible)) return possible

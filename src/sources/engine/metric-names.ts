@@ -127,7 +127,7 @@ export const KNOWN_ENGINES =
 /** `vllm:x`, `vllm_x`, and either behind the prefix of who exports it: `ray_vllm_x`. */
 const PREFIXED = /^(?:[a-z0-9]+_)*?(vllm|sglang|llamacpp|trtllm|tgi)[:_](.+)$/i
 
-/** What a name on a server's page stands for; null for a name that is none of an engine's. */
+/** The meaning of a name on a server's page; null for a name that no known engine has. */
 export function engineMetric(name: string): EngineMetric | null {
   const [, engine, rest = ''] = PREFIXED.exec(name) ?? []
   if (engine !== undefined) return named(TABLES.get(engine.toLowerCase()), rest)

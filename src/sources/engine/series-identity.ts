@@ -39,16 +39,16 @@ export function processOf(labels: Labels): string | null {
 }
 
 /**
- * What works on the same requests has the same text: shards of one model are one, replicas are not. A figure of a server is
- * the sum over these, and of each the most that one of its shards reports.
+ * Parts that work on the same requests have the same text: shards of one model are one, replicas are not. A figure of a
+ * server is the sum over these, and for each the maximum of its shards.
  */
 export function replicaOf(labels: Labels): string {
   return JSON.stringify(present(labels).filter(([label]) => !SHARED.has(label)))
 }
 
 /**
- * What tells series of one figure and one process apart beside their ranks: labels that differ among them, as
- * `finished_reason=stop`; null where there is nothing. `siblings`: labels of all series of that figure on the page.
+ * What distinguishes series of one figure and one process besides their ranks: labels that differ among them, such as
+ * `finished_reason=stop`; null if there is nothing. `siblings`: labels of all series of that figure on the page.
  */
 export function variantOf(labels: Labels, siblings: readonly Labels[]): string | null {
   const process = processOf(labels)

@@ -19,7 +19,7 @@ interface DcgmField {
 const MIB = 1024 * 1024
 const MHZ = 1e6
 
-/** Fields of a DCGM exporter, all in our units: its are mJ, MiB, MHz and percent. */
+/** Fields of a DCGM exporter, converted to the tracks' units: its own are mJ, MiB, MHz and percent. */
 const DCGM_FIELDS: Readonly<Record<string, DcgmField>> = {
   DCGM_FI_DEV_GPU_UTIL: gauge('gpu_utilization_ratio', 'ratio', 0.01),
   DCGM_FI_DEV_MEM_COPY_UTIL: gauge('memory_utilization_ratio', 'ratio', 0.01),
@@ -63,7 +63,7 @@ function gauge(track: string, unit: string, scale: number): DcgmField {
 }
 
 const isDcgm = (name: string): boolean => Object.hasOwn(DCGM_FIELDS, name) || Object.hasOwn(RETIRED, name)
-/** More often than this an exporter has nothing new to say. */
+/** An exporter has new values at most this often. */
 const LEAST_PERIOD_MS = 100
 
 /** A DCGM exporter, asked once before a run: throws `unreachable/metrics`, `input/metrics` or `missing/gpu-device`. */
@@ -136,7 +136,7 @@ class DcgmPages implements PageTaker {
   private readonly url: string
   private readonly gpus: readonly string[]
   private readonly devices = new Map<string, Device>()
-  /** Labels are the same text on each page: whose they are is worked out once. */
+  /** Labels have the same text on each page: which GPU they belong to is determined once. */
   private readonly deviceByLabels = new Map<string, string | null>()
   private readonly rejected = new Map<string, RejectedValues>()
 
@@ -188,7 +188,7 @@ class DcgmPages implements PageTaker {
     const driver = device.driver === undefined ? {} : { driver: device.driver }
     device.names.push(name)
     device.values = new Float64Array(device.names.length)
-    // What time a value speaks for, the exporter does not report: at most from one of its looks to the next.
+    // The exporter does not report what time a value covers: at most the time between two of its samples.
     device.tracks.extend({
       name: track,
       unit,

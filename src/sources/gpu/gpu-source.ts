@@ -6,7 +6,7 @@ import { GPU_SOURCES, type GpuSourceKind, type GpuTarget } from './gpu-sources.t
 const WITHOUT = 'or record without GPU samples: --gpu none'
 
 /**
- * Finds out whether a run can sample its GPUs, before it begins. What was asked for by name and does not work throws;
+ * Finds out whether a run can sample its GPUs, before it starts. A source that was named and does not work throws;
  * `auto` is off then, with the reason in `problem`. Null for `none`.
  */
 export async function prepareGpu(target: GpuTarget, options: GpuSourceOptions): Promise<PreparedSource | null> {
@@ -30,7 +30,10 @@ async function prepare<K extends GpuSourceKind>(
   return load === null ? null : (await load())(target, options)
 }
 
-/** The first of this machine's tools that works; where none does, the first whose trouble is not that it is absent. */
+/**
+ * The first of this machine's tools that works; if none does, the first that failed for another reason than being
+ * absent.
+ */
 async function prepareAuto(options: GpuSourceOptions): Promise<PreparedSource> {
   const problems: LayerlineError[] = []
   for (const [kind, { isAuto }] of Object.entries(GPU_SOURCES)) {

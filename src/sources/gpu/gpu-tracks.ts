@@ -7,7 +7,7 @@ import { UpdatePeriod } from './update-period.ts'
 export interface GpuTrackSpec {
   name: string
   unit: string
-  /** What the source reports times this is in the track's unit. */
+  /** The factor from the source's unit to the track's. */
   scale: number
   /** For `tracks.attrs`: field, source, window and what else is known of it. */
   attrs: Record<string, unknown>
@@ -19,7 +19,7 @@ export interface GpuDevice {
   device: string
   /** The clock that the times were read from. */
   clock: string
-  /** Takes what its unit rules out. */
+  /** Receives values that are impossible for the unit. */
   rejected: RejectedValues
 }
 
@@ -29,7 +29,7 @@ interface GpuTrack {
   period: UpdatePeriod
   firstNs: number
   declared: boolean
-  /** It has had a value: a blank after that is one that is missing. */
+  /** It has had a value before: an empty value after that is a missing one. */
   seen: boolean
 }
 
@@ -58,7 +58,9 @@ export class GpuTracks {
     this.undeclared++
   }
 
-  /** One sample of every track as the source reports it, NaN where it had no value; what cannot be is recorded as none. */
+  /**
+   * One sample of every track as the source reports it, NaN if it had no value; impossible values are recorded as none.
+   */
   add(tNs: number, values: ArrayLike<number>): void {
     const { scaled } = this
     for (const [i, track] of this.tracks.entries()) scaled[i] = this.checked(track, values[i] as number, tNs)
@@ -84,7 +86,7 @@ export class GpuTracks {
     const blank = isBlank(raw)
     const value = blank ? Number.NaN : possibleValue(track.spec.unit, raw * track.spec.scale)
     if (!Number.isNaN(value)) track.seen = true
-    // What a GPU never has is blank from the start, and nothing is missing.
+    // A GPU that never has a value is empty from the start: nothing is missing.
     else if (!blank || track.seen) this.reject(track, raw, tNs)
     return value
   }

@@ -4,8 +4,9 @@ const ENOUGH = 12
 const FEWEST = 4
 
 /**
- * How often a sensor looks, from when its samples change. A value may be the same twice by chance, which only makes
- * gaps longer: the lower quartile of them is taken. Never less than the period of the samples themselves.
+ * How often a sensor updates, from the times at which its samples change. A value may be the same twice by chance,
+ * which only makes gaps longer: so the lower quartile of them is taken. Never less than the period of the samples
+ * themselves.
  */
 export class UpdatePeriod {
   private readonly gaps: number[] = []

@@ -10,7 +10,7 @@ export interface ElfSymbol {
   readonly size: number
 }
 
-/** Which of the names a shared library defines, of those it exports; none where it is no ELF file of 64 bits. */
+/** Which of the names a shared library defines and exports; none if it is not a 64-bit ELF file. */
 export function definedSymbols(path: string, names: readonly string[]): string[] {
   const wanted = new Set(names)
   const found = new Set<string>()
@@ -24,7 +24,7 @@ export interface ElfImage {
   readonly parts: readonly { readonly offset: number; readonly address: number; readonly bytes: number }[]
 }
 
-/** What is needed to name addresses; empty where it is no ELF file. */
+/** The parts needed to name addresses; empty if it is not an ELF file. */
 export function elfImage(path: string): ElfImage {
   const functions = elfFunctions(path).sort((a, b) => a.address - b.address)
   return { functions, parts: withFile(path, loadedParts) }

@@ -54,7 +54,7 @@ function interpreterOf(script: string): string | null {
   }
 }
 
-/** Where packages of a Python lie: beside its bin folder, and Debian's own. */
+/** Where a Python's packages are: beside its bin folder, and in Debian's own folder. */
 function packageFolders(python: string): string[] {
   const lib = join(dirname(dirname(isAbsolute(python) ? python : join(process.cwd(), python))), 'lib')
   return namesOrNone(lib)

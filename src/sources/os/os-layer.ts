@@ -24,7 +24,7 @@ const LIBRARY_LOOK_MS = 300
 /** … while the layer is so young or a process has just begun, or after an opening of one; then every so many looks. */
 const YOUNG_LOOKS = 200
 const OLD_EVERY = 20
-/** The file whose probes tell of openings. */
+/** The file whose probes report opened files. */
 const OPENINGS = 'load'
 /** Events whose line has another text after the name of the thread. */
 const WITH_TEXT = ['open', 'exec', 'gpu_open']
@@ -58,7 +58,7 @@ export class OsLayer {
   private clockTimer: NodeJS.Timeout | undefined
   private libraryTimer: AlignedTimer | undefined
   private looks = 0
-  /** Looks that an opening asks for: it may not be mapped yet at the first. */
+  /** Extra looks after a file was opened: at the first it may not be mapped yet. */
   private looksAsked = 0
   private segments: number | null = null
   private beganNs = 0
@@ -66,7 +66,7 @@ export class OsLayer {
   /** Ends what is still being attached. */
   readonly abort = abortForMany()
   readonly onGroup = (pid: number, isOver: boolean): void => this.sink.child?.(pid, isOver)
-  /** Since when its probes are off; null while they are on. */
+  /** When its probes were switched off; null while they are on. */
   private pausedNs: number | null = null
   private detaching = false
   private otherPids = false
@@ -100,7 +100,7 @@ export class OsLayer {
     const works = (file: ProbeFile) => !this.missing.some((each) => each.file === file.name)
     const kernel = [readProbeFile('follow'), ...this.files.filter((file) => file.libraries.length === 0 && works(file))]
     const found = [...this.options.libraries, ...pids.flatMap(mappedFiles)]
-    // The clock waits for no library: those of an engine take seconds.
+    // The clock does not wait for libraries: those of an engine take seconds.
     const led = this.attachKernel(kernel, pids).then(() => this.clock.look())
     await Promise.all([led, this.attachLibraries([...new Set(found)], pids)])
     this.clockTimer = setInterval(() => this.clock.look(), CLOCK_LOOK_MS)
@@ -115,7 +115,10 @@ export class OsLayer {
     this.attachedLibraries.clear()
   }
 
-  /** Puts the probes back, on what lives of the target and its children; throws where none can be attached. */
+  /**
+   * Switches the probes on again, on the living processes of the target and its children; throws if none can be
+   * attached.
+   */
   async resume(): Promise<void> {
     if (this.stopped || this.pausedNs === null) return
     const sinceNs = this.pausedNs
@@ -181,7 +184,7 @@ export class OsLayer {
       await this.attach(files, pids)
       return
     } catch (error) {
-      // One that says nothing says nothing of its parts either.
+      // A file that cannot be read has no parts either.
       if (!(error instanceof LayerlineError) || error.code === SILENT || this.abort.signal.aborted) throw error
       const { signal } = this.abort
       const trials = await inTurn(files, (file) => tryProbes(file, { signal, onGroup: this.onGroup }))
@@ -195,7 +198,7 @@ export class OsLayer {
   }
 
   private async attachLibraries(paths: readonly string[], pids: readonly number[]): Promise<void> {
-    // By a link and by its own name it is one library: probed twice it would count twice.
+    // A library may appear by a link and by its own name: probed twice it would count twice.
     const probed = paths.filter((path) => this.isProbed(path) && existsSync(path))
     const real = [...new Set(probed.map((path) => realpathSync(path)))]
     await Promise.all(
@@ -245,7 +248,7 @@ export class OsLayer {
       await program.ready
       for (const { name } of files) this.attachedFiles.add(name)
     } catch (error) {
-      // Taken off before it was on.
+      // Detached before it was attached.
       if (this.detaching) return
       this.programs.splice(this.programs.indexOf(program), 1)
       throw error
@@ -258,8 +261,8 @@ export class OsLayer {
 
   /**
    * Engines load their libraries as they start: from then on their functions can be probed. Maps are long, and reading
-   * them delays
-   * the process they belong to: if opened files are reported, maps are read only after a library was opened.
+   * them delays the process they belong to: if opened files are reported, maps are read only after a library was
+   * opened.
    */
   private lookForLibraries(): void {
     if (this.libraryFiles.length === 0) return
@@ -292,7 +295,7 @@ export class OsLayer {
     this.sink.slice({ track: this.segments, tNs, durNs: 0, name: `port ${port}`, category: 'segment', bytes })
   }
 
-  /** bpftrace counts the machine's pids; ours are those of a container where the two differ. */
+  /** bpftrace counts the machine's pids; this process sees those of its container, and the two may differ. */
   private checkPids(from: number): void {
     if (from === process.pid || this.otherPids) return
     this.otherPids = true

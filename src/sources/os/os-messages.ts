@@ -109,7 +109,7 @@ interface Problem {
   readonly hint: string | null
 }
 
-/** What the thread is asked: to end, to take its probes off for a while, or to put them back. */
+/** What the thread is asked to do: end, switch off its probes for a while, or switch them on again. */
 export type OsThreadRequest = 'stop' | 'pause' | 'resume'
 
 export type OsThreadMessage =

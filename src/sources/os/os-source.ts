@@ -20,7 +20,7 @@ import {
 } from './os-messages.ts'
 import { defaultFiles, probeSet } from './probe-sets.ts'
 
-/** A thread that does not end within this is ended: bpftrace's last counts are waited for in it. */
+/** A thread that does not end within this is terminated: the limit includes waiting for bpftrace's last counts. */
 const STOP_MS = 15_000
 const SWITCH_MS = 150_000
 const WINDOW_FILE = 'oncpu'
@@ -65,8 +65,8 @@ export interface OsSource extends PreparedSource {
 }
 
 /**
- * Attaches the probes at once, so that nothing is missed of a target that is started next; what they see is kept until
- * the run begins. Throws what to do where nothing can be attached.
+ * Attaches the probes at once, so that nothing is missed of a target that is started next; their output is kept until
+ * the run starts. Throws with a hint if nothing can be attached.
  */
 export async function prepareOs(options: OsSourceOptions): Promise<OsSource> {
   const sets = options.probes?.flatMap((name) => probeSet(name).files.map((file) => file.name)) ?? defaultFiles()
@@ -151,7 +151,7 @@ class ThreadSource implements OsSource {
     })
   }
 
-  /** From now on the thread alone keeps no program from its end. */
+  /** From now on the thread alone does not keep the process alive. */
   letGo(): void {
     this.worker.unref()
   }
@@ -164,7 +164,7 @@ class ThreadSource implements OsSource {
     this.kept = []
   }
 
-  /** bpftrace ends and is started anew: probes that only looked away would still cost most of what they do. */
+  /** bpftrace ends and is started again: probes that only ignore events would still cost most of their price. */
   get toggle(): Toggle {
     return {
       name: 'os',

@@ -6,7 +6,9 @@ import { OsLayer } from './os-layer.ts'
 import type { OsBatch, OsOptions, OsSink, OsThreadMessage, OsThreadRequest } from './os-messages.ts'
 import { ProcView } from './proc/proc-view.ts'
 
-/** Batches are small, but each wakes the client's thread, the store's, and commits: what they cost is by their number. */
+/**
+ * Batches are small, but each wakes the client's thread, the store's, and a commit: the cost depends on their number.
+ */
 const POST_EVERY_MS = 500
 /** All counts are sent along with every few batches: a reader looks at them once a second. */
 const COUNTS_EVERY = 2
@@ -23,7 +25,7 @@ async function run(port: NonNullable<typeof parentPort>, options: OsOptions): Pr
     port.on('message', (request: OsThreadRequest) => {
       if (request === 'stop') {
         resolve()
-        // What is still being attached is given up.
+        // Probes that are still being attached are given up.
         if (!isAttached) void probes.stop()
       } else work = work.then(() => switchTo(request))
     }),

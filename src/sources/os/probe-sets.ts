@@ -40,7 +40,7 @@ export const PROBE_ALIASES = Object.keys(ALIASES) as (keyof typeof ALIASES)[]
 /** Sets that cost much, or that print a line for each of many events. */
 const ASKED_FOR: readonly string[] = ['cpu', 'syscalls', 'arrivals'] satisfies (keyof typeof SETS)[]
 
-/** Of a set that is on by itself, what is for its name alone: a key for each pair of names costs at every switch. */
+/** Parts of a default set that need its name to be given: a key for each pair of names costs time at every switch. */
 const FILES_ASKED_FOR: readonly string[] = ['switches']
 
 /** The probe files that are on by default. */

@@ -9,7 +9,7 @@ import { missedCalls } from './runner/missed-calls.ts'
 import type { ProbeFile } from './script/probe-file.ts'
 import { syscallName } from './syscall-names.ts'
 
-/** Counts that come so many ticks late are stamped when they come. */
+/** Counts that arrive this many ticks late are stamped with their arrival. */
 const LATE_TICKS = 10
 const STALLED = 'bpftrace or its reader was stalled'
 
@@ -64,7 +64,7 @@ export class Program {
   private held: Arrived[] = []
   private lastTickBootNs = 0
   private flushed = false
-  /** Since when counts come too late to tell when they were counted. */
+  /** When counts became too late to know when they were counted. */
   private stalledNs: number | null = null
   /** It takes its probes off, and reads nothing meanwhile. */
   private stopping = false

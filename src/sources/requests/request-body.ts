@@ -65,8 +65,8 @@ export class RequestBodies {
   }
 
   /**
-   * Reads a refusal (400, 422) of a request that carried `fields`: the least common field that it names is
-   * omitted from now on, and true means that a retry is worthwhile.
+   * Reads a refusal (400, 422) of a request that carried `fields`: the least common field that it names is omitted from
+   * now on, and true means that a retry is worthwhile.
    */
   refused(message: string, fields: readonly OptionalField[]): boolean {
     const field = OPTIONAL_FIELDS.find((name) => fields.includes(name) && names(message, name))

@@ -39,8 +39,7 @@ export function parseSshFolder(text: string, place: string, ssh: SshSettings): S
 /**
  * Runs a script in a POSIX shell there; its standard output goes to `out`. A script without output is given up. With
  * `until`, the script's own standard input stays open until that is aborted, however long it prints nothing. Throws the
- * error
- * of ssh or the script.
+ * error of ssh or the script.
  */
 export async function runOverSsh(target: SshTarget, script: string, out: Writable, until?: AbortSignal): Promise<void> {
   const child = spawnGroup('ssh', sshArguments(target), { stdio: ['pipe', 'pipe', 'pipe'] })

@@ -26,8 +26,8 @@ export interface CopyServer {
 
 /**
  * Gives readers copies of what is recorded, on a Unix socket that only this user may open. Readers' queries do not run
- * here: they
- * run over the files that the answer names. A copy stays until its reader asks again or closes the connection.
+ * here: they run over the files that the answer names. A copy stays until its reader asks again or closes the
+ * connection.
  */
 export async function serveCopies(copies: Copies, folder: string, path: string): Promise<CopyServer> {
   rmSync(path, { force: true })

@@ -15,8 +15,8 @@ const SETTINGS = {
 
 /**
  * DuckDB 1.5 keeps 4 KB for each vector of 2,048 rows that two commits share, for as long as the file is open: 2 MB per
- * million
- * rows, and no way to release them. When they fill a large part of its memory, a checkpoint fails, and the run with it.
+ * million rows, and no way to release them. When they fill a large part of its memory, a checkpoint fails, and the run
+ * with it.
  */
 const REOPEN_ROWS = 8_000_000
 
@@ -94,8 +94,7 @@ export class LiveDatabase {
 
   /**
    * Copies committed rows `from` (counted from 0, in order of arrival) up to `to` of a table into a Parquet file. A
-   * failure here does not
-   * affect the recording.
+   * failure here does not affect the recording.
    */
   async copyRows(table: LiveTableName, from: number, to: number, path: string): Promise<void> {
     const connection = await this.instance.connect()

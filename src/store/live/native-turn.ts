@@ -7,8 +7,7 @@ const LONGEST_WAIT_MS = 2000
 /**
  * Coordinates the store thread with the end of the process. Tearing down a thread inside the database's native code
  * aborts the whole process (SIGABRT), and the exit code and the crash message are lost. So the thread takes this lock
- * around native
- * calls; at exit the process waits for the current call and lets no other start.
+ * around native calls; at exit the process waits for the current call and lets no other start.
  */
 export class NativeTurn {
   readonly shared: SharedArrayBuffer

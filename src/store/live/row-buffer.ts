@@ -38,8 +38,8 @@ export function allocateColumns(table: TableDef, rows: number): Columns {
 }
 
 /**
- * A table's rows in typed arrays, handed to `ship` in batches. `ship` takes the columns over and returns
- * empty ones to continue with (recycled if possible), or undefined to have new ones made.
+ * A table's rows in typed arrays, handed to `ship` in batches. `ship` takes the columns over and returns empty ones to
+ * continue with (recycled if possible), or undefined to have new ones made.
  */
 export class RowBuffer<T extends TableDef> implements RowWriter<T> {
   readonly table: T

@@ -30,8 +30,7 @@ interface TableRows {
 
 /**
  * Copies of a live table's rows for readers in other processes: closed segments, each written once, and one that holds
- * the rest. Nothing is
- * written before a reader asks.
+ * the rest. Nothing is written before a reader asks.
  */
 export class SegmentCopies {
   private readonly folder: string

@@ -20,8 +20,7 @@ const LIMITS: QueryLimits = { rows: 10_000_000, ms: 60_000 }
 
 /**
  * Opens a run that is being recorded: its processes copy their rows into files, and queries run here, over these,
- * within limits. Whatever
- * happens to the queries, the recording continues. Null if none of the sockets answers.
+ * within limits. Whatever happens to the queries, the recording continues. Null if none of the sockets answers.
  */
 export async function openLiveRun(
   folder: string,

@@ -6,9 +6,8 @@ import { prepareSelect, sqlError } from './sql-lock.ts'
 
 /**
  * Runs one locked SELECT of UINTEGER and DOUBLE columns without NULLs: its columns as they are in the database's
- * vectors. With
- * `atOnce` the result is held in memory; otherwise every batch costs a switch between threads, which takes longer than
- * reading its rows.
+ * vectors. With `atOnce` the result is held in memory; otherwise every batch costs a switch between threads, which
+ * takes longer than reading its rows.
  */
 export async function* streamNumbers(
   connection: DuckDBConnection,

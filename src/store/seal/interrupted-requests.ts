@@ -20,8 +20,8 @@ export const UNENDED = `SELECT count(*)::DOUBLE FROM ${liveName('offers')} WHERE
 
 /**
  * The live requests, and, if some are `unended`, for each offer without an end an `interrupted` row made from its
- * chunks. Its
- * token count is kept only if every token event came with one. Those in flight while a profiler ran are flagged.
+ * chunks. Its token count is kept only if every token event came with one. Those in flight while a profiler ran are
+ * flagged.
  */
 export function allRequests(profiled: RunJson['profiled'], unended: boolean): string {
   const known: Record<string, string> = {

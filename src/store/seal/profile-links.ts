@@ -1,10 +1,9 @@
 /**
  * The links from the steps of the engine's log to the steps of a profile, as a query over `slices` and `tracks`. A step
- * of
- * the log lasts from the scheduler's call until its tokens were known, and what the profile shows of it lies within. So
- * a profiled step belongs
- * to the first logged step that ends after it, if that one started before it and has the same number of tokens; with
- * several engine cores, on the log that fits most of a rank's steps. Steps that fit nowhere have no link.
+ * of the log lasts from the scheduler's call until its tokens were known, and what the profile shows of it lies within.
+ * So a profiled step belongs to the first logged step that ends after it, if that one started before it and has the
+ * same number of tokens; with several engine cores, on the log that fits most of a rank's steps. Steps that fit nowhere
+ * have no link.
  */
 export const PROFILE_LINKS = `
 WITH logged AS (

@@ -10,11 +10,9 @@ const PART = partName('stepLinks')
 
 /**
  * Links each streamed event to the engine steps that made its tokens, if a run has the engine's own log of its steps:
- * the
- * n-th token of a request came from the n-th of its steps that emit. Measured, if the server counted the tokens of each
- * event; inferred, if one token per event is assumed. Also links each step to those of a profile of the same time.
- * Written as
- * one more part of `links`; returns its rows.
+ * the n-th token of a request came from the n-th of its steps that emit. Measured, if the server counted the tokens of
+ * each event; inferred, if one token per event is assumed. Also links each step to those of a profile of the same time.
+ * Written as one more part of `links`; returns its rows.
  */
 export async function writeStepLinks(folder: string, memoryLimit: string): Promise<number> {
   const tables = ['slices', 'strings', 'chunks', 'tracks'] as const

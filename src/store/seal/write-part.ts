@@ -13,8 +13,7 @@ const ROW_GROUP = 65_536
 
 /**
  * Writes a query's rows as one part of a table: under a temporary name, synced, renamed. The query gives the table's
- * columns, sorted as
- * its rows are; `level` is the zstd level.
+ * columns, sorted as its rows are; `level` is the zstd level.
  */
 export async function writeSelect(
   connection: DuckDBConnection,

@@ -27,11 +27,9 @@ const INFERRED = `
 
 /**
  * Attribution of lost time, as common table expressions. Steps of one engine are put one after the other (with
- * asynchronous scheduling a step is prepared while the one
- * before it runs): step `i` takes the time from the end of the one before it, `from_ns`, to its own, `upto_ns`. A
- * request's share of a step is by its tokens; `work`
- * has a row for each request in each step, and for each step one with `request_id` NULL: the requests that are not part
- * of this run.
+ * asynchronous scheduling a step is prepared while the one before it runs): step `i` takes the time from the end of the
+ * one before it, `from_ns`, to its own, `upto_ns`. A request's share of a step is by its tokens; `work` has a row for
+ * each request in each step, and for each step one with `request_id` NULL: the requests that are not part of this run.
  */
 export function workSql(from: StepsFrom): string {
   return `${from === 'step_log' ? LOGGED : INFERRED},

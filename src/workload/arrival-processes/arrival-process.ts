@@ -1,6 +1,6 @@
 import type { RandomStream } from '../../base/random-stream.ts'
 
-/** When requests come, whatever the server does. Times are us since the start, rates requests per second. */
+/** When requests come, whatever the server does. Times are µs since the start, rates requests per second. */
 export interface ArrivalProcess {
   readonly name: string
   /** All that decides it but the seed; recorded. Durations in s. */

@@ -41,7 +41,7 @@ export interface ArrivalSchedule {
   readonly provenance: Readonly<Record<string, unknown>>
   /** What the user should know before the first request, a sentence each: span, rate, units, quirks. */
   readonly notes: readonly string[]
-  /** Requests in all, and the trace time they span, us; null where that is not known beforehand. */
+  /** Requests in all, and the trace time they span, µs; null where that is not known beforehand. */
   readonly total: number | null
   readonly spanUs: number | null
   /** Grows while it is read; final once `batches` has ended. */
@@ -62,8 +62,8 @@ export interface ArrivalPrompts {
   promptOf(arrival: Arrival): string | TokenIdsText
   /**
    * Tokens at the start of the prompt that an earlier prompt of the schedule also had: what an unlimited prefix cache
-   * would
-   * hold. Called once for every arrival of the schedule, in its order, including those that another process sends.
+   * would hold. Called once for every arrival of the schedule, in its order, including those that another process
+   * sends.
    */
   intendedCachedTokens(arrival: Arrival): number
 }

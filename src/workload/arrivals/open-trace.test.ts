@@ -27,7 +27,7 @@ function written(name: string, text: string | Uint8Array): string {
   return path
 }
 
-/** Rows, span in us and token totals of a file, by a program that shares nothing with ours. */
+/** Rows, span in µs and token totals of a file, by a program that shares nothing with ours. */
 function byPython(script: string, path: string): { rows: number; spanUs: number; input: number; output: number } {
   return JSON.parse(execFileSync('python3', ['-c', script, path], { encoding: 'utf8' }))
 }

@@ -74,7 +74,7 @@ export class TraceFacts {
   }
 
   /**
-   * The width of the ticks that the times stand on, us: the commonest gap where several rows share each stamp, else what
+   * The width of the ticks that the times stand on, µs: the commonest gap where several rows share each stamp, else what
    * divides all gaps; 0 where times are finer than is worth a word. Of sorted rows.
    */
   get tickUs(): number {

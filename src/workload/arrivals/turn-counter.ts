@@ -7,8 +7,7 @@ const MAX_TURNS = 1_000_000
 
 /**
  * Numbers the offered turns of each conversation, from 0 and without holes, so that every wait for the previous turn is
- * for one
- * that comes. The trace's own numbers only say whether they came in order.
+ * for one that comes. The trace's own numbers only say whether they came in order.
  */
 export class TurnCounter {
   private readonly sessions = new Map<string, { next: number; own: number }>()

@@ -27,9 +27,8 @@ export async function tokenIdsFromFile(path: string): Promise<PromptVocabulary> 
 }
 
 /**
- * Token ids that occur in ordinary text, by a tokenizer that only encodes: a story and short words of all
- * letters are encoded, and the resulting ids are used. Text never becomes a special token. Throws as the tokenizer
- * does.
+ * Token ids that occur in ordinary text, by a tokenizer that only encodes: a story and short words of all letters are
+ * encoded, and the resulting ids are used. Text never becomes a special token. Throws as the tokenizer does.
  */
 export async function tokenIdsFromTokenizer(tokenizer: Tokenizer): Promise<PromptVocabulary> {
   const text = `${story(randomStream('ordinary tokens'), 12_000)} ${shortWords()}`

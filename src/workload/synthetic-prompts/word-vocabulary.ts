@@ -25,9 +25,8 @@ const TRIED = [1, 2, 3, 17, 100, 100, 1000]
 type Count = (text: string) => Promise<number>
 
 /**
- * Words that are one token each in any position, by the tokenizer that will count: texts of them have exactly as
- * many tokens as words. That is checked on texts up to a thousand words, with the chat template around them; if it
- * fails, or
+ * Words that are one token each in any position, by the tokenizer that will count: texts of them have exactly as many
+ * tokens as words. That is checked on texts up to a thousand words, with the chat template around them; if it fails, or
  * without a tokenizer, the counts are an estimate, and marked as one.
  */
 export async function wordVocabulary(

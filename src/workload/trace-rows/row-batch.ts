@@ -9,7 +9,7 @@ export const BATCH_ROWS = 8192
  */
 export interface TraceRows {
   readonly count: number
-  /** Trace time, whole us: since 1970 where the trace says so, else since whatever its zero is. */
+  /** Trace time, whole µs: since 1970 where the trace says so, else since whatever its zero is. */
   readonly tUs: Float64Array<ArrayBuffer>
   readonly input: Uint32Array<ArrayBuffer>
   readonly output: Uint32Array<ArrayBuffer>

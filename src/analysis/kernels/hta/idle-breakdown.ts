@@ -14,7 +14,7 @@ export interface IdleBreakdown {
 /** A gap below this is the delay between two kernels one behind the other. */
 const KERNEL_DELAY_US = 30
 
-/** Gaps before each kernel of a stream, us: `gaps (rank, stream, gap, host_wait)`, over `htaEvents`. */
+/** Gaps before each kernel of a stream, µs: `gaps (rank, stream, gap, host_wait)`, over `htaEvents`. */
 export const GAPS = `gaps AS (
       SELECT k.rank, k.stream, k.ts - lag(k.te) OVER w AS gap, l.ts > lag(k.te) OVER w AS host_wait
       FROM gpu k LEFT JOIN (SELECT rank, correlation, max(ts) AS ts FROM cpu WHERE correlation > 0 GROUP BY ALL) l

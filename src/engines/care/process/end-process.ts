@@ -46,8 +46,8 @@ function isOver(pid: number, start: string): boolean {
 }
 
 /**
- * The living processes of the group that a process leads or led. The kernel does not reuse a pid while a group
- * has its number; so the group belongs to another process only if the pid has another start time.
+ * The living processes of the group that a process leads or led. The kernel does not reuse a pid while a group has its
+ * number; so the group belongs to another process only if the pid has another start time.
  */
 function groupMembers(leader: number, start: string): number[] {
   const now = processStart(leader)

@@ -76,7 +76,7 @@ async function fetchModel(model: BatchModel, plan: BatchPlan, hooks: SupplyHooks
     String(plan.timeouts.download),
     ...flags,
   ]
-  // The worker keeps the time itself; this is for one that cannot.
+  // The worker has its own time limit; this one is for a worker that cannot keep it.
   const timeoutMs = (plan.timeouts.download + 30) * 1000
   const end = await runWorker({
     command: plan.python.command,
@@ -108,7 +108,7 @@ const checkSchema = z.looseObject({
   known: z.boolean().nullish(),
 })
 
-/** What keeps a model's folder from being traced, or null. A framework may wait for ever on one that is not whole. */
+/** Why a model's folder cannot be traced, or null. A framework may wait for ever on an incomplete one. */
 async function check(model: BatchModel, folder: string, plan: BatchPlan, hooks: SupplyHooks) {
   model.state = 'checking'
   hooks.changed()

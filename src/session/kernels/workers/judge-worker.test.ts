@@ -28,7 +28,7 @@ test('a kill is for memory only where the kernel counted one', () => {
   expect(kind({ oom: 'host' })).toBe('killed_out_of_memory_host')
   // Another process died for memory while this one crashed by itself.
   expect(kind({ oom: 'host', signal: 'SIGSEGV' })).toBe('crash')
-  // Our own SIGKILL, of a worker that would not go.
+  // Layerline's own SIGKILL, of a worker that did not end.
   expect(kind({ oom: 'host', by: 'timeout' })).toBe('timeout')
   expect(kind({ signal: null, code: 139 })).toBe('crash')
 })

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { processStart } from '../../../base/process-identity.ts'
 import { endProcess } from '../../../engines/care/process/end-process.ts'
 
-/** A mark that all descendants of a worker bear in their environment, also those that left its process group. */
+/** A tag that all descendants of a worker have in their environment, also those that left its process group. */
 export const TAG = 'LAYERLINE_WORKER'
 
 export function newTag(): string {
@@ -23,7 +23,7 @@ export function groupTicks(group: number): { processes: number; ticks: number } 
   return { processes, ticks }
 }
 
-/** Ends every process with the mark; returns how many there were. */
+/** Ends every process with the tag; returns how many there were. */
 export async function endTagged(tag: string): Promise<number> {
   const marked = allPids()
     .filter((pid) => environmentOf(pid).includes(`${TAG}=${tag}`))

@@ -27,7 +27,7 @@ export type Outcome =
 /** Exit codes of a worker, as agreed. */
 const EXIT = { exception: 1, usage: 2, missingDependency: 4, unsupported: 5, outOfMemory: 9 } as const
 
-/** What a worker's end means. An exit code of 0 is believed only with a marker of success. */
+/** The meaning of a worker's end. An exit code of 0 is believed only with a marker of success. */
 export function judgeWorker(
   end: WorkerEnd,
   status: TraceStatus | null,
@@ -72,12 +72,12 @@ export function judgeWorker(
   }
 }
 
-/** Where nothing runs on a device, it is the host's memory, whatever a text says of GPUs. */
+/** If nothing runs on a device, it is the host's memory, whatever a text says of GPUs. */
 function isDevice(text: string, device: string): boolean {
   return device !== 'cpu' && /cuda|hip|device|gpu/i.test(text)
 }
 
-/** The last line that says something. */
+/** The last line with a message. */
 export function lastLine(tail: string): string {
   const lines = tail.split('\n').map((line) => line.trim())
   return (lines.filter((line) => line !== '' && !line.startsWith('{"event"')).at(-1) ?? 'it printed nothing').slice(

@@ -30,31 +30,31 @@ export interface WorkerEnd {
   /** Null where a signal ended it, or it never started. */
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
-  /** Who ended it. */
+  /** What ended it. */
   readonly by: 'itself' | 'timeout' | 'hang' | 'stop' | 'no_start'
   /** The last of its stdout. */
   readonly stdout: string
   /** The last lines of both streams, for people. */
   readonly tail: string
   readonly seconds: number
-  /** Whose limit a kill for memory kept, if the kernel counted one meanwhile. */
+  /** The limit whose memory ran out, if the kernel counted such a kill meanwhile. */
   readonly oom: OomScope | null
   /** Processes that it had left behind and that were ended. */
   readonly strays: number
 }
 
 const KEPT_STDOUT = 4 << 20
-/** An engine's own process says what was wrong some hundred lines before its parent ends. */
+/** An engine's own process reports the error some hundred lines before its parent ends. */
 const KEPT_TAIL = 64 * 1024
 const MOST_LOG_BYTES = 64 << 20
 const MOST_LINE_CHARS = 1 << 20
-/** What a worker that has ended left in its pipes is read within this. */
+/** How long to read the pipes of a worker that has ended. */
 const PIPES_MS = 500
 const PATIENCE_MS = 5000
 
 /**
- * Runs one worker in a process group of its own to its end. In any case, nothing of it remains: not the worker, not
- * its group, and no process with its tag in the environment. It also ends with this process.
+ * Runs one worker in a process group of its own to its end. In any case, nothing of it remains: not the worker, not its
+ * group, and no process with its tag in the environment. It also ends with this process.
  */
 export async function runWorker(call: WorkerCall): Promise<WorkerEnd> {
   const began = performance.now()
@@ -123,7 +123,7 @@ function started(child: ChildProcess): Promise<string | null> {
   })
 }
 
-/** Silence alone is no hang: a compiler works for minutes without a word. */
+/** Silence alone does not mean that it hangs: a compiler may print nothing for minutes. */
 function watchActivity(pid: number, inactivityMs: number | null, output: WorkerOutput, hang: () => void) {
   if (inactivityMs === null) return undefined
   const enough = Math.max(2, (inactivityMs / 1000) * 100 * SHARE_OF_A_CORE)
@@ -159,7 +159,7 @@ class WorkerOutput {
   constructor(call: WorkerCall) {
     this.call = call
     this.log = call.log === null ? null : createWriteStream(call.log, { mode: 0o600 })
-    // A disk that is full costs the log, not the worker.
+    // A full disk costs the log, not the worker.
     this.log?.on('error', () => {})
   }
 
@@ -210,12 +210,12 @@ class WorkerOutput {
   }
 }
 
-/** Cut now and then, not each time: a worker may print for hours. */
+/** Truncated now and then, not each time: a worker may print for hours. */
 function lastOf(text: string, kept: number): string {
   return text.length > 2 * kept ? text.slice(-kept) : text
 }
 
-/** A line of the contract; null for the noise of libraries. */
+/** A line of the worker protocol; null for other output, such as that of libraries. */
 export function eventOf(line: string): WorkerEvent | null {
   if (!line.startsWith('{')) return null
   try {

@@ -8,7 +8,7 @@ import { type OtlpSpan, readTraceRequest } from './trace-request.ts'
 const PATH = '/v1/traces'
 /** Of a body, unpacked too. vLLM sends at most 512 spans of a few hundred bytes at once. */
 export const MOST_BODY_BYTES = 8 << 20
-/** Sent slower than that, it is no exporter. */
+/** A sender slower than this is not an exporter. */
 const BODY_MS = 10_000
 const MOST_CONNECTIONS = 64
 
@@ -22,7 +22,7 @@ export interface OtlpServer {
 
 /**
  * Receives traces by OTLP over HTTP (`http/protobuf`) on 127.0.0.1 and hands their spans on; port 0 takes any free one.
- * What is no such request is refused and counted. Throws `usage/port`.
+ * Other requests are refused and counted. Throws `usage/port`.
  */
 export async function startOtlpServer(port: number, onSpans: (spans: OtlpSpan[]) => void): Promise<OtlpServer> {
   const refused = { count: 0, first: '' }
@@ -30,7 +30,7 @@ export async function startOtlpServer(port: number, onSpans: (spans: OtlpSpan[])
     void receive(request).then(
       (spans) => {
         onSpans(spans)
-        // An ExportTraceServiceResponse with nothing to say is an empty message.
+        // The reply of an ExportTraceServiceResponse without errors is an empty message.
         response.writeHead(200, { 'content-type': 'application/x-protobuf', 'content-length': '0' }).end()
       },
       (error: unknown) => {
@@ -107,7 +107,7 @@ function unpacked(body: Buffer): Buffer {
 
 function refuse(request: IncomingMessage, response: ServerResponse, { status, message }: Refusal): void {
   if (response.headersSent || response.destroyed) return
-  // What is left of a body that is too long is not read.
+  // The rest of a body that is too long is not read.
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' })
   response.end(`${message}\n`, () => request.destroy())
 }

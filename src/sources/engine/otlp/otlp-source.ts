@@ -13,8 +13,8 @@ const ID = ['gen_ai.request.id', 'gen_ai.response.id']
 const OUTPUT = ['gen_ai.usage.completion_tokens', 'gen_ai.usage.output_tokens']
 
 /**
- * Listens for what the server says of each request by OTLP, from now on; when the run is over, for `lastSpansMs` more. Throws
- * `usage/port`.
+ * Listens for what the server reports about each request by OTLP, from now on, and for `lastSpansMs` after the run.
+ * Throws `usage/port`.
  */
 export async function prepareOtlp(
   port: number,

@@ -1,9 +1,9 @@
-/** A body that is no protobuf message of the shape that was expected. */
+/** A body that is not a protobuf message of the expected shape. */
 export class ProtoError extends Error {}
 
 const MOST_VARINT_BYTES = 10
 
-/** A field of a message: its number, and its value as it lies on the wire. */
+/** A field of a message: its number, and its value as it is encoded. */
 export type ProtoField =
   | { readonly number: number; readonly wire: 'varint' | 'fixed64'; readonly value: bigint }
   | { readonly number: number; readonly wire: 'fixed32'; readonly value: number }
@@ -40,7 +40,7 @@ export function* protoFields(message: Buffer): Generator<ProtoField> {
   }
 }
 
-/** What a field holds, where it is of the type that was expected; else ProtoError. */
+/** A field's value, if it has the expected type; else ProtoError. */
 export function bytesOf(field: ProtoField): Buffer {
   if (field.wire === 'bytes') return field.value
   throw new ProtoError(`field ${field.number}: expected bytes, got ${field.wire}`)

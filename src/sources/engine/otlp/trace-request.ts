@@ -57,7 +57,7 @@ function readAttribute(message: Buffer, into: Map<string, string | number>): voi
   if (value !== null) into.set(key, value)
 }
 
-/** Texts and numbers; lists and maps are nothing that we read. */
+/** Only texts and numbers are read, not lists and maps. */
 function readValue(message: Buffer): string | number | null {
   let value: string | number | null = null
   for (const field of protoFields(message)) {

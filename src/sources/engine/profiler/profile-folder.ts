@@ -7,7 +7,7 @@ import { scratchFolder } from '../../../base/scratch-folder.ts'
 import { quoted } from '../../ssh/remote-script.ts'
 import { runOverSsh, type SshFolder } from '../../ssh/ssh-folder.ts'
 
-/** Traces by name, with what tells a new one from an old: bytes, and where it is known when it was written. */
+/** Traces by name, with what distinguishes a new one from an old: its size, and, if known, when it was written. */
 type Listing = ReadonlyMap<string, string>
 
 /** The folder into which a server's profiler writes. */
@@ -15,11 +15,14 @@ export interface ProfileFolder {
   /** As the user would name it. */
   readonly name: string
   list(): Promise<Listing>
-  /** Brings the traces that are not in `before` to this machine: their paths, and what frees the room that they take. */
+  /**
+   * Copies the traces that are not in `before` to this machine: returns their paths, and a function that frees the disk
+   * space.
+   */
   fetch(before: Listing): Promise<{ files: string[]; discard(): void }>
 }
 
-/** Names that we would hand to a shell, or make files of. */
+/** Names that are safe to pass to a shell and to use as file names. */
 const TRACE = /^[\w.@+:=-]+\.json(\.gz|\.zst)?$/
 
 /** A folder of this machine. Throws `input/profile-dir` where it cannot be read. */

@@ -30,8 +30,8 @@ export interface ProfilerOptions {
 }
 
 /**
- * A server's own profiler (vLLM's `/start_profile`, `/stop_profile`) for a window of the run. A server that has none is
- * off, with a sentence. Throws where the folder of its traces cannot be read.
+ * A server's own profiler (vLLM's `/start_profile`, `/stop_profile`) for a window of the run. If the server has none,
+ * the profiler is off, with a sentence that says so. Throws if the folder of its traces cannot be read.
  */
 export async function prepareProfiler(options: ProfilerOptions): Promise<PreparedSource> {
   const { target, folder } = options

@@ -7,7 +7,7 @@ import type { ProfileClock } from './profiler.ts'
 
 const NOBODY = { output: () => undefined, samplerEnded: () => undefined }
 
-/** The Unix clock of another machine, by a connection of its own each time: it would stand idle through the run. */
+/** The Unix clock of another machine, with a new connection each time: a permanent one would be idle during the run. */
 export function sshClock(target: SshTarget): ProfileClock {
   const where = `ssh://${sshName(target)}`
   const name = `${where} unix`

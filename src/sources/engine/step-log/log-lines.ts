@@ -3,10 +3,13 @@ import type { SourceContext } from '../../source.ts'
 import { type ClockLine, readStepLine, type StepLogHead } from './step-lines.ts'
 import { type StepClock, StepRows } from './step-rows.ts'
 
-/** A step of thousands of requests is some hundred kB: what is longer without an end is no line of the log, and given up. */
+/**
+ * A step of thousands of requests is some hundred kB: a longer text without a line end is not part of the log, and is
+ * dropped.
+ */
 const MOST_LINE = 16 << 20
 
-/** One log's text, as it comes, made into rows line by line. */
+/** Turns one log's text, as it arrives, into rows line by line. */
 export class LogLines {
   problem: string | null = null
   /** Whole lines that came. */

@@ -3,8 +3,8 @@ import type { ClockLine, StepLogHead } from './step-lines.ts'
 import type { StepClock } from './step-rows.ts'
 
 /**
- * Times of a log on another machine: its monotonic clock by its Unix clock, as the log itself tells now and then, and that by
- * the last fix against the run's.
+ * Times of a log on another machine: its monotonic clock is converted to its Unix clock by fixes in the log itself, and
+ * that to the run's clock by the last measured fix.
  */
 export class RemoteClock {
   readonly name: string

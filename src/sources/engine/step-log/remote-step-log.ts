@@ -14,11 +14,11 @@ import { LogLines } from './log-lines.ts'
 import { RemoteClock } from './remote-clock.ts'
 
 const CLOCK_MS = 30_000
-/** What a log says before the run: who is still being answered, for as long as is likely. */
+/** How far before the run a log is read: requests from then may still be in progress. */
 const LINES_BEFORE = 5_000
-/** The end of a run's last step comes over the line. */
+/** How long to wait for the end of a run's last step, which arrives over the network. */
 const LAST_STEP_MS = 1_000
-/** Beyond this an ssh that does not end is left to the end of the process. */
+/** An ssh that does not end within this is left until the process ends. */
 const STOP_MS = 8_000
 const NOBODY = { output: () => undefined, samplerEnded: () => undefined }
 

@@ -7,7 +7,7 @@ import { LogLines } from './log-lines.ts'
 
 const POLL_MS = 200
 const READ_BYTES = 256 * 1024
-/** The end of a run's last step is written after its last token has left: it is waited for a little. */
+/** The end of a run's last step is written after its last token was sent: wait a little for it. */
 const LAST_STEP_MS = 300
 
 /**

@@ -64,7 +64,7 @@ const UNITS: Readonly<Record<string, number>> = {
   GB: 1024 * MIB,
 }
 
-/** `N/A`, `N/A (Secondary die)` and empty cells are no value: NaN. */
+/** `N/A`, `N/A (Secondary die)` and empty cells mean no value: NaN. */
 function numberIn(text: string): number {
   const match = /^\(?\s*(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(?:%|[A-Za-z]+)?\s*\)?$/i.exec(text.trim())
   return match === null ? Number.NaN : Number(match[1])

@@ -28,7 +28,7 @@ export function recordsOfJson(text: string): AmdRecord[] | null {
   return cards.length === 0 ? null : cards
 }
 
-/** JSON may stand behind lines of warnings. */
+/** JSON may come after lines of warnings. */
 function jsonIn(text: string): unknown {
   for (const start of [text.search(/[[{]/), text.search(/^[[{]/m)]) {
     if (start < 0) continue
@@ -68,7 +68,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Lines longer than this are none of a table. */
+/** Longer lines cannot belong to a table. */
 const MOST_LINE = 64 * 1024
 
 /**
@@ -92,7 +92,7 @@ export class AmdCsv {
     for (const line of lines) this.line(line.replace(/\r$/, ''))
   }
 
-  /** A program that ended wrote no more: half a row is none, and the next one has a header of its own. */
+  /** A program that ended wrote no more: half a row is dropped, and the next one has a header of its own. */
   reset(): void {
     if (this.rest.trim() !== '') this.text(this.rest.trim())
     this.rest = ''

@@ -123,7 +123,7 @@ class AmdSource implements PreparedSource {
     this.context?.note(`gpu: ${reason}; trying again in ${waitMs / 1000} s`)
   }
 
-  /** The tools' own stamps are whole seconds: a sample has the time at which it came. */
+  /** The tools' own stamps are whole seconds: a sample gets the time at which it arrived. */
   private take(record: AmdRecord): void {
     const { context } = this
     if (context === null || this.stopped) return
@@ -159,7 +159,7 @@ class AmdSource implements PreparedSource {
         source: tool,
         field: spellings.find((name) => record.values.has(name)),
         kind,
-        // What time a value speaks for, the tools do not say.
+        // The tools do not say what time a value covers.
         window_ns: null,
         sample_period_ns: this.periodMs * 1e6,
         driver,

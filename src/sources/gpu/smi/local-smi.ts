@@ -36,7 +36,7 @@ export async function askLocalSmi(selection: readonly string[], signal?: AbortSi
   return readInventory({ gpus, list, help }, selection, 'this machine')
 }
 
-/** What it printed, whatever its exit status: that is 14 for a corrupted infoROM beside a complete answer. */
+/** Its output, whatever its exit status: that is 14 for a corrupted infoROM beside a complete answer. */
 async function ask(args: readonly string[], signal: AbortSignal = interruption.signal): Promise<string> {
   const env = { ...process.env, LC_ALL: 'C' }
   const { how, code, stdout, stderr } = await runTool(SMI, args, { limit: ASK_TIMEOUT_MS, signal, env })

@@ -7,7 +7,7 @@ interface SmiFailure {
   hint: string
 }
 
-/** What nvidia-smi says when it cannot sample, in our words. */
+/** nvidia-smi's messages when it cannot sample, in Layerline's words. */
 const FAILURES: readonly SmiFailure[] = [
   {
     pattern: /couldn't communicate with the NVIDIA driver/i,

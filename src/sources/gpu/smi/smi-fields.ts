@@ -58,8 +58,8 @@ export function offeredFields(help: string): Set<string> {
 }
 
 /**
- * What this driver can be asked. A help that names nothing is one that we cannot read: the fields that every driver
- * since 2013 has are asked for then.
+ * What this driver can be asked. If the help names nothing, its format is unknown: then the fields are used that every
+ * driver since 2013 has.
  */
 export function chooseFields(help: string): ChosenField[] {
   const offered = offeredFields(help)

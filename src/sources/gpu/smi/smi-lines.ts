@@ -9,7 +9,7 @@ export interface SmiHandler {
 const SLASH = 47
 const COLON = 58
 const COMMA = 44
-/** Longer lines are no samples: what piles up without an end is given up. */
+/** Longer lines are not samples: text without a line end is dropped. */
 const MAX_LINE = 64 * 1024
 
 /** Reads the output of a sampling nvidia-smi as it comes, in pieces of any size. */
@@ -35,7 +35,7 @@ export class SmiLines {
     this.rest = text.length - start > MAX_LINE ? '' : text.slice(start)
   }
 
-  /** A sampler ended, perhaps within a line: its part of a line is no sample. */
+  /** A sampler ended, perhaps within a line: half a line is not a sample. */
   reset(): void {
     const { rest } = this
     this.rest = ''

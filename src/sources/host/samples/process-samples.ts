@@ -113,8 +113,7 @@ export class ProcessSamples implements Sampled {
     const looksCloser = this.isCloser
     if (looksCloser) this.closerNs = tNs
     // When the next one will come, or half a period later: the transport must know what the sampler reads. A late
-    // sample
-    // and the one right after it do not change the period, and delay a look by at most one sample.
+    // sample and the one right after it do not change the period, and delay a look by at most one sample.
     const nextNs = tNs + 1.5 * (dtNs ?? CLOSER_NS)
     this.isCloser = nextNs - this.closerNs >= (threadCount > MANY_THREADS ? SELDOM_NS : CLOSER_NS)
     const now = looksCloser ? this.walk() : this.reread()

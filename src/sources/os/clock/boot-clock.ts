@@ -2,7 +2,7 @@ import type { OsClock } from '../os-messages.ts'
 
 /** Calls of one look at the clock: the one that took least counts. */
 const CALLS = 20
-/** Where no call was seen, so many ticks stand in for them. */
+/** If no call was seen, this many ticks are used instead. */
 const TICKS = 20
 
 export function monotonicNs(): number {
@@ -11,8 +11,8 @@ export function monotonicNs(): number {
 
 /**
  * Maps the kernel's boot clock, which stamps the probes, to the monotonic one, which stamps the run. A call that
- * Layerline makes and
- * a probe stamps lies between two readings of Layerline's clock: half their distance bounds the error.
+ * Layerline makes and a probe stamps lies between two readings of Layerline's clock: half their distance bounds the
+ * error.
  */
 export class BootClock {
   /** Boot time minus monotonic time, ns; null until it is known. */
@@ -58,7 +58,7 @@ export class BootClock {
     })
   }
 
-  /** A tick arrived: how late it is at most is how far the clocks can be apart. */
+  /** A tick arrived: its maximum delay bounds the difference of the clocks. */
   tick(bootNs: number): void {
     const sinceNs = monotonicNs() - bootNs
     this.least = Math.min(this.least, sinceNs)

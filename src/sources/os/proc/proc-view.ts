@@ -18,7 +18,10 @@ import { ThreadTimes } from './thread-times.ts'
 
 /** Looking for children and mappings reads much: so often, at most. */
 const LOOK_NS = 250e6
-/** What looks at /proc cannot show: what began and ended between two, what was done after the last, single calls, waits one by one. */
+/**
+ * What /proc cannot show: what started and ended between two looks, what happened after the last, single calls, single
+ * waits.
+ */
 const NOT_SEEN = ['ended_between_looks', 'after_the_last_look', 'single_calls', 'single_waits'] as const
 
 export interface ProcViewOptions {

@@ -8,8 +8,7 @@ const PLACEMENT_EVERY_NS = 5e9
 
 /**
  * What no probe reports about a process: what it may use of the machine, where its memory lies, what storage it had to
- * be
- * read from, how much is locked. /proc shows other users' processes only in part: what cannot be read is omitted.
+ * be read from, how much is locked. /proc shows other users' processes only in part: what cannot be read is omitted.
  */
 export class ProcessFacts {
   /** Files that could not be read, of any process. */

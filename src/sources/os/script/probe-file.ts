@@ -14,8 +14,7 @@ export interface MapSpec {
   readonly kind: 'total' | 'hist' | 'stack'
   /**
    * The map that holds when the current state started, by the same key; 0: no state. With `states`, one map serves
-   * several: bits 4 to 6
-   * of a start name the state, the lower ones are 0.
+   * several: bits 4 to 6 of a start name the state, the lower ones are 0.
    */
   readonly since: { readonly map: string; readonly states: readonly number[] | null } | null
   readonly doc: string

@@ -14,8 +14,7 @@ export interface ByteReader {
 
 /**
  * What one pass of the event loop read, stamped as it is read and used after all sockets were read: with hundreds of
- * streams active
- * at once, stamps are then delayed only by reading, not by handling texts, rows and next requests.
+ * streams active at once, stamps are then delayed only by reading, not by handling texts, rows and next requests.
  */
 export class ReadQueue {
   private readonly stamps: ReadStamps
