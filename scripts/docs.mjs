@@ -17,6 +17,7 @@ const { LIVE_TABLES } = await import('../dist/src/trace/tables.js')
 const { RUN_VIEWS } = await import('../dist/src/store/views/run-views.js')
 const { PROBE_SETS, probeSet } = await import('../dist/src/sources/os/probe-sets.js')
 const { GPU_SOURCES } = await import('../dist/src/sources/gpu/gpu-sources.js')
+const { CAUSES } = await import('../dist/src/analysis/late-tokens/causes.js')
 const { readResults } = await import('../dist/test/injection/results.js')
 const { resultTables } = await import('../dist/test/injection/tables.js')
 const { readVerdictRuns, verdictTables } = await import('../dist/test/verdict/tables.js')
@@ -33,6 +34,7 @@ put(format, between(format, 'tables', tablesText()).replace(/^# The run format.*
 put(format, between(format, 'views', viewsText()))
 put('docs/os.md', between('docs/os.md', 'probes', probesText()))
 put('docs/hardware.md', between('docs/hardware.md', 'gpu sources', gpuSourcesText()))
+put('docs/late-tokens.md', between('docs/late-tokens.md', 'causes', causesText()))
 const injection = readResults(join(root, 'docs', 'late-tokens-injection.json'))
 put('docs/late-tokens.md', between('docs/late-tokens.md', 'injection', resultTables(injection)))
 const verdictRuns = readVerdictRuns(join(root, 'docs', 'verdict-runs.jsonl'))
@@ -149,6 +151,13 @@ function viewsText() {
     const rows = Object.entries(columns).map(([column, meaning]) => `| \`${column}\` | ${cell(meaning)} |`)
     return `### ${name}\n\nA row is ${doc}.\n\n| column | meaning |\n|---|---|\n${rows.join('\n')}\n`
   }).join('\n')
+}
+
+function causesText() {
+  const rows = Object.entries(CAUSES).map(
+    ([name, { proof, needs }]) => `| \`${name}\` | ${cell(proof)} | ${cell(needs)} |`,
+  )
+  return ['| cause | evidence | needs |', '|---|---|---|', ...rows, ''].join('\n')
 }
 
 function gpuSourcesText() {

@@ -1,11 +1,12 @@
 // Whether the maps of the code are true: each folder has its line, and what ARCHITECTURE.md names is there in that version.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { unregistered } from './registered.mjs'
 import { root } from './setup.mjs'
 
 /** One sentence per fault. */
 export function houseProblems() {
-  return [...folderProblems(), ...architectureProblems()]
+  return [...folderProblems(), ...architectureProblems(), ...unregistered()]
 }
 
 /** `src/<layer>/README.md` has a row for each folder with sources below it, and none for others. */

@@ -6,8 +6,8 @@ import { fetchMetrics } from '../src/sources/prometheus/metrics-page.ts'
 import { RequestClient, type RequestOutcome } from '../src/sources/requests/client.ts'
 import { probeServer } from '../src/sources/requests/probe.ts'
 import { resolveTarget } from '../src/sources/requests/target.ts'
-import { memoryRows } from '../src/store/live/memory-rows.ts'
 import { chunks, offers, requests, texts } from '../src/trace/tables.ts'
+import { memoryRows } from './support/memory-rows.ts'
 
 /** A server whose answers never end: it writes as fast as it is read. */
 async function endless(status: number, type: string): Promise<string> {

@@ -10,11 +10,11 @@ import {
 import { traceIdReader } from '../src/sources/requests/header-run-id.ts'
 import { probeServer } from '../src/sources/requests/probe.ts'
 import { resolveTarget, type TargetOptions } from '../src/sources/requests/target.ts'
-import { memoryRows } from '../src/store/live/memory-rows.ts'
 import { chunks, offers, requests, texts } from '../src/trace/tables.ts'
 import type { PartialBehaviour } from './paced-server/behaviour.ts'
 import { type RunningPacedServer, startPacedServer } from './paced-server/start.ts'
 import { word } from './paced-server/words.ts'
+import { memoryRows } from './support/memory-rows.ts'
 
 let server: RunningPacedServer
 beforeAll(async () => {

@@ -1,5 +1,6 @@
 import type { Engine, EngineStatus, InstalledEngine, StartOptions } from './care/engine.ts'
 import type { OnProgress } from './care/progress.ts'
+import { ENGINE_NAMES, type EngineName } from './engine-names.ts'
 import { startLlamacpp } from './llamacpp/control.ts'
 import { installLlamacpp } from './llamacpp/install/install.ts'
 import { llamacppStatus } from './llamacpp/status.ts'
@@ -14,16 +15,28 @@ export interface EngineInCare {
   /** Installs where needed, starts, and resolves when it answers. */
   start(options: StartOptions): Promise<Engine>
   status(): EngineStatus
+  /** It sends a span for each request by OTLP, where it is started so. */
+  readonly sendsSpans: boolean
+  /** Where the libraries lie whose functions are probed, below its folder: one of a name, or those of a program. */
+  readonly probed: { readonly below: string; readonly library: string } | { readonly of: string }
 }
 
 export const ENGINES = {
-  llamacpp: { install: installLlamacpp, start: startLlamacpp, status: llamacppStatus },
-  vllm: { install: installVllm, start: startVllm, status: vllmStatus },
-} as const satisfies Record<string, EngineInCare>
-
-export type EngineName = keyof typeof ENGINES
-
-export const ENGINE_NAMES = Object.keys(ENGINES) as EngineName[]
+  llamacpp: {
+    install: installLlamacpp,
+    start: startLlamacpp,
+    status: llamacppStatus,
+    sendsSpans: false,
+    probed: { below: 'node_modules/@node-llama-cpp', library: 'libllama.so' },
+  },
+  vllm: {
+    install: installVllm,
+    start: startVllm,
+    status: vllmStatus,
+    sendsSpans: true,
+    probed: { of: 'bin/python' },
+  },
+} as const satisfies Record<EngineName, EngineInCare>
 
 /** The managed engines: what is installed, how big it is, and what runs. */
 export function listEngines(): EngineStatus[] {

@@ -2,8 +2,8 @@ import { onTestFinished } from 'vitest'
 import { createRunClock } from '../../src/base/time.ts'
 import { type ClientOptions, RequestClient, type RequestPlan } from '../../src/sources/requests/client.ts'
 import { resolveTarget, type TargetOptions } from '../../src/sources/requests/target.ts'
-import { memoryRows } from '../../src/store/live/memory-rows.ts'
 import { chunks, offers, requests, texts } from '../../src/trace/tables.ts'
+import { memoryRows } from '../support/memory-rows.ts'
 import { type Answer, startCaseServer } from './case-server.ts'
 
 export interface RecordedOptions extends Partial<ClientOptions> {

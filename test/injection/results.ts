@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
-import { LATE_CAUSES } from '../../src/analysis/late-tokens/model.ts'
+import { LATE_CAUSES } from '../../src/analysis/late-tokens/causes.ts'
 import { hostProvenance } from '../../src/sources/host/provenance.ts'
 import { judgedSchema } from './score.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { LATE_CAUSES, type LateCause } from '../../src/analysis/late-tokens/model.ts'
+import { LATE_CAUSES, type LateCause } from '../../src/analysis/late-tokens/causes.ts'
 
 const cause = z.enum(LATE_CAUSES)
 

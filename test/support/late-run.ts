@@ -1,4 +1,4 @@
-import type { LateCause } from '../../src/analysis/late-tokens/model.ts'
+import type { LateCause } from '../../src/analysis/late-tokens/causes.ts'
 import { randomStream } from '../../src/base/random-stream.ts'
 import type { Tables } from './memory-run.ts'
 

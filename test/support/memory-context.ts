@@ -1,8 +1,8 @@
 import { createRunClock, unixMinusMonotonic } from '../../src/base/time.ts'
 import type { SourceContext } from '../../src/sources/source.ts'
-import { memoryRows } from '../../src/store/live/memory-rows.ts'
 import type { HostProvenance } from '../../src/trace/run-json.ts'
 import { clocks, counters, slices, tracks } from '../../src/trace/tables.ts'
+import { memoryRows } from './memory-rows.ts'
 
 /** A run's end of a source, kept in memory. */
 export function memoryContext() {

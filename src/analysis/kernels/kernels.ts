@@ -21,7 +21,7 @@ import { type HtaWarning, htaWarnings } from './hta/warnings.ts'
 import { kernelTracks, tracksValues } from './kernel-tracks.ts'
 import { type LateRank, lateRanks, type SlowStep, slowSteps } from './late-steps.ts'
 import { type OperatorTime, operatorTimes } from './operators.ts'
-import { type StepFigures, type StepKernel, stepFigures, stepKernels } from './steps.ts'
+import { profiledSteps, type StepFigures, type StepKernel, stepKernels } from './steps.ts'
 
 /** What a run's operators and kernels tell. */
 export interface Kernels {
@@ -84,7 +84,7 @@ export async function kernelFigures(
     source,
     kernels,
     busy_ms: countOf(work, 'busy') / 1e6,
-    steps: await stepFigures(reader, source),
+    steps: await profiledSteps(reader, source),
     step_kernels: await stepKernels(reader, source, SHOWN),
     operators: operators > 0 ? await operatorTimes(reader, SHOWN) : [],
     late_ranks: await lateRanks(reader),

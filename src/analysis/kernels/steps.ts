@@ -66,7 +66,7 @@ export function stepsSql(source: KernelSource): string {
 }
 
 /** What each kind of engine step took, prefill, decode and both together kept apart. */
-export async function stepFigures(reader: RunReader, source: KernelSource): Promise<StepFigures[]> {
+export async function profiledSteps(reader: RunReader, source: KernelSource): Promise<StepFigures[]> {
   const rows =
     await reader.query(`${stepsSql(source)} SELECT kind, count(*) AS steps, sum(prefill_tokens) AS prefill_tokens,
       sum(decode_tokens) AS decode_tokens, sum(dur_ns) AS total, median(dur_ns) AS median, max(dur_ns) AS most, sum(kernels) AS kernels,

@@ -1,5 +1,5 @@
-import { EVIDENCE, type Evidence } from './evidence.ts'
-import type { LateCause, LateInput, TokenGap } from './model.ts'
+import { EVIDENCE, type Evidence, type LateCause } from './causes.ts'
+import type { LateInput, TokenGap } from './token-gap.ts'
 
 /** A late token with the time that each cause explains of it, ns. */
 export interface ExplainedGap {

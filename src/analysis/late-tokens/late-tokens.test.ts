@@ -3,9 +3,9 @@ import { lateRun } from '../../../test/support/late-run.ts'
 import { memoryRun, type Tables } from '../../../test/support/memory-run.ts'
 import { usualGaps } from '../../../test/support/usual-gaps.ts'
 import type { RunReader } from '../../store/read/run-reader.ts'
+import { LATE_CAUSES, type LateCause } from './causes.ts'
 import { explainLate } from './explain.ts'
 import { lateTokens } from './late-tokens.ts'
-import { LATE_CAUSES, type LateCause } from './model.ts'
 import { readGaps } from './read-gaps.ts'
 
 const open: RunReader[] = []

@@ -1,7 +1,8 @@
 import type { RunReader } from '../../store/read/run-reader.ts'
 import type { GapFigures } from '../latency/gap-distributions.ts'
+import { LATE_CAUSES } from './causes.ts'
 import { type ExplainedGap, explainLate, lookedFor } from './explain.ts'
-import { LATE_CAUSES, type LateCauseFigures, type LateTokens } from './model.ts'
+import type { LateCauseFigures, LateTokens } from './model.ts'
 import { readGaps } from './read-gaps.ts'
 import { readThreads } from './read-threads.ts'
 

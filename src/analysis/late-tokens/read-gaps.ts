@@ -2,8 +2,8 @@ import type { RunReader, SqlRow } from '../../store/read/run-reader.ts'
 import type { GapFigures } from '../latency/gap-distributions.ts'
 import { IS_TOKEN_EVENT, TIMED } from '../populations.ts'
 import { countOf, numberOf } from '../rows.ts'
-import type { TokenGap } from './model.ts'
 import { signalColumns, signalCtes } from './signal-sql.ts'
+import type { TokenGap } from './token-gap.ts'
 
 /** How many late tokens are examined, the longest; and how many on-time tokens they are compared with. */
 const MOST_GAPS = 2000

@@ -4,7 +4,8 @@ import { interruption } from '../../base/interruption.ts'
 import { programName } from '../../base/program-name.ts'
 import { demoText } from '../../dashboard/demo-view.ts'
 import { paintFor } from '../../dashboard/text/paint.ts'
-import { ENGINES, type EngineName } from '../../engines/engines.ts'
+import { DEFAULT_ENGINE, type EngineName } from '../../engines/engine-names.ts'
+import { ENGINES } from '../../engines/engines.ts'
 import { conversation } from '../../session/conversation.ts'
 import { closedGroups, type Draft, usersOf } from '../../session/offer.ts'
 import { runRequests } from '../../session/request-run.ts'
@@ -44,7 +45,7 @@ export const runDemo: Run<typeof demoCommand> = async ({ options }) => {
     throw new LayerlineError('usage/arguments', `--turns ${turns}: expected at most ${SAYS.length}`)
   }
   const starting = engineProgress(process.stderr, options.quiet)
-  const name = (options.engine ?? 'llamacpp') as EngineName
+  const name = (options.engine ?? DEFAULT_ENGINE) as EngineName
   const { install, start } = ENGINES[name]
   // What installs it is not what is looked at.
   if (options.os !== undefined) await install({ onProgress: starting.show })

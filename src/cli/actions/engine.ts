@@ -2,7 +2,8 @@ import { EXIT, LayerlineError } from '../../base/errors.ts'
 import { interruption } from '../../base/interruption.ts'
 import type { EngineStatus, StartOptions } from '../../engines/care/engine.ts'
 import { stopEngine } from '../../engines/care/process/running-engines.ts'
-import { ENGINE_NAMES, ENGINES, type EngineName, listEngines } from '../../engines/engines.ts'
+import { DEFAULT_ENGINE, ENGINE_NAMES, type EngineName } from '../../engines/engine-names.ts'
+import { ENGINES, type EngineInCare, listEngines } from '../../engines/engines.ts'
 import type { Run } from '../command.ts'
 import type { engineCommand } from '../commands/engine.ts'
 import { recordEngineStart } from '../os/engine-start.ts'
@@ -11,9 +12,10 @@ import { engineProgress } from '../views/engine-progress.ts'
 export const runEngine: Run<typeof engineCommand> = async ({ arguments: [action, name], options }) => {
   if (action === 'list') return list(options.json)
   if (action === 'stop') return stop(name, options.json)
-  const { install, start } = ENGINES[engineNamed(name)]
-  if (options['otlp-endpoint'] !== undefined && engineNamed(name) !== 'vllm') {
-    throw new LayerlineError('usage/engine', `--otlp-endpoint: only vllm sends spans, not ${engineNamed(name)}`)
+  const { install, start, sendsSpans }: EngineInCare = ENGINES[engineNamed(name)]
+  if (options['otlp-endpoint'] !== undefined && !sendsSpans) {
+    const senders = ENGINE_NAMES.filter((each) => ENGINES[each].sendsSpans).join(', ')
+    throw new LayerlineError('usage/engine', `--otlp-endpoint: only ${senders} sends spans, not ${engineNamed(name)}`)
   }
   const progress = engineProgress(process.stderr, options.quiet)
   try {
@@ -62,7 +64,7 @@ export const runEngine: Run<typeof engineCommand> = async ({ arguments: [action,
   }
 }
 
-function engineNamed(name = 'llamacpp'): EngineName {
+function engineNamed(name: string = DEFAULT_ENGINE): EngineName {
   const known = ENGINE_NAMES.find((engine) => engine === name)
   if (known !== undefined) return known
   throw new LayerlineError('usage/engine', `no engine ${name}; expected ${ENGINE_NAMES.join(' or ')}`)

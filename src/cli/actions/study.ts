@@ -6,7 +6,8 @@ import { withoutSecrets } from '../../config/without-secrets.ts'
 import { studyText } from '../../dashboard/study-view.ts'
 import { paintFor } from '../../dashboard/text/paint.ts'
 import type { Engine } from '../../engines/care/engine.ts'
-import { ENGINES, type EngineName } from '../../engines/engines.ts'
+import { DEFAULT_ENGINE, type EngineName } from '../../engines/engine-names.ts'
+import { ENGINES } from '../../engines/engines.ts'
 import { decodeWarning } from '../../session/decode-warning.ts'
 import { chooseModel } from '../../session/model-choice.ts'
 import { roomFor } from '../../session/model-room.ts'
@@ -106,7 +107,7 @@ function periodsFrom(texts: readonly string[]): number[] {
 
 async function startEngine(options: Options): Promise<Engine> {
   const starting = engineProgress(process.stderr, options.quiet)
-  const { start } = ENGINES[(options.engine ?? 'llamacpp') as EngineName]
+  const { start } = ENGINES[(options.engine ?? DEFAULT_ENGINE) as EngineName]
   return start({
     onProgress: starting.show,
     signal: interruption.signal,

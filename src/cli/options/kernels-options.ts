@@ -1,8 +1,9 @@
+import { DEFAULT_ENGINE, ENGINE_NAMES } from '../../engines/engine-names.ts'
 import type { OptionSpec } from './option-spec.ts'
 
 /** `kernels run`: models, tracers, workers. */
 export const KERNELS_OPTIONS = {
-  engine: { kind: 'text', value: 'NAME', choices: ['llamacpp', 'vllm'], doc: 'engine to trace', default: 'llamacpp' },
+  engine: { kind: 'text', value: 'NAME', choices: ENGINE_NAMES, doc: 'engine to trace', default: DEFAULT_ENGINE },
   framework: {
     kind: 'text',
     value: 'NAME',

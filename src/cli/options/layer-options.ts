@@ -1,4 +1,5 @@
 import { GPU_VALUES } from '../../sources/gpu/gpu-sources.ts'
+import { PROBE_ALIASES, PROBE_SETS, PROBE_SETS_ON_REQUEST } from '../../sources/os/probe-sets.ts'
 import type { OptionSpec } from './option-spec.ts'
 
 /** What is recorded beside the requests: hardware, engine, kernel. */
@@ -65,8 +66,8 @@ export const LAYER_OPTIONS = {
   probes: {
     kind: 'list',
     value: 'LIST',
-    doc: 'probe sets: load, token, memory, sched, io, futex, gpu, cuda, net, arrivals, cpu, syscalls; also mmap, mlock, gpu-access',
-    default: 'all but arrivals, cpu and syscalls',
+    doc: `probe sets: ${PROBE_SETS.join(', ')}; also ${PROBE_ALIASES.join(', ')}`,
+    default: `all but ${PROBE_SETS_ON_REQUEST.join(', ')}`,
   },
   certify: {
     kind: 'seconds',

@@ -1,21 +1,11 @@
-import type { LateCause, LateThread } from '../../analysis/late-tokens/model.ts'
+import { CAUSES } from '../../analysis/late-tokens/causes.ts'
+import type { LateThread } from '../../analysis/late-tokens/model.ts'
 import { duration, many, percent, wholeNumber } from '../../analysis/quantity.ts'
 import type { Report } from '../../analysis/report.ts'
 import type { Paint } from '../text/paint.ts'
 import { table } from '../text/table.ts'
 import { printable, wrap } from '../text/text.ts'
 
-const SAYS: Readonly<Record<LateCause, string>> = {
-  preempted: 'preempted: the KV cache was full',
-  stopped: 'the engine was stopped by a signal',
-  throttled: 'a CPU quota held the cgroup',
-  stolen: 'the hypervisor took the CPU',
-  storage: 'pages of the engine came from storage',
-  client: 'the client itself was late',
-  cpu_wait: 'threads of the engine waited for a CPU',
-  delivery: 'made in time, delivered late (network, relay, front end)',
-  prefill: 'the prompt of another request was decoded',
-}
 /** Threads shown; the rest is in `--json`. */
 const THREADS = 4
 
@@ -29,7 +19,7 @@ export function lateLines({ late_tokens: late }: Report, width: number, paint: P
   const unexplained = 1 - late.explained_share
   const rows = [
     ...late.causes.map(({ cause, tokens, explained_ms, share }) => [
-      SAYS[cause],
+      CAUSES[cause].says,
       wholeNumber(tokens),
       duration(explained_ms),
       percent(share),

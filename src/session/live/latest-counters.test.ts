@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { memoryRows } from '../../store/live/memory-rows.ts'
+import { memoryRows } from '../../../test/support/memory-rows.ts'
 import { RowBuffer } from '../../store/live/row-buffer.ts'
 import { codeOf } from '../../trace/columns.ts'
 import { counters, LAYERS, tracks } from '../../trace/tables.ts'

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { memoryRows } from '../../../test/support/memory-rows.ts'
 import { createRunClock } from '../../base/time.ts'
-import { memoryRows } from '../../store/live/memory-rows.ts'
 import { counters, tracks } from '../../trace/tables.ts'
 import { beyondResolution, startClientWatch } from './client-watch.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
+import { memoryRows } from '../../../test/support/memory-rows.ts'
 import { createRunClock } from '../../base/time.ts'
-import { memoryRows } from '../../store/live/memory-rows.ts'
 import { chunks } from '../../trace/tables.ts'
 import { ResponseReader } from './http/http-response.ts'
 import { AnswerError } from './stream/answer-error.ts'

@@ -1,4 +1,4 @@
-import type { LateCause } from '../../../src/analysis/late-tokens/model.ts'
+import type { LateCause } from '../../../src/analysis/late-tokens/causes.ts'
 import type { StartOptions } from '../../../src/engines/care/engine.ts'
 
 /** Injects one kind of fault into an engine, repeatedly. */

@@ -1,5 +1,5 @@
-import { baseType, NULL_OF, type RowOf, type TableDef } from '../../trace/columns.ts'
-import { RowBuffer } from './row-buffer.ts'
+import { RowBuffer } from '../../src/store/live/row-buffer.ts'
+import { baseType, NULL_OF, type RowOf, type TableDef } from '../../src/trace/columns.ts'
 
 /** A writer that keeps its rows as objects, codes as their names: for tests and small tools. */
 export function memoryRows<T extends TableDef>(table: T): { writer: RowBuffer<T>; rows(): RowOf<T>[] } {
