@@ -34,7 +34,13 @@ export function Histogram({
     return `${x(to).toFixed(1)},${y(sum / total).toFixed(1)}`
   })
   const ticks: number[] = []
-  for (let power = Math.ceil(low); power <= high; power++) ticks.push(10 ** power)
+  const near = (high - low) * 0.08
+  for (let power = Math.floor(low); power <= high; power++) {
+    for (const digit of [1, 2, 5]) {
+      const at = Math.log10(digit) + power
+      if (at >= low && at <= high - near) ticks.push(digit * 10 ** power)
+    }
+  }
   const drag = (event: PointerEvent) => {
     if (onSlo === undefined || (event.type === 'pointermove' && event.buttons === 0)) return
     const box = (event.currentTarget as SVGElement).getBoundingClientRect()

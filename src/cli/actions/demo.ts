@@ -144,9 +144,10 @@ function nextSteps(folder: string, bold: (text: string) => string): string {
   const below = relative(process.cwd(), folder)
   const run = below.startsWith('..') ? folder : below
   const steps = [
+    `${name} serve ${run}`,
     `${name} report ${run}`,
     `${name} sql ${run} "FROM chunks LIMIT 20"`,
     `${name} trace --prompts samples/prompts.csv --url http://HOST:8000`,
   ]
-  return `\nnext: the whole report, every token as a row, a server of your own\n${steps.map((line) => `  ${bold(line)}\n`).join('')}`
+  return `\nnext: the run in the browser, the whole report, every token as a row, a server of your own\n${steps.map((line) => `  ${bold(line)}\n`).join('')}`
 }

@@ -48,7 +48,7 @@ export const runReport: Run<typeof reportCommand> = async ({ arguments: [folder]
       }),
     )
     if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
-    else printReport(report)
+    else printReport(report, run.folder)
   } finally {
     await run.close()
   }

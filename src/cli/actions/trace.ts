@@ -103,7 +103,7 @@ export const runTrace: Run<typeof traceCommand> = async ({ options }) => {
     )
     view.done()
     if (options.json) process.stdout.write(`${JSON.stringify(run.report, null, 2)}\n`)
-    else if (!options.quiet) printReport(run.report)
+    else if (!options.quiet) printReport(run.report, run.folder)
     view.where(run.folder)
     if (run.interrupted) return EXIT.interrupted
     return run.report.offered.requests > 0 && view.succeeded === 0 ? EXIT.badVerdict : EXIT.done

@@ -77,7 +77,7 @@ export async function runSchedule(
   if (link === null) {
     const { run, exit } = await runWhole(command, options, open)
     if (options.json) process.stdout.write(`${JSON.stringify(run.report, null, 2)}\n`)
-    else if (!options.quiet) printReport(run.report)
+    else if (!options.quiet) printReport(run.report, run.folder)
     whereRun(run.folder, options)
     return exit
   }

@@ -1,9 +1,18 @@
+import { relative } from 'node:path'
 import type { Report } from '../../analysis/report.ts'
+import { programName } from '../../base/program-name.ts'
 import { type ReportTextOptions, reportText } from '../../dashboard/report/report-view.ts'
 
-/** Prints a report for people, as wide as the terminal, in colour where it has some. */
-export function printReport(report: Report): void {
-  process.stdout.write(reportText(report, textOptions()))
+/** Prints a report for people, as wide as the terminal, in colour where it has some, and how to see the run in the browser. */
+export function printReport(report: Report, folder: string): void {
+  process.stdout.write(`${reportText(report, textOptions())}\nin the browser: ${serveLine(folder)}\n`)
+}
+
+/** The command that shows a run in the browser. */
+export function serveLine(folder: string): string {
+  const below = relative(process.cwd(), folder)
+  const path = below === '' ? '.' : below.startsWith('..') ? folder : below
+  return `${programName()} serve ${/^[\w./:@+~-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`}`
 }
 
 /** As wide as the terminal, in colour where it has some. */

@@ -18,10 +18,10 @@ export async function countersOverTime(
   const from = span.a
   const binNs = (span.b - from) / BINS
   const rows = await reader.query(
-    `WITH some AS (SELECT track_id, count(*) AS n FROM counters SEMI JOIN (SELECT track_id FROM tracks WHERE ${chosen}) USING (track_id) WHERE value IS NOT NULL
+    `WITH chosen AS (SELECT track_id, count(*) AS n FROM counters SEMI JOIN (SELECT track_id FROM tracks WHERE ${chosen}) USING (track_id) WHERE value IS NOT NULL
         GROUP BY ALL ORDER BY n DESC, track_id LIMIT ${MOST_TRACKS})
     SELECT c.track_id, t.name, coalesce(t.device, t.thread, t.process, t.host, '') AS label, t.unit, least(${BINS - 1}, floor((c.t_ns - ${from}) / ${binNs})) AS i, avg(c.value) AS value
-    FROM counters c JOIN some USING (track_id) JOIN tracks t USING (track_id) WHERE c.value IS NOT NULL GROUP BY ALL ORDER BY t.name, label, c.track_id`,
+    FROM counters c JOIN chosen USING (track_id) JOIN tracks t USING (track_id) WHERE c.value IS NOT NULL GROUP BY ALL ORDER BY t.name, label, c.track_id`,
   )
   const lines = new Map<number, CounterOverTime['lines'][number]>()
   for (const row of rows) {
