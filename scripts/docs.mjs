@@ -20,6 +20,7 @@ const { GPU_SOURCES } = await import('../dist/src/sources/gpu/gpu-sources.js')
 const { CAUSES } = await import('../dist/src/analysis/late-tokens/causes.js')
 const { readResults } = await import('../dist/test/injection/results.js')
 const { resultTables } = await import('../dist/test/injection/tables.js')
+const { reportJsonSchema } = await import('../dist/src/analysis/report-schema/report-schema.js')
 const { readVerdictRuns, verdictTables } = await import('../dist/test/verdict/tables.js')
 /** Columns of the generated pages' prose. */
 const PAGE_COLUMNS = 100
@@ -32,6 +33,7 @@ const format = 'docs/run-format.md'
 const formatHead = `# The run format, version ${FORMAT.major}.${FORMAT.minor}`
 put(format, between(format, 'tables', tablesText()).replace(/^# The run format.*/, formatHead))
 put(format, between(format, 'views', viewsText()))
+put('docs/report.schema.json', `${JSON.stringify(reportJsonSchema(), null, 2)}\n`)
 put('docs/os.md', between('docs/os.md', 'probes', probesText()))
 put('docs/hardware.md', between('docs/hardware.md', 'gpu sources', gpuSourcesText()))
 put('docs/late-tokens.md', between('docs/late-tokens.md', 'causes', causesText()))

@@ -2,8 +2,10 @@ import { analyseRun } from '../../analysis/analyse-run.ts'
 import { requestStory } from '../../analysis/attribution/request-story.ts'
 import type { SplitModel } from '../../analysis/attribution/step-shares.ts'
 import type { DefinitionsName } from '../../analysis/definitions/defined-figures.ts'
+import { runFacts } from '../../analysis/overview/run-facts.ts'
 import { parseSlo } from '../../analysis/slo/slo.ts'
 import { EXIT, type ExitCode, LayerlineError } from '../../base/errors.ts'
+import { reportMarkdown } from '../../dashboard/markdown/report-markdown.ts'
 import { storyText } from '../../dashboard/request/story-view.ts'
 import { sweepText } from '../../dashboard/sweep-view.ts'
 import { paintFor } from '../../dashboard/text/paint.ts'
@@ -17,6 +19,7 @@ import { printReport, textOptions } from '../views/print-report.ts'
 
 export const runReport: Run<typeof reportCommand> = async ({ arguments: [folder], options }) => {
   if (options.request === undefined) refuseAlone(options)
+  refuseForms(options)
   if (options.annotation !== undefined && options.rules === undefined) {
     throw new LayerlineError('usage/rules', '--annotation needs --rules hta, which shows critical paths')
   }
@@ -48,6 +51,7 @@ export const runReport: Run<typeof reportCommand> = async ({ arguments: [folder]
       }),
     )
     if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
+    else if (options.md) process.stdout.write(reportMarkdown(report, await runFacts(run)))
     else printReport(report, run.folder)
   } finally {
     await run.close()
@@ -80,7 +84,15 @@ function reportSweep(folder: string, options: Readonly<Record<string, unknown>>)
   return EXIT.done
 }
 
-/** Options that only say how a request is shown. */
+/** A report is printed in one form; one request and a sweep have no Markdown. */
+function refuseForms({ md, json, request }: { md: boolean; json: boolean; request: number | undefined }): void {
+  if (md && json) throw new LayerlineError('usage/arguments', '--md and --json: expected one of them')
+  if (md && request !== undefined) {
+    throw new LayerlineError('usage/arguments', '--md is for a whole run: drop --request or --md')
+  }
+}
+
+/** What only says how a request is told. */
 function refuseAlone({ token, split }: { token: number | undefined; split: string | undefined }): void {
   const given = token !== undefined ? 'token' : split !== undefined ? 'split' : null
   if (given === null) return

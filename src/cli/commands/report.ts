@@ -19,6 +19,7 @@ export const reportCommand = defineCommand({
     'model-config',
     'peak-tflops',
     'peak-gbps',
+    'md',
     'json',
   ],
   overrides: {
@@ -51,6 +52,10 @@ export const reportCommand = defineCommand({
       line: 'layerline report RUN --model-config models/llama --peak-tflops 312 --peak-gbps 2039',
       what: "also FLOPs and bytes of the engine's steps, compared with the machine's peaks",
     },
-    { line: 'layerline report RUN --json', what: 'every figure with its unit in its name' },
+    { line: 'layerline report RUN --md', what: 'Markdown to paste into a pull request' },
+    {
+      line: 'layerline report RUN --json',
+      what: 'every figure with its unit in its name; its JSON Schema is docs/report.schema.json',
+    },
   ],
 })

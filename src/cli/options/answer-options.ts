@@ -15,6 +15,7 @@ export const ANSWER_OPTIONS = {
     doc: 'objectives per request, `ttft=500ms,itl=50ms`: ttft, itl (its longest gap), itl_p99 (a quantile of its gaps), tpot, e2e; due_ttft and due_e2e count from when it was due',
   },
   json: { kind: 'switch', doc: 'print the result as JSON' },
+  md: { kind: 'switch', doc: 'print Markdown for a pull request: at most 25 lines, the rest to be opened by a click' },
   csv: { kind: 'switch', doc: 'print rows as CSV' },
   request: {
     kind: 'integer',

@@ -165,7 +165,7 @@ export const OPTION_GROUPS = {
     'bar-width',
     'no-plot',
   ],
-  'Settings and output': ['out', 'output-dir', 'json', 'csv', 'quiet', 'env-file'],
+  'Settings and output': ['out', 'output-dir', 'json', 'md', 'csv', 'quiet', 'env-file'],
 } as const satisfies Record<string, readonly OptionName[]>
 
 type Grouped = (typeof OPTION_GROUPS)[keyof typeof OPTION_GROUPS][number]

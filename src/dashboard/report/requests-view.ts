@@ -88,7 +88,8 @@ export function slowestTable({ slowest }: Pick<Report, 'slowest'>, width: number
   )
 }
 
-function whyText({ reasons, retries }: Report['slowest'][number]): string {
+/** What a slow request spent its time on, in a clause. */
+export function whyText({ reasons, retries }: Report['slowest'][number]): string {
   const parts = reasons.map(({ reason, ms, how, cause }) => {
     const bound = how === 'at_least' ? 'at least ' : ''
     return `${REASONS[reason]} ${bound}${duration(ms)}${cause === null ? '' : ` (${cause.replaceAll('_', ' ')})`}`
