@@ -8,7 +8,7 @@ import { chooseModel } from '../../session/model-choice.ts'
 import { roomFor } from '../../session/model-room.ts'
 import { closedGroups, usersOf } from '../../session/offer.ts'
 import { promptSchedule } from '../../session/prompt-drafts.ts'
-import { rehearse } from '../../session/rehearsal/rehearse.ts'
+import { rehearseUsers } from '../../session/rehearsal/rehearse.ts'
 import { runRequests } from '../../session/request-run.ts'
 import { StopSignal } from '../../session/stop-signal.ts'
 import { probeServer } from '../../sources/requests/probe.ts'
@@ -69,7 +69,7 @@ export const runTrace: Run<typeof traceCommand> = async ({ options }) => {
       repeat: settings.get('repeat'),
     })
     view.notes([...(server.notes ?? []), ...(warning === null ? [] : [warning])], target.insecure)
-    await stop.unlessStopped(rehearse())
+    await stop.unlessStopped(rehearseUsers(Math.min(concurrency, total)))
     const sources = await stop.unlessStopped(prepareSources(settings), (made) =>
       made.forEach((each) => void each.stop()),
     )

@@ -57,8 +57,9 @@ export class LiveDatabase {
   static async open(path: string, options: LiveDatabaseOptions): Promise<LiveDatabase> {
     const instance = await DuckDBInstance.create(path, SETTINGS)
     const connection = await instance.connect()
-    for (const table of Object.keys(LIVE_TABLES) as LiveTableName[]) await connection.run(createLiveTable(table))
-    await connection.run('CHECKPOINT')
+    // In one transaction: each of its own would be written and synchronized on its own.
+    const tables = (Object.keys(LIVE_TABLES) as LiveTableName[]).map((table) => createLiveTable(table))
+    await connection.run(['BEGIN', ...tables, 'COMMIT', 'CHECKPOINT'].join('; '))
     const database = new LiveDatabase(path, options, instance, connection)
     await database.begin()
     return database
