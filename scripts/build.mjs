@@ -11,8 +11,9 @@ if (folder === undefined) throw new Error('build: expected the folder to write i
 
 /** What is loaded or started by its built file says so in one of these words, and is built into a file of its own. */
 const BY_NAME = [/\bbuiltFile\(\s*'([\w/-]+)'/g, /'\.\.\/dist\/([\w/-]+)\.js'/g]
-/** What every start loads, and what every command line does: a file each, with all that they import. */
+/** What every start loads, what every command line does, and the database for the thread that needs nothing else: a file each, with all that they import. */
 const IN_ONE_FILE = [
+  { name: 'duckdb', test: /node_modules\/@duckdb\//, priority: 3 },
   { name: 'start', test: /src\/cli\/main\.ts$/, priority: 2 },
   { name: 'words', test: /src\/cli\/program\.ts$/, priority: 1 },
 ]

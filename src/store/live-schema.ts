@@ -1,6 +1,5 @@
 import { baseType, type ColumnSpec, sqlType, type TableDef } from '../trace/columns.ts'
 import { LIVE_TABLES, type LiveTableName, TABLES, type TableName } from '../trace/tables.ts'
-import { RUN_VIEWS } from './views/run-views.ts'
 
 /** A quoted SQL identifier. */
 export function ident(name: string): string {
@@ -74,12 +73,3 @@ export function emptyTable(table: TableDef): string {
   const columns = Object.entries<ColumnSpec>(table.columns)
   return `SELECT ${columns.map(([name, spec]) => `NULL::${sqlType(spec, 'sealed')} AS ${ident(name)}`).join(', ')} WHERE false`
 }
-
-/**
- * Views beside the tables: `named_slices` joins the strings, so that no query has to; then those of docs/run-format.md.
- */
-export const JOINED_VIEWS = [
-  'CREATE VIEW named_slices AS SELECT s.*, n.text AS name FROM slices s LEFT JOIN strings n ON n.id = s.name_id',
-  'CREATE VIEW named_counters AS SELECT c.*, t.layer, t.process, t.device, t.name, t.unit, t.attrs FROM counters c JOIN tracks t USING (track_id)',
-  ...RUN_VIEWS.map(({ name, select }) => `CREATE VIEW ${name} AS ${select}`),
-]

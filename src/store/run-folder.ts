@@ -44,11 +44,6 @@ export function liveFile(folder: string, shard: number): string {
   return join(folder, `live-${shard}.duckdb`)
 }
 
-/** Where copies of live rows lie that readers asked for; goes when the run is sealed. */
-export function segmentFolder(folder: string): string {
-  return join(folder, '.live')
-}
-
 export function runJsonFile(folder: string): string {
   return join(folder, 'run.json')
 }

@@ -1,7 +1,7 @@
 import { DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
-import { JOINED_VIEWS } from '../../src/store/live-schema.ts'
 import { streamNumbers } from '../../src/store/read/number-batches.ts'
 import type { RunReader, SqlRow, SqlValue } from '../../src/store/read/run-reader.ts'
+import { JOINED_VIEWS } from '../../src/store/views/joined-views.ts'
 import { type ColumnSpec, isNullable, sqlType } from '../../src/trace/columns.ts'
 import type { RunJson } from '../../src/trace/run-json.ts'
 import { TABLES, type TableName } from '../../src/trace/tables.ts'

@@ -2,7 +2,6 @@ import { mkdirSync, rmSync, statfsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { errorText, LayerlineError } from '../../base/errors.ts'
 import type { LiveTableName } from '../../trace/tables.ts'
-import { segmentFolder } from '../run-folder.ts'
 
 /** A segment of so many rows or bytes is closed: it is written once. The one behind it is written anew for each copy. */
 const SEGMENT_ROWS = 65_536
@@ -26,6 +25,11 @@ interface TableRows {
   readonly closed: string[]
   open: string | null
   openTo: number
+}
+
+/** The folder of the copies of live rows that readers asked for; it is removed when the run is sealed. */
+export function segmentFolder(folder: string): string {
+  return join(folder, '.live')
 }
 
 /**

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { errorText, LayerlineError } from '../../base/errors.ts'
-import { segmentFolder } from '../run-folder.ts'
 import { type CopyServer, serveCopies } from './copy-server.ts'
 import { LiveDatabase } from './live-database.ts'
 import { NativeTurn } from './native-turn.ts'
-import { type CopyRows, SegmentCopies } from './segments.ts'
+import { type CopyRows, SegmentCopies, segmentFolder } from './segments.ts'
 import { type FromStore, nowMs, type StoreThreadData, type ToStore } from './store-messages.ts'
 
 /** With the client handing rows over every 40 ms, `kill -9` loses at most 250 ms at rates that the thread keeps up with. */

@@ -1,7 +1,8 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { TABLES } from '../../trace/tables.ts'
-import { emptyTable, JOINED_VIEWS } from '../live-schema.ts'
+import { emptyTable } from '../live-schema.ts'
+import { JOINED_VIEWS } from '../views/joined-views.ts'
 import { RUN_VIEWS } from './run-views.ts'
 
 let connection: DuckDBConnection
