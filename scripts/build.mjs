@@ -71,7 +71,7 @@ async function bundle(entries, chunks) {
 function sourcesIn(top) {
   if (!existsSync(join(root, top))) return []
   return readdirSync(join(root, top), { recursive: true, encoding: 'utf8' })
-    .filter((name) => /\.(ts|mjs)$/.test(name) && !name.startsWith('fixtures'))
+    .filter((name) => /\.(ts|mjs)$/.test(name) && !/\.test\.mjs$|^fixtures/.test(name))
     .map((name) => `${top}/${name}`)
     .sort()
 }

@@ -1,12 +1,13 @@
 // Whether every source is used: a file that nothing reaches from an entry point is an extension that stands in no registry.
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-/** What Node is started with, beside what the sources name as built files of their own. */
+/** What Node is started with, beside what sources and scripts name as built files of their own. */
 const ENTRIES = ['src/cli/main.ts']
 const IMPORT = /(?:from|import\(|^import)\s*['"](\.{1,2}\/[^'"]+\.ts)['"]/gm
+const IN_SCRIPTS = /'\.\.\/dist\/(src\/[\w/-]+)\.js'/g
 const BUILT = /builtFile\(\s*'([^']+)'/g
 
 /** Sources, tests left out, that nothing reaches: one sentence each. */
@@ -15,7 +16,7 @@ export function unregistered(base = root) {
     .map((name) => `src/${name.replaceAll('\\', '/')}`)
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
   const reached = new Set()
-  const open = ENTRIES.filter((name) => sources.includes(name))
+  const open = [...ENTRIES, ...builtForScripts(base)].filter((name) => sources.includes(name))
   while (open.length > 0) {
     const name = open.pop()
     if (reached.has(name)) continue
@@ -27,6 +28,17 @@ export function unregistered(base = root) {
   return sources
     .filter((name) => !reached.has(name))
     .map((name) => `${name}: nothing reaches it: put it into the registry of its kind (ARCHITECTURE.md), or remove it`)
+}
+
+/** Docs are made from the code: what only they use is used. */
+function builtForScripts(base) {
+  const folder = join(base, 'scripts')
+  if (!existsSync(folder)) return []
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.mjs') && !name.endsWith('.test.mjs'))
+    .flatMap((name) =>
+      [...readFileSync(join(folder, name), 'utf8').matchAll(IN_SCRIPTS)].map(([, built]) => `${built}.ts`),
+    )
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
