@@ -7,7 +7,7 @@ const TTFT = 'first_token_ns - begin_ns'
 const LATENCY = 'last_token_ns - begin_ns'
 /** inter_token_latency_metric.py: falls back to 1 if the first chunk's count is missing or does not fit. */
 const DECODE_TOKENS =
-  'CASE WHEN first_tokens > 0 AND output_tokens - first_tokens >= 1 THEN output_tokens - first_tokens ELSE output_tokens - 1 END'
+  'CASE WHEN first_tokens > 0 AND output_tokens - first_tokens >= 1 THEN output_tokens - first_tokens ELSE output_tokens::BIGINT - 1 END'
 const ITL = `CASE WHEN output_tokens >= 2 THEN ((${LATENCY}) - (${TTFT})) / (${DECODE_TOKENS}) END`
 /** Rates are over the phase (metric_dicts.py: observation_duration), which is not benchmark_duration_metric.py's. */
 const DURATION = spanSeconds(`least(scheduled_ns, ${BEGIN_NS})`)

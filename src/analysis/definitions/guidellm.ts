@@ -37,7 +37,7 @@ export const guidellm: DefinitionSet = {
       formula: '(last token - first token) / (output tokens - 1) of each request, weighed by output tokens - 1',
       sql: each(
         'CASE WHEN output_tokens > 1 THEN (last_token_ns - first_token_ns) / (output_tokens - 1) / 1e6 END',
-        'output_tokens - 1',
+        'output_tokens::BIGINT - 1',
       ),
       weighted: true,
     },
