@@ -12,9 +12,9 @@ import { sourceContext } from '../src/session/source-context.ts'
 import { prepareLocalSmi } from '../src/sources/gpu/smi/local-smi.ts'
 import { SmiLines } from '../src/sources/gpu/smi/smi-lines.ts'
 import { startHostSampler } from '../src/sources/host/host-sampler.ts'
-import { memoryRows } from '../test/support/memory-rows.ts'
 import { openRun } from '../src/store/read/open-run.ts'
 import { counters, tracks } from '../src/trace/tables.ts'
+import { memoryRows } from '../test/support/memory-rows.ts'
 import { definitions, type Figure, figure, figureTable } from './client/figures.ts'
 
 const FAKE = packageFile('test/fake-nvidia-smi')

@@ -3,15 +3,15 @@ import type { TokenGap } from './token-gap.ts'
 /** One way to see a cause. */
 export interface Evidence {
   /**
-   * `share`: the measure is ns of the gap, less the share of the time that it takes of tokens in time;
+   * `share`: the measure is ns of the gap, less the share of the time that it takes of on-time tokens;
    * `time`: the measure is ns that stand for themselves;
-   * `mark`: the measure says that it was there, `explains` for how many ns.
+   * `mark`: the measure says that it happened, `explains` for how many ns.
    */
   readonly kind: 'share' | 'time' | 'mark'
   /** Null: nothing was recorded that could tell. */
   measure(gap: TokenGap): number | null
   explains?(gap: TokenGap): number
-  /** Less than this is no evidence, whatever tokens in time have. */
+  /** Less than this is no evidence, whatever on-time tokens have. */
   readonly least: number
 }
 
@@ -42,7 +42,7 @@ export const CAUSES = {
       { kind: 'mark', measure: ({ preemptions }) => preemptions, explains: lengthOf, least: 1 },
       { kind: 'time', measure: ({ recomputeNs }) => recomputeNs, least: LEAST_NS },
       {
-        // Without the engine's log nobody says whose it was.
+        // Without the engine's log its request is not known.
         kind: 'mark',
         measure: ({ preemptions, countedPreemptions }) => (preemptions === null ? countedPreemptions : null),
         explains: lengthOf,

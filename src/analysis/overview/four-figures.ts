@@ -9,7 +9,7 @@ export interface OverviewFigure {
   readonly value: string
   /** Its 95 % interval, or why there is none. */
   readonly interval: string
-  /** How it stands to the objectives; null where none names it. */
+  /** Whether it meets the objectives; null where none names it. */
   readonly objective: string | null
   readonly state: 'kept' | 'broken' | 'none'
 }

@@ -25,8 +25,8 @@ test('the schema names every field of the report of a recorded run', async () =>
   }
 })
 
-test.each([8])('and of random runs with failures (seed %i)', async (seed) => {
-  const reader = await memoryRun(randomRun(seed, 150))
+test('and of a random run with failures', async () => {
+  const reader = await memoryRun(randomRun(2, 120))
   const report = await analyseRun(reader, { definitions: 'vllm' })
   await reader.close()
   expect(report.failures.kinds.length).toBeGreaterThan(0)

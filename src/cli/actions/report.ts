@@ -92,7 +92,7 @@ function refuseForms({ md, json, request }: { md: boolean; json: boolean; reques
   }
 }
 
-/** What only says how a request is told. */
+/** Options that only change how one request is shown. */
 function refuseAlone({ token, split }: { token: number | undefined; split: string | undefined }): void {
   const given = token !== undefined ? 'token' : split !== undefined ? 'split' : null
   if (given === null) return

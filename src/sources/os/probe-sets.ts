@@ -49,7 +49,7 @@ export const PROBE_SETS = Object.keys(SETS) as (keyof typeof SETS)[]
 export const PROBE_SETS_ON_REQUEST = PROBE_SETS.filter((name) => 'onRequest' in SETS[name])
 export const PROBE_ALIASES = Object.keys(ALIASES) as (keyof typeof ALIASES)[]
 
-/** Files of what is on where nothing is said. */
+/** The probe files that are on by default. */
 export function defaultFiles(): string[] {
   const sets: readonly SetOfProbes[] = Object.values(SETS)
   return sets

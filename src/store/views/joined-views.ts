@@ -1,7 +1,7 @@
 import { RUN_VIEWS } from './run-views.ts'
 
 /**
- * Views beside the tables: `named_slices` joins the strings in, so that nobody has to; then those of docs/run-format.md.
+ * Views beside the tables: `named_slices` joins the strings in; then those of docs/run-format.md.
  */
 export const JOINED_VIEWS = [
   'CREATE VIEW named_slices AS SELECT s.*, n.text AS name FROM slices s LEFT JOIN strings n ON n.id = s.name_id',
