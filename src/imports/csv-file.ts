@@ -91,7 +91,9 @@ export class CsvFile {
     return null
   }
 
-  /** As `row`, but for what is read again later: what is wrong with a bad record, which is not counted. */
+  /**
+   * As `row`, but for records that are read again later: returns what is wrong with a bad record, which is not counted.
+   */
   peek<T>(record: CsvRecord, read: () => T): T | LayerlineError {
     try {
       if (record.problem !== undefined) throw record.problem
@@ -114,8 +116,8 @@ export class CsvFile {
   }
 
   /**
-   * Every record, a piece of the file at a time. A line with fewer or more values than the header has a `problem`, but for
-   * a last one that was cut off; a header that comes again (two traces in one file) is passed over.
+   * Every record, a piece of the file at a time. A line with fewer or more values than the header has a `problem`, but
+   * for a last one that was cut off; a repeated header (two traces in one file) is skipped.
    */
   async *records(): AsyncGenerator<CsvRecord[]> {
     const header = this.columns.join(',')

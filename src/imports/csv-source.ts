@@ -9,10 +9,10 @@ import { aboutImports, type ImportId, readersOf } from './registry.ts'
 
 type Known = readonly [ImportId, CsvReader]
 
-/** CSV files of one format, what is left when no other took the path. Throws `input/import-*` for what is none. */
+/** CSV files of one format; used when no other format took the path. Throws `input/import-*` for other files. */
 export async function csvSource(input: ImportInput, { strict }: ImportOptions): Promise<ImportSource> {
   const { csv, json } = input.files()
-  // What is packed is no profile, then; of a single path the one file speaks.
+  // A packed file is not a profile then; for a single path, that file's error is reported.
   const isFolder = csv[0] !== input.root
   for (const file of [...csv, ...json].slice(0, isFolder ? undefined : 1)) {
     refuseForeign(file, firstBytes(file), 'input/import-format', EXPECTED)

@@ -65,7 +65,7 @@ export interface ImportFormat<K extends ImportKind = ImportKind> {
   readonly kind: K
   /** One line for the help, errors and docs. */
   readonly about: string
-  /** Tables whose rows `import` counts aloud. */
+  /** Tables whose row counts `import` reports. */
   readonly shown: readonly TableName[]
   readonly load: () => Promise<Readers[K]>
 }

@@ -14,7 +14,10 @@ import { FORMAT, type RunJson, type VerdictLine } from '../trace/run-json.ts'
 import { LIVE_TABLES, type LiveTableName, type TableName } from '../trace/tables.ts'
 import type { TraceRun } from './kineto/trace-run.ts'
 
-/** Threads, streams and counters of one import: more are a file's mistake, and each costs memory in every reader. */
+/**
+ * The most threads, streams and counters of one import: more are a fault of the file, and each costs memory in every
+ * reader.
+ */
 const MOST_TRACKS = 100_000
 
 type Writers = { readonly [K in LiveTableName]: RowBuffer<(typeof LIVE_TABLES)[K]> }

@@ -6,7 +6,7 @@ export interface CsvRecord {
   line: number
 }
 
-/** Past this a quote is taken to be one that was never closed, rather than the file being held in memory. */
+/** Past this length a quote counts as never closed, so that the file is not held in memory. */
 const MAX_FIELD_CHARS = 64 * 1024 * 1024
 
 type State = 'start' | 'plain' | 'quoted' | 'closed'

@@ -11,7 +11,7 @@ export interface ChatMessage {
 
 /** One prompt of a file, as every format hands it over. */
 export interface PromptRow {
-  /** Its `id`, `prompt_id`, `iteration` or `topic`, else its row number in the file, from 0. Need not be unique. */
+  /** Its `id`, `prompt_id`, `iteration` or `topic`, else its row number in the file, from 0. Not necessarily unique. */
   id: string
   /** As the row says; what it counts is `requestedUnit`. */
   size: number | null
@@ -21,7 +21,7 @@ export interface PromptRow {
   prompt: string | ChatMessage[] | number[]
   /** The output limit that the row asks for, tokens. */
   maxTokens: number | null
-  /** Columns or keys that mean nothing to us, as text. */
+  /** Columns or keys without a known meaning, as text. */
   attrs: Record<string, string> | null
   /** The line of the file it begins in, from 1. */
   line: number

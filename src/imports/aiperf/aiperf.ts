@@ -22,7 +22,7 @@ const schema = z.object({
     benchmark_phase: z.string(),
     was_cancelled: z.boolean().nullish(),
   }),
-  /** null, or without what could not be measured, of requests that failed. */
+  /** null, or incomplete, for requests that failed. */
   metrics: z
     .record(z.string(), value.nullable())
     .nullish()
@@ -52,7 +52,7 @@ class Requests {
 
   take({ metadata, metrics, error }: Line): void {
     const started = metadata.credit_issued_ns ?? metadata.request_start_ns
-    // A microsecond, for that is what an epoch is set in; later lines may begin earlier, which is a negative time.
+    // A microsecond: the epoch is set in µs. Later lines may start earlier, which gives a negative time.
     if (this.epochNs === null) {
       this.epochNs = (started / 1000n) * 1000n
       this.run.setEpoch(Number(this.epochNs / 1000n))
@@ -76,7 +76,7 @@ class Requests {
     const last = first === null ? null : at('request_latency')
     const gaps = metrics.inter_chunk_latency?.value
     const events = first === null ? [] : eventTimes(first, Array.isArray(gaps) ? gaps : [])
-    // Without the gaps, two events of a longer answer are all that is known, and no event is better than a false gap.
+    // Without the gaps only two events of a longer answer are known, and no event is better than a false gap.
     const known = Array.isArray(gaps) || first === last
     const usage = number('usage_completion_tokens') !== null
     const reused = number('http_req_connection_reused')

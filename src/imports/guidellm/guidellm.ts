@@ -96,7 +96,7 @@ async function read(file: ResultFile, run: RunWriter): Promise<void> {
   )
 }
 
-/** What reports had before 0.4, and have not since. */
+/** Keys that reports had before 0.4, and not since. */
 const OLD_REQUEST = /"run_stats"|"scheduler_info"|"first_token_time"|"request_loader"/
 
 function olderVersion(file: ResultFile): LayerlineError {
@@ -159,7 +159,7 @@ function take(
   })
 }
 
-/** GuideLLM measures what overlaps the time between its warm-up and its cool-down. */
+/** GuideLLM measures requests that overlap the time between its warm-up and its cool-down. */
 function phaseOf(
   { start_time, end_time, warmup_duration, cooldown_duration }: Benchmark,
   start: number | null | undefined,

@@ -28,7 +28,7 @@ export interface TracerOrigin {
 
 interface Known {
   readonly pattern: RegExp
-  /** Another file that says more; this one is read only where that is not there, or has nothing in it. */
+  /** Another file with more details; this one is read only if that is missing or empty. */
   readonly unless?: (path: string) => string
   read(
     path: string,
@@ -60,7 +60,7 @@ const KNOWN: readonly Known[] = [
 ]
 
 const MARKER = '_TRACE_STATUS.json'
-/** JavaScript holds no longer text. */
+/** JavaScript strings cannot be longer. */
 const MOST_BYTES = 512 << 20
 
 /** The folders with a tracer's files in or below a folder, sorted; of a file of a tracer the file itself. */

@@ -70,7 +70,7 @@ export class TraceImport {
               this.append(file, message, ids)
               thread.postMessage({ type: 'taken' } satisfies ToTrace)
             } else if (message.type === 'metadata') {
-              // Of a process, whatever thread the line names, if any.
+              // Of the process, whatever thread the line names, if any.
               const key = message.what.startsWith('process_') ? processKey : threadKey
               this.metadata.set(key(file, message.pid, message.what, message.tid), message.value)
             } else if (message.type === 'counters') {
@@ -126,7 +126,7 @@ export class TraceImport {
     const facts = new Map((await this.spool.tracks(zeros, work)).map((each) => [each.track, each]))
     for (const track of this.tracks) {
       const found = facts.get(track.id)
-      // All of its slices were taken away.
+      // All of its slices were removed.
       if (found === undefined) continue
       this.writeTrack(track, found)
       this.run.until(found.lastNs + (zeros[track.file]?.shiftNs ?? 0))

@@ -3,13 +3,13 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 const HOUR_US = 3600e6
 const DAY_US = 24 * HOUR_US
 const SECOND_US = 1e6
-/** Stamps of 0 that lie so many spans of the others away from them are none; those of events that lasted, further. */
+/** Stamps of 0 that are this many spans away from the others are invalid; those of events that lasted, further. */
 const ZERO_SPANS = 1
 const ZERO_SPANS_LASTING = 100
-/** A duration of so many spans of all begins, and an hour, is none. */
+/** A duration of this many spans of all starts, and an hour, is invalid. */
 const DURATION_SPANS = 100
 
-/** What was taken away of one file's rows. */
+/** What was removed from one file's rows. */
 export interface Implausible {
   /** Slices and samples stamped at a time when nothing else was. */
   readonly wildSlices: number
@@ -25,9 +25,9 @@ interface Extent {
 }
 
 /**
- * Deletes rows of a file whose times cannot be, from `spooled` and `sampled` (slice-spool.ts), and says how many. The
- * order of the rows decides nothing: most of them lie together, and those are believed. What lies more than a day from
- * the next of them is wild; so is a stamp of 0 or earlier, which stands for a lost record, when it lies apart.
+ * Deletes rows of a file with impossible times from `spooled` and `sampled` (slice-spool.ts), and returns how many. The
+ * order of the rows does not matter: most of them lie together, and those are believed. Rows more than a day from the
+ * next of them are invalid; so is a stamp of 0 or earlier, which stands for a lost record, if it lies apart.
  */
 export async function deleteImplausible(connection: DuckDBConnection, file: number): Promise<Implausible> {
   const none = { wildSlices: 0, wildSamples: 0, endless: 0 }

@@ -3,10 +3,10 @@ import type { EventScanner } from './scan/event-scanner.ts'
 import { type TraceFacts, traceFacts } from './trace-facts.ts'
 
 const FIRST_BYTES = 4 << 20
-/** An event, or a head, longer than this is not one that we read. */
+/** A longer event, or head, is not read. */
 const MAX_BYTES = 64 << 20
 const TAIL_BYTES = 1 << 20
-/** Behind the data: a quote that stops every loop, and zeros. */
+/** After the data: a quote that stops every loop, and zeros. */
 const PAD = 64
 const QUOTE = 0x22
 

@@ -180,8 +180,8 @@ export class SliceSpool {
   }
 
   /**
-   * No row follows. Takes away rows whose times cannot be, and says how many of each file. What is left of a profile that
-   * had any is put in order of time, so that their place in the file decides nothing.
+   * No row follows. Removes rows with impossible times, and returns how many of each file. If a profile had any, its
+   * remaining rows are sorted by time, so that their place in the file does not matter.
    */
   async settle(files: number): Promise<Implausible[]> {
     const { connection } = this

@@ -1,7 +1,7 @@
 import { listStart } from './read-trace.ts'
 import { openBytes } from './scan/byte-source.ts'
 
-/** A file in which the list has not begun by then is no trace: heads with many process groups reach megabytes. */
+/** If the list has not started by then, the file is not a trace: heads with many process groups reach megabytes. */
 const HEAD_BYTES = 16 << 20
 const FIRST_BYTES = 1 << 16
 

@@ -7,7 +7,7 @@ export interface TraceThreadData {
   readonly options: ScanOptions
 }
 
-/** What the thread that scans a trace tells. Texts and tracks come before the rows that name them. */
+/** Messages of the thread that scans a trace. Texts and tracks come before the rows that name them. */
 export type FromTrace =
   | {
       readonly type: 'rows'

@@ -5,7 +5,7 @@ import type { TraceRun } from './trace-run.ts'
 const FIRST_YEAR_US = Date.UTC(2000, 0) * 1000
 const SHOWN_NAME = 60
 
-/** Events that are no slices by the format, by their letter; metadata are read, and need no word. */
+/** Events that are not slices by the format, by their letter; metadata are read, and need no note. */
 const KINDS: Readonly<Record<string, string>> = {
   s: 'flows',
   t: 'flows',
@@ -103,7 +103,7 @@ function othersOf(others: Readonly<Record<string, number>>): Map<string, number>
   return kinds
 }
 
-/** Tails overlap where a kernel may start early (programmatic dependent launch); one within another is no such thing. */
+/** Tails overlap where a kernel may start early (programmatic dependent launch); one kernel within another does not. */
 function noteOverlaps({ overlaps }: ReadFile, say: (level: 'note' | 'warn', what: string, text: string) => void): void {
   if (overlaps === null) return
   const { kernels, within, longestUs, names } = overlaps

@@ -7,7 +7,7 @@ import type { CounterColumns, CounterSeries, EventColumns, EventTrack, FlowColum
 import { EventScanner } from './scan/event-scanner.ts'
 import type { FromTrace, ToTrace, TraceThreadData } from './trace-messages.ts'
 
-/** Batches on their way to the importer: past them the scan waits, so that memory stays bounded. */
+/** The most batches on their way to the importer: then the scan waits, so that memory stays bounded. */
 const MAX_UNTAKEN = 4
 
 async function scanFile(port: MessagePort, { path, options }: TraceThreadData): Promise<void> {

@@ -20,7 +20,7 @@ export interface Failure {
   readonly error: string | null
 }
 
-/** What a tool's words about a failure say of how it ended; what fits no sign is `malformed`. */
+/** How a request ended, by a tool's words about its failure; `malformed` if no pattern matches. */
 export function failureOf(text: string, httpStatus: number | null = null): Failure {
   const lines = text.split('\n').flatMap((line) => line.trim() || [])
   const last = lines.at(-1) ?? ''

@@ -7,7 +7,7 @@ import { validJson } from '../json-text.ts'
 import type { RunWriter } from '../run-writer.ts'
 
 const HEAD_BYTES = 1 << 14
-/** A text has to fit into one string of V8's. */
+/** The text has to fit into one V8 string. */
 const MAX_JSON_BYTES = 400e6
 /** Of a line; an answer of 100,000 tokens is 2 MiB. */
 const MAX_LINE_CHARS = 64 * 2 ** 20

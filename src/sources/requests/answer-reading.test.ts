@@ -21,7 +21,7 @@ interface Read {
   error: string | null
 }
 
-/** What our reader makes of a response's bytes, cut after each of `cuts`. */
+/** What the client's reader makes of a response's bytes, cut after each of `cuts`. */
 function read(wire: Buffer, cuts: readonly number[]): Read {
   const rows = memoryRows(chunks)
   const stamps = new ReadStamps(createRunClock())
@@ -76,7 +76,7 @@ interface Expected {
   bytes: number
 }
 
-/** Events by the book, from the whole text at once. */
+/** Events by the specification, from the whole text at once. */
 function reference(sse: string): Expected[] {
   const found: Expected[] = []
   let data: string[] = []

@@ -14,7 +14,7 @@ const MOST_QUEUED_PIECES = 64
 
 type Reading = 'head' | 'events' | 'whole' | 'sniff' | 'error'
 
-/** What all answers of one client share. */
+/** State that all answers of one client share. */
 export interface AnswerContext {
   readonly stamps: ReadStamps
   readonly totals: { rxBodyBytes: number }
@@ -25,15 +25,15 @@ export interface AnswerContext {
 export interface AnswerUser {
   /** Whether a stream of events was asked for. */
   readonly wantsStream: boolean
-  /** The head is here: throws AnswerError for one that is no answer. */
+  /** The head has arrived: throws AnswerError if it is not a valid answer. */
   headed(head: ResponseHead): void
-  /** The whole answer is here. */
+  /** The whole answer has arrived. */
   answered(): void
-  /** Of an error's body more has come than is kept. */
+  /** More of an error's body has arrived than is kept. */
   errorCut(): void
-  /** Rethrows what is no AnswerError. */
+  /** Rethrows every other error. */
   failed(error: unknown): void
-  /** More of a compressed body waits than should, or no longer does. */
+  /** Signals that too much of a compressed body waits, or no longer does. */
   hold(isHeld: boolean): void
 }
 
@@ -66,7 +66,7 @@ export class Answer implements ResponseSink, InflateSink {
     }
   }
 
-  /** Bytes from the socket. Throws AnswerError where they are no answer. */
+  /** Bytes from the socket. Throws AnswerError if they are not a valid answer. */
   received(bytes: Buffer, view: DataView, start: number, end: number): void {
     this.lastReadNs = this.context.stamps.tNs
     const at = this.reader.feed(bytes, view, start, end)
@@ -82,7 +82,7 @@ export class Answer implements ResponseSink, InflateSink {
     else this.inflate.end()
   }
 
-  /** Nothing of it counts from here on. */
+  /** Everything after this is ignored. */
   drop(): void {
     this.dropped = true
     this.inflate?.destroy()
@@ -133,7 +133,7 @@ export class Answer implements ResponseSink, InflateSink {
     return this.events !== null
   }
 
-  /** Uses an event that no empty line ends; true where it was cut off. It may be an error, which ends the request. */
+  /** Uses a last event without an empty line; true if it was cut off. It may be an error, which ends the request. */
   lastEvent(): boolean {
     try {
       return this.events?.end() ?? false
@@ -143,7 +143,7 @@ export class Answer implements ResponseSink, InflateSink {
     }
   }
 
-  /** Nothing of an answer has come: comments, pings and white space are none. */
+  /** No part of an answer has arrived: comments, pings and white space do not count. */
   get waitsForFirst(): boolean {
     const { stream, whole } = this
     if (this.user.wantsStream) return stream.tokenEvents === 0 && stream.unread === 0
@@ -154,7 +154,7 @@ export class Answer implements ResponseSink, InflateSink {
     return this.responseHead?.headers.get('content-type')?.toLowerCase() ?? '(none)'
   }
 
-  /** How far it came, for the error of one that ended early. */
+  /** How far the answer came, for the error of one that ended early. */
   progress(): string {
     const { stream } = this
     if (!this.reader.started) return 'before it answered'
@@ -172,7 +172,7 @@ export class Answer implements ResponseSink, InflateSink {
     }
   }
 
-  /** What is past the bound is not waited for: it may have no end. */
+  /** The rest past the bound is not awaited: it may have no end. */
   private tooLong(): void {
     if (this.dropped || this.events !== null) return
     if (this.reading === 'error') this.user.errorCut()
@@ -182,7 +182,7 @@ export class Answer implements ResponseSink, InflateSink {
     }
   }
 
-  /** A stream was asked for and another content-type came: some servers just name it wrong. */
+  /** A stream was requested and another content-type came: some servers name it wrongly. */
   private sniff(whole: WholeBody): void {
     const events = whole.looksLikeEvents()
     if (events === undefined) return

@@ -15,18 +15,18 @@ export interface ServerAnswer {
   status: number
   headers: IncomingMessage['headers']
   body: WholeBody
-  /** All that the connection tells of its two ends. */
+  /** What the connection shows of its two ends. */
   remote: { address: string; port: number; localAddress: string } | null
 }
 
-/** The target's base without the version of its API: where servers have what is not of that API. */
+/** The target's base URL without the version of its API: servers have other paths there. */
 export function rootPath(target: Target): string {
   return target.basePath.replace(/\/v\d+[a-z0-9]*$/, '')
 }
 
 /**
- * Asks the target's server for something beside a request, with its key, headers and certificates. `timeoutMs` absent:
- * what a connection may take. Throws `unreachable/server`; an answer of any status is an answer.
+ * Asks the target's server for something besides a completion, with its key, headers and certificates. Without
+ * `timeoutMs` the limit for connecting applies. Throws `unreachable/server`; an answer of any status is an answer.
  */
 export function askServer(
   target: Target,

@@ -55,7 +55,10 @@ export interface ClientTotals {
   txBytes: number
   /** Of the request bodies. */
   txBodyBytes: number
-  /** Of the answers' bodies as they are read: of a stream the bytes of its SSE lines, freed of HTTP framing and compression. */
+  /**
+   * Of the answers' bodies as they are read: for a stream the bytes of its SSE lines, without HTTP framing and
+   * compression.
+   */
   rxBodyBytes: number
 }
 
@@ -110,12 +113,12 @@ export class RequestClient {
     return { ...this.counts, rxBytes: this.wire.rxBytes }
   }
 
-  /** Opens connections ahead of the first requests; resolves to how many stand. */
+  /** Opens connections before the first requests; resolves to how many are open. */
   preconnect(count: number): Promise<number> {
     return this.pool.preconnect(count)
   }
 
-  /** Writes a request ahead of its time, so that sending it costs little. Its times may still change. */
+  /** Encodes a request before it is due, so that sending it costs little. Its times may still change. */
   encode(plan: RequestPlan): WireRequest {
     return encodeRequest(this.context, plan)
   }
@@ -129,8 +132,8 @@ export class RequestClient {
   }
 
   /**
-   * Sends one request. Whatever the server does, the outcome tells; it rejects only for a programmer's error.
-   * An `offers` row is written now, the `requests` row when it ends. `encoded` is the request as `encode` gave it.
+   * Sends one request. Whatever the server does is in the outcome; it rejects only for a programmer's error. An
+   * `offers` row is written now, the `requests` row when it ends. `encoded` is the request as `encode` gave it.
    */
   send(plan: RequestPlan, hooks?: RequestHooks, encoded: WireRequest | null = null): Promise<RequestOutcome> {
     const flight = new Flight(this.context, plan, hooks, encoded)
@@ -152,9 +155,9 @@ export class RequestClient {
     })
   }
 
-  /** Ends all that is in flight, now; what still waits for a connection was not sent. */
+  /** Ends all requests in flight, now; those that still wait for a connection were not sent. */
   cancelAll(status: 'cancelled' | 'interrupted'): void {
-    // Those in line first: a connection set free would take one of them.
+    // The waiting ones first: a released connection would otherwise go to one of them.
     for (const flight of this.flights.all())
       if (this.pool.leave(flight)) flight.refuse('it was still waiting for a connection')
     for (const flight of this.flights.all()) flight.cancel(status)

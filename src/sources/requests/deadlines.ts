@@ -3,15 +3,16 @@ import type { RunClock } from '../../base/time.ts'
 const GRAIN_MS = 20
 
 export interface Deadlined {
-  /** Its place among the others; theirs to set. */
+  /** Its index among the others; Deadlines sets it. */
   slot: number
   /** Called every 20 ms. */
   checkDeadlines(nowNs: number): void
 }
 
 /**
- * One coarse timer for the timeouts of all requests; it runs while there are any. An array and no Set: the tables that a
- * Set outgrows point to the next, and once one of them is old, all that ever was in flight outlives young collections.
+ * One coarse timer for the timeouts of all requests; it runs while there are any. An array, not a Set: the tables that
+ * a growing Set replaces point to the next one, and once one of them is old, all earlier requests in flight survive
+ * young collections.
  */
 export class Deadlines<T extends Deadlined> {
   private readonly clock: RunClock
@@ -26,7 +27,7 @@ export class Deadlines<T extends Deadlined> {
     return this.flights.length
   }
 
-  /** Those of now, to go through while they come and go. */
+  /** A copy of the current ones, since they come and go during the loop. */
   all(): T[] {
     return [...this.flights]
   }
@@ -36,7 +37,7 @@ export class Deadlines<T extends Deadlined> {
     this.flights.push(flight)
     this.timer ??= setInterval(() => {
       const nowNs = this.clock.now()
-      // From the end: one that goes is replaced by one that was looked at.
+      // From the end: a removed entry is replaced by one that was already checked.
       for (let i = this.flights.length - 1; i >= 0; i--) this.flights[i]?.checkDeadlines(nowNs)
     }, GRAIN_MS)
   }

@@ -37,7 +37,7 @@ export interface FlightContext extends StreamContext {
 export interface WireRequest extends EncodedRequest {
   readonly endpoint: Endpoint
   readonly fields: EncodedBody['fields']
-  /** Of the bodies it was written with: it is written again where they have changed. */
+  /** The version of the bodies at encoding: the request is encoded again if they have changed. */
   readonly version: number
 }
 
@@ -53,7 +53,7 @@ export function encodeRequest(
 }
 
 /**
- * One request from its hand-over to its row: it takes a connection, writes, waits for the answer, judges how it ended.
+ * One request from its hand-over to its row: it takes a connection, writes, waits for the answer, decides how it ended.
  * Every path ends in `finish`, once.
  */
 export class Flight implements ConnectionUser, AnswerUser, Deadlined {
@@ -70,7 +70,7 @@ export class Flight implements ConnectionUser, AnswerUser, Deadlined {
   private nextTry: NodeJS.Timeout | undefined
   private writtenNs = Number.NaN
   private retried = false
-  /** For a full server, all tries together. */
+  /** The limit for a full server, over all attempts. */
   private waitedMs = 0
   private over = false
 
@@ -91,7 +91,7 @@ export class Flight implements ConnectionUser, AnswerUser, Deadlined {
     return this.plan.stream
   }
 
-  /** Encodes the request, where that was not done ahead, and asks for a connection. */
+  /** Encodes the request, unless that was done before, and asks for a connection. */
   start(): void {
     const { context, plan, record } = this
     if (this.request?.version !== context.bodies.version) this.request = encodeRequest(context, plan)
@@ -164,7 +164,7 @@ export class Flight implements ConnectionUser, AnswerUser, Deadlined {
       answer.lastReadNs = endNs
       answer.end()
     } else {
-      // Its last words may be that it failed.
+      // The last bytes may be an error.
       answer.lastEvent()
       if (this.over) return
       if (Number.isNaN(answer.stream.endedNs))
@@ -227,14 +227,14 @@ export class Flight implements ConnectionUser, AnswerUser, Deadlined {
     return new Answer(context, this, new TokenStream(plan.requestId, context, this.hooks, live))
   }
 
-  /** Complete by the server's word, though its framing did not end. */
+  /** Complete according to the server, although its framing did not end. */
   private complete(): void {
     const { stream } = this
     if (!stream.done) stream.notEnded = true
     this.finish(judgeEnded(stream, this.plan), Number.isNaN(stream.endedNs) ? stream.finishedNs : stream.endedNs)
   }
 
-  /** An HTTP error, its body read as far as it came. */
+  /** An HTTP error, with the body read so far. */
   private refused(endNs: number): void {
     const { record, context, answer } = this
     const message = answer.whole?.message() ?? ''
@@ -261,7 +261,7 @@ export class Flight implements ConnectionUser, AnswerUser, Deadlined {
     this.fail('http_error', `HTTP ${status}${reason === '' ? '' : ` ${reason}`}${said}${later}`, endNs)
   }
 
-  /** Hands the connection back and forgets what came, for another try. */
+  /** Hands the connection back and drops the answer so far, for another attempt. */
   private giveUpAnswer(): void {
     const connection = this.connection
     this.connection = null
@@ -269,7 +269,7 @@ export class Flight implements ConnectionUser, AnswerUser, Deadlined {
     this.again()
   }
 
-  /** Another try of the same request: nothing of the first one stays but its bytes. */
+  /** Another attempt of the same request: only the byte counts of the first are kept. */
   private again(): void {
     this.answer.drop()
     this.answer = this.newAnswer()

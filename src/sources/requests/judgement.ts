@@ -12,7 +12,7 @@ export interface Ending {
 
 const OK: Ending = { status: 'ok', error: null }
 
-/** What was asked for, as far as it decides how an answer ended. */
+/** The parts of the request that decide how its answer ended. */
 export interface Asked {
   stream: boolean
   maxTokens: number | null

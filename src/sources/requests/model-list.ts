@@ -18,8 +18,8 @@ export interface ModelList {
 const LENGTHS = ['max_model_len', 'context_length', 'context_window'] as const
 
 /**
- * Reads the JSON of `/models`: `{"data": […]}`, a bare list, or Ollama's `{"models": […]}`; `data` may be null or absent.
- * Entries that name no model are passed over. Null where the JSON is no list of models at all.
+ * Reads the JSON of `/models`: `{"data": […]}`, a bare list, or Ollama's `{"models": […]}`; `data` may be null or
+ * absent. Entries that name no model are skipped. Null if the JSON is not a list of models at all.
  */
 export function readModelList(json: unknown): ModelList | null {
   const entries = entriesOf(json)

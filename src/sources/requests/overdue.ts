@@ -8,10 +8,13 @@ const AFTER_DONE_NS = 1e9
 const ERROR_BODY_MS = 10_000
 const MS = 1e6
 
-/** What a deadline that has passed does: the answer is complete, or refused with what came of the reason, or it is late. */
+/**
+ * The effect of a passed deadline: the answer is complete, or refused with the part of the reason that arrived, or it
+ * is late.
+ */
 export type Overdue = 'complete' | 'refused' | { readonly late: string }
 
-/** The deadline that a request has passed; null: none. `writtenNs`: when this attempt was written, NaN before. */
+/** The deadline that a request has passed; null: none. `writtenNs`: when this attempt was written, NaN before that. */
 export function overdue(
   record: RequestRecord,
   answer: Answer,
@@ -29,7 +32,7 @@ export function overdue(
   }
   if (nowNs - stream.endedNs > AFTER_DONE_NS || past(stream.finishedNs, limits.idleMs)) return 'complete'
   if (answer.reading === 'error' && past(record.headersNs, Math.min(ERROR_BODY_MS, limits.idleMs || ERROR_BODY_MS))) {
-    // What came of its reason has to do: a body that drips keeps every other limit.
+    // The part of the reason that arrived must do: a body that drips stays within every other limit.
     return 'refused'
   }
   if (answer.reading === 'whole' && past(record.headersNs, limits.firstTokenMs))

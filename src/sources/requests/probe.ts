@@ -7,7 +7,7 @@ import { abilitiesOf, type ServerKind, serverKind } from './server-kinds.ts'
 import { excerpt } from './stream/answer-error.ts'
 import type { Target } from './target.ts'
 
-/** What a server says of itself. */
+/** What a server reports about itself. */
 export interface ServerInfo {
   /** Empty where it has no list of models. */
   models: ServedModel[]
@@ -20,7 +20,9 @@ export interface ServerInfo {
   notes?: readonly string[]
 }
 
-/** With these, requests would fail too: no key, another address, no server behind the gateway, a model still loading. */
+/**
+ * With these, requests would fail too: no key, a wrong address, no server behind the gateway, a model still loading.
+ */
 const BLOCKING: ReadonlySet<number> = new Set([401, 502, 503, 504])
 
 /**

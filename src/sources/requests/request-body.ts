@@ -10,7 +10,7 @@ export interface TokenIdsText {
 }
 export type Prompt = string | number[] | ChatMessage[] | TokenIdsText
 
-/** Fields asked for beyond the API's core; a server that refuses one is not sent it again. */
+/** Fields requested beyond the API's core; if a server refuses one, it is not sent again. */
 const OPTIONAL_FIELDS = ['continuous_usage_stats', 'return_token_ids', 'stream_options', 'max_tokens'] as const
 const STREAM_FIELDS: ReadonlySet<string> = new Set(['stream_options', 'continuous_usage_stats'])
 export type OptionalField = (typeof OPTIONAL_FIELDS)[number]
@@ -45,7 +45,7 @@ export function promptJson(prompt: Prompt): string {
 export class RequestBodies {
   private readonly wanted: Set<OptionalField>
   private readonly cache = new WeakMap<object, Map<string, EncodedBody>>()
-  /** Grows when a server refuses a field: bodies written before are not to be sent. */
+  /** Increases when a server refuses a field: bodies written before must not be sent. */
   version = 0
 
   constructor(options: { runningUsage: boolean; tokenIds: boolean }) {

@@ -25,7 +25,7 @@ export interface RequestPlan {
   attrs: string | null
   intendedInputTokens?: number | null
   intendedCachedTokens?: number | null
-  /** How long a ceiling on requests in flight held it back after it was due, ns. */
+  /** How long a limit on requests in flight held it back after it was due, ns. */
   heldNs?: number | null
   stream: boolean
 }

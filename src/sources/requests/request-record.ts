@@ -10,9 +10,9 @@ export interface RequestOutcome {
   httpStatus: number | null
   /** What went wrong, in a sentence. */
   error: string | null
-  /** What was odd about an answer that was read all the same, in a sentence. */
+  /** What was unusual about an answer that was read all the same, in a sentence. */
   note: string | null
-  /** Events whose text is in a shape that is not known, or that were passed over. */
+  /** Events whose text is in an unknown shape, or that were skipped. */
   unreadEvents: number
   finishReason: string | null
   /** The generated content, only where texts are kept. */
@@ -37,7 +37,7 @@ export interface RequestOutcome {
   rxBytes: number
 }
 
-/** A request on its way: its outcome as it comes about, and what only its row holds beside. */
+/** A request in progress: its outcome so far, and what only its row holds. */
 export interface RequestRecord extends RequestOutcome {
   endpoint: string
   connectStartNs: number
@@ -112,10 +112,13 @@ export function takeStream(record: RequestRecord, stream: TokenStream, keepTexts
   record.tokenEvents = stream.tokenEvents
 }
 
-/** No answer has more tokens: what a server says beyond is not kept, and the answer's tokens are counted otherwise. */
+/**
+ * No answer has more tokens: a larger number from a server is dropped, and the answer's tokens are counted in another
+ * way.
+ */
 const MOST_TOKENS = 1e9
 
-/** A count that a server gave; null where it cannot be: more than any answer has, or more than the whole it is a part of. */
+/** A count from a server; null if it is impossible: more than any answer has, or more than the whole it is part of. */
 function credible(count: number | null, whole: number | null = MOST_TOKENS): number | null {
   return count !== null && count <= Math.min(whole ?? MOST_TOKENS, MOST_TOKENS) ? count : null
 }
@@ -136,7 +139,9 @@ function noteOf(stream: TokenStream): string | null {
   return notes.length === 0 ? null : notes.join('; ')
 }
 
-/** The server's usage, unless it counts nothing where tokens were seen; else the ids it sent, else one a token event. */
+/**
+ * The server's usage, unless it is 0 although tokens were seen; else the ids it sent, else one token per token event.
+ */
 function outputTokensOf(stream: TokenStream): [number | null, TokenSource | null] {
   const said = credible(stream.usage.outputTokens)
   if (said !== null && (said > 0 || stream.tokenEvents === 0)) return [said, 'usage']

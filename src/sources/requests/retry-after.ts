@@ -1,4 +1,4 @@
-/** All waits of one request together are no longer than this: past it the request fails instead. */
+/** The limit of all waits of one request together; past it the request fails instead. */
 const LONGEST_MS = 300_000
 const FIRST_BACKOFF_MS = 500
 /** A fraction of a second is no `Retry-After` of RFC 9110; a server that means one gets at least this. */

@@ -51,7 +51,7 @@ export function serverKind(owners: readonly string[], header: string): ServerKin
   return (called ?? owned)?.[0] ?? 'unknown'
 }
 
-/** What a kind can do; of no server nothing. */
+/** What a kind can do; nothing for an unknown server. */
 export function abilitiesOf(kind: ServerKind | undefined): ServerAbilities {
   return kind === undefined ? NOTHING : SERVER_KINDS[kind]
 }

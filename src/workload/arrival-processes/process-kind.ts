@@ -16,7 +16,7 @@ export function processKind<const F extends Fields>(kind: {
   syntax: string
   doc: string
   fields: F
-  /** Whether the values alone say how many requests come; default: never. */
+  /** Whether the values alone determine how many requests come; default: never. */
   ownRate?: (values: FieldValues<F>) => boolean
   make: (values: FieldValues<F>, rate: number, spec: SpecText) => ArrivalProcess
 }): ProcessKind {

@@ -10,7 +10,7 @@ import { TurnCounter } from './turn-counter.ts'
 
 /** Makes arrivals of a trace's rows in order of time: chooses, clamps, counts and numbers them. */
 export class ArrivalMaker {
-  /** Made and not yet taken. */
+  /** Made and not taken yet. */
   made: Arrival[] = []
   isDone = false
   private index = 0
@@ -56,7 +56,7 @@ export class ArrivalMaker {
     }
   }
 
-  /** No row follows. */
+  /** No more rows follow. */
   end(): void {
     if (!this.isDone) this.spreader?.end()
     this.isDone = true

@@ -8,7 +8,7 @@ export interface Arrival {
    */
   readonly tUs: number
   readonly inputTokens: number
-  /** null: the model ends when it likes. */
+  /** null: the model decides when to end. */
   readonly outputTokens: number | null
   /**
    * The conversation it belongs to. `turn` counts from 0; `inputTokens` is the whole prompt, including the earlier
@@ -21,7 +21,7 @@ export interface Arrival {
     readonly thinkUs?: number
     readonly after?: number | null
   } | null
-  /** Its prompt begins with these tokens of the shared prefix `id`, as far as `inputTokens` goes. Without `blocks`. */
+  /** Its prompt starts with these tokens of the shared prefix `id`, up to `inputTokens`. Without `blocks`. */
   readonly prefix?: { readonly id: number; readonly tokens: number }
   /**
    * What its prompt shares with others: equal ids at the same place are equal blocks of `blockTokens` tokens.
@@ -35,7 +35,7 @@ export interface Arrival {
  */
 export type ScheduleCounts = Readonly<Record<string, number>>
 
-/** A schedule that is read as it is offered: nothing of it is ever whole in memory. */
+/** A schedule that is read while it is offered: it is never completely in memory. */
 export interface ArrivalSchedule {
   /** What run.json keeps of it: format, file, selection, process and parameters. No secrets in it. */
   readonly provenance: Readonly<Record<string, unknown>>
@@ -48,7 +48,7 @@ export interface ArrivalSchedule {
   readonly counts: ScheduleCounts
   /** Its arrivals in order of time, from the one with index `from` (0); each call reads afresh. */
   batches(from?: number): AsyncGenerator<readonly Arrival[], void>
-  /** Lets go of what it holds, such as the sorted copy of an unsorted trace. It cannot be read afterwards. */
+  /** Releases its resources, such as the sorted copy of an unsorted trace. It cannot be read afterwards. */
   close?(): Promise<void>
 }
 

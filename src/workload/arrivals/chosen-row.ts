@@ -6,7 +6,7 @@ export interface ChosenRow {
   readonly line: number
   readonly session: string | null
   readonly turn: number
-  /** Line of the row that it answers, NOT_SAID for none; null where the trace does not say such things. */
+  /** Line of the row that it answers, NOT_SAID for none; null if the trace does not record that. */
   readonly parent: number | null
   readonly blocks: readonly number[] | null
 }

@@ -6,7 +6,7 @@ import { tempFolder } from '../../../test/support/temp-folder.ts'
 import type { Arrival } from './arrival.ts'
 import { openTrace } from './open-trace.ts'
 
-/** More than is looked at before the first request, so that the rest is only known by its end, or not at all. */
+/** More than is read before the first request, so that the rest is only known from its end, or not at all. */
 const ROWS = 300_000
 
 function long(more = '', rows = ROWS): string {

@@ -24,9 +24,9 @@ export interface TraceOptions {
   readonly format?: TraceFormatId | 'auto'
   /** Columns of a plain table. */
   readonly map?: ColumnMap
-  /** Where neither the format nor a guess is to decide. */
+  /** Used where neither the format nor a guess should decide. */
   readonly timeUnit?: TimeUnit
-  /** Trace time, as `parseTraceTime` takes it: from here on, and before there. */
+  /** Trace time, as `parseTraceTime` takes it: from here on, and up to there. */
   readonly from?: string
   readonly to?: string
   /** Arrivals offered at most. */
@@ -39,7 +39,7 @@ export interface TraceOptions {
   /** A normalised copy is kept there. Without it, or with `noCache`, the source is read directly. */
   readonly cacheDir?: string
   readonly noCache?: boolean
-  /** Rows that the server has no room for; `maxModelLen` is the server's. Without it all are offered. */
+  /** Rows that exceed the server's limit; `maxModelLen` is the server's. Without it all are offered. */
   readonly overlong?: { readonly maxModelLen: number; readonly policy: OverlongPolicy }
   readonly failures?: EmptyPolicy
   readonly zeroTokens?: EmptyPolicy
@@ -52,7 +52,7 @@ export interface TraceOptions {
   readonly signal?: AbortSignal
 }
 
-/** Rows in order of time, and what was done to have them so. */
+/** Rows in order of time, and what was done to order them. */
 interface Ordered {
   readonly source: RowSource
   readonly head: HeadFacts
@@ -60,17 +60,17 @@ interface Ordered {
   readonly copy: CachedTrace | null
   readonly from: 'file' | 'cache' | 'new cache' | 'sorted copy'
   readonly cacheKey: string | null
-  /** Last time in a file whose end was looked at. */
+  /** Last time in a file whose end was read. */
   readonly tailUs: number | null
   readonly tailCounts: Readonly<Record<string, number>>
   readonly close: () => Promise<void>
 }
 
 /**
- * Opens a trace of arrivals: finds its format, looks at its head and its end, and says what there is to know; arrivals
- * are read when they are asked for. Memory does not grow with the trace. An unsorted one is sorted on disk first. A row
- * that cannot be read is an error `input/trace-row` with file and line, here if it is among the first, else when it
- * is reached. Close the schedule when it is done with.
+ * Opens a trace of arrivals: finds its format, reads its head and its end, and notes what the user should know;
+ * arrivals are read on demand. Memory does not grow with the trace. An unsorted one is sorted on disk first. A row that
+ * cannot be read is an error `input/trace-row` with file and line, here if it is among the first, else when it is
+ * reached. Close the schedule after use.
  */
 export async function openTrace(options: TraceOptions): Promise<TraceSchedule> {
   const head = await readHead(options.path)
@@ -230,16 +230,16 @@ function doubtOf(head: FileHead | RunHead, layout: TraceLayout, options: TraceOp
   return unitDoubt(layout.unit, texts, rows, spanUs)
 }
 
-/** Of a trace too long to be looked at whole: by its last row, where the selection ends there. */
+/** For a trace too long to be read whole: by its last row, if the selection ends there. */
 function restSpan({ limit, window }: TraceSelection, firstUs: number, tailUs: number | null): number | null {
   if (tailUs === null || Number.isFinite(limit)) return null
   return Math.max(0, Math.min(tailUs, window.toUs) - Math.max(firstUs, window.fromUs))
 }
 
-/** More rows than this are not counted beforehand: it would keep the first request waiting. */
+/** More rows than this are not counted beforehand, because the first request would have to wait. */
 const MOST_COUNTED = 8_000_000
 
-/** How much a long selection of a copy is; null where only reading it would tell, or tell soon enough. */
+/** The size of a long selection of a copy; null if only reading it would show that, or shows it soon enough. */
 async function countedIn(copy: CachedTrace | null, layout: TraceLayout, selection: TraceSelection) {
   if (copy === null || selection.sample < 1) return null
   const { overlong, window } = selection
@@ -252,7 +252,7 @@ async function countedIn(copy: CachedTrace | null, layout: TraceLayout, selectio
   return { arrivals: rows, spanUs: selection.jitter === null ? lastUs - firstUs : null }
 }
 
-/** What ArrivalMaker keeps, as SQL over a copy's columns. */
+/** The rows that ArrivalMaker keeps, as SQL over a copy's columns. */
 function selectionSql(layout: TraceLayout, { window, overlong, failures, zeroTokens }: TraceSelection): string {
   const forEmpty = layout.zeroOutputFailed
     ? `CASE WHEN output = 0 THEN ${failures === 'one'} WHEN input = 0 THEN ${zeroTokens === 'one'} ELSE true END`

@@ -5,10 +5,10 @@ import { TraceFacts } from './trace-facts.ts'
 import { arrivalsOf } from './trace-schedule.ts'
 import type { TraceSelection } from './trace-selection.ts'
 
-/** Rows that are looked at before the first request: a tenth of a second. */
+/** How many rows are read before the first request: a tenth of a second. */
 export const SURVEY_ROWS = 1 << 18
 
-/** What the first rows say, whatever is selected of them. */
+/** Facts from the first rows, whether they are selected or not. */
 export interface HeadFacts {
   readonly facts: TraceFacts
   readonly counts: RowCounts

@@ -2,12 +2,12 @@ import { LayerlineError } from '../../base/errors.ts'
 import type { ChosenRow } from './chosen-row.ts'
 import { mix } from './mix.ts'
 
-/** Rows of one stamp that are held to be put in order. */
+/** Rows with the same stamp that are held to be ordered. */
 const MAX_TICK_ROWS = 500_000
 
 /**
  * Spreads rows that share a tick evenly at random over it: from its stamp on, for a tick or until the next stamp,
- * whichever is shorter. A row's place is its line's and the seed's alone.
+ * whichever is shorter. A row's place depends only on its line and the seed.
  */
 export class TickSpreader {
   private held: ChosenRow[] = []

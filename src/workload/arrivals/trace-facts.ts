@@ -2,12 +2,12 @@ import { NOT_SAID, type TraceRows } from '../trace-rows/row-batch.ts'
 
 /** Gaps kept to find the commonest. */
 const KEPT_GAPS = 65_536
-/** Below this a tick is not worth a word. */
+/** A shorter tick is not worth a note. */
 const MIN_TICK_US = 10_000
 const MIN_RESOLUTION_US = 100_000
 const MIN_ROWS = 8
 
-/** What rows of a trace say about themselves, gathered as they pass. */
+/** Facts of a trace's rows, collected as they pass. */
 export class TraceFacts {
   rows = 0
   firstUs = Number.NaN
@@ -74,8 +74,8 @@ export class TraceFacts {
   }
 
   /**
-   * The width of the ticks that the times stand on, µs: the commonest gap where several rows share each stamp, else what
-   * divides all gaps; 0 where times are finer than is worth a word. Of sorted rows.
+   * The width of the ticks that the times stand on, µs: the commonest gap where several rows share each stamp, else
+   * what divides all gaps; 0 where times are finer than is worth a word. Of sorted rows.
    */
   get tickUs(): number {
     if (this.rows < MIN_ROWS || this.gaps.length === 0) return 0
@@ -87,7 +87,7 @@ export class TraceFacts {
   }
 }
 
-/** The value that comes most often; of several the least. */
+/** The most frequent value; of several the least. */
 function commonest(values: readonly number[]): number {
   const counts = new Map<number, number>()
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)

@@ -12,11 +12,11 @@ export interface NotedTrace {
   readonly path: string
   readonly format: TraceFormat
   readonly layout: TraceLayout
-  /** Rows looked at, or all there are. */
+  /** Rows read, or all rows. */
   readonly rows: number
   readonly isWhole: boolean
   readonly headSpanUs: number
-  /** Of all the file; null where its end was not seen. */
+  /** Of the whole file; null if its end was not read. */
   readonly spanUs: number | null
   readonly tickUs: number
   readonly rowsPerTick: number
@@ -31,9 +31,9 @@ export interface NotedTrace {
   /** Arrivals that the selection makes and their span, where known. */
   readonly offered: { readonly arrivals: number; readonly spanUs: number | null } | null
   readonly isSelected: boolean
-  /** Columns or keys of the file that nothing is made of. */
+  /** Columns or keys of the file that are not used. */
   readonly notRead: readonly string[]
-  /** A unit that its times are more likely in. */
+  /** A unit in which its times are more plausible. */
   readonly doubt: UnitDoubt | null
 }
 

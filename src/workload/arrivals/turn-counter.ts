@@ -31,7 +31,7 @@ export class TurnCounter {
     return known.next++
   }
 
-  /** Which turn the row of a line has become, of which others say that they answer it. */
+  /** Which turn the row of a line became, if later rows refer to it. */
   remember(line: number, turn: number): void {
     this.byLine.set(line, turn)
     if (this.byLine.size > MAX_TURNS) this.byLine.delete(this.byLine.keys().next().value as number)

@@ -1,6 +1,6 @@
 import { type TimeUnit, US_PER } from '../trace-rows/bytes/time-unit.ts'
 
-/** Another unit that a trace's times are more likely in than its format's. */
+/** Another unit in which a trace's times are more plausible than in its format's. */
 export interface UnitDoubt {
   readonly unit: TimeUnit
   readonly because: string
@@ -19,8 +19,8 @@ const SINCE_1970: readonly (readonly [from: number, unit: Exclude<TimeUnit, 'iso
 ]
 
 /**
- * Whether times that a format fixes the unit of look like another one's: by their size, their fractions, and the rate that
- * the format's unit makes of them. `texts` are the first of them, `rows` over `spanUs` what was looked at.
+ * Whether times, whose unit the format fixes, look like another unit: by their size, their fractions, and the resulting
+ * rate. `texts` are the first of them, `rows` over `spanUs` what was read.
  */
 export function unitDoubt(unit: TimeUnit, texts: readonly string[], rows: number, spanUs: number): UnitDoubt | null {
   const numbers = texts.map(Number).filter(Number.isFinite)

@@ -4,7 +4,7 @@ import { type Fields, type FieldValues, readFields, type SpecText } from './spec
 /** A number drawn at random: a count of tokens, or seconds. */
 export interface Distribution {
   readonly name: string
-  /** All that decides it; recorded. */
+  /** All its parameters; recorded. */
   readonly parameters: Readonly<Record<string, number>>
   /** Infinity where it has none. */
   readonly mean: number

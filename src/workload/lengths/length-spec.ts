@@ -4,7 +4,7 @@ import { badSpec, splitSpec } from '../distributions/spec-text.ts'
 import { type EmpiricalLengths, empiricalLengths } from './empirical.ts'
 import { type RequestLengths, requestLengths } from './request-lengths.ts'
 
-/** Beyond it no server goes; a heavy tail ends there, counted. */
+/** No server accepts more; a heavy tail is cut there, and counted. */
 export const MOST_TOKENS = 10_000_000
 
 /** Opens a trace that lengths are drawn from; it is closed once they are read. */

@@ -8,9 +8,9 @@ export interface FitRequest {
   head: string
   /** What may be cut between any two, as `unitsOf` gives them. */
   units: readonly string[]
-  /** First guess of the tokens of a unit; it costs time where it is wrong, never exactness. */
+  /** First estimate of the tokens of a unit; a bad one costs time, never exactness. */
   tokensPerUnit: number
-  /** Words to make up the last tokens with. */
+  /** Words to fill up the last tokens with. */
   fillers: readonly string[]
   random: RandomStream
 }
@@ -21,7 +21,7 @@ export type Fitted = { text: string } | { failed: 'too-short'; tokens: number } 
 const LEAST_CLOSED = 4
 const ROUNDS = 4
 const MOST_FILLED = 4
-/** Long texts are counted once up to here before their end, then only behind it. */
+/** Long texts are counted once up to here before their end, then only after it. */
 const WINDOW_UNITS = 160
 const SENTENCE_END = /[.!?…。！？]["'”’)]*$/
 
@@ -39,7 +39,7 @@ export function unitsOf(text: string): string[] {
  */
 export async function fitText(count: (text: string) => Promise<number>, request: FitRequest): Promise<Fitted> {
   const search = new Search(count, request)
-  // Pieces counted apart may add up to more or less than the whole: then the search aims beside by that much.
+  // Counts of pieces may add up to more or less than the whole: then the search corrects its aim by the difference.
   let aim = request.size
   for (let round = 0; round < ROUNDS; round++) {
     const found = await search.textOf(aim)

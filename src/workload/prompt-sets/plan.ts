@@ -8,7 +8,7 @@ export interface PromptSetPlan {
   perSize: number
   unit: 'tokens' | 'words'
   seed: number
-  /** Decides how the texts begin, and only that: another salt, the same texts behind other beginnings. */
+  /** Decides only how the texts start: another salt gives the same texts after other starts. */
   salt: string
   /** Tokens that all texts of a set begin with; 0: none, each begins in its own way. */
   sharedPrefix: number
@@ -24,7 +24,7 @@ export interface PromptSetRow {
   id: string
   max_tokens: number | null
   element: string | null
-  /** Of the whole prompt without special tokens and template; the next three say what it does not, or not only, hold. */
+  /** Of the whole prompt without special tokens and template; the next three give the parts that are outside it. */
   prompt_tokens: number | null
   question_tokens: number | null
   bos_tokens: number | null
@@ -34,7 +34,7 @@ export interface PromptSetRow {
 
 /** The question after a text; not part of its size. */
 export const QUESTION = 'Summarize in 1 word.'
-/** Room for any one word; a model that talks on is cut there. */
+/** Room for any one word; a model that continues is cut there. */
 export const PREFILL_MAX_TOKENS = 16
 
 /** Throws `usage/*` for a plan that no set can follow. */

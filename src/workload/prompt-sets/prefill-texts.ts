@@ -19,12 +19,12 @@ export interface Overhead {
 
 export interface ExactText {
   text: string
-  /** The attempt that hit. */
+  /** The attempt that matched. */
   attempt: number
 }
 
 const PROBE = 'The river was calm.'
-/** After so many parts a source that gives too little is helped out by the grammar. */
+/** After this many parts, a source that gives too little is supplemented by the grammar. */
 const MOST_PARTS = 100
 
 /** Measures the parts that do not count towards the size, on a text of Layerline's. */
@@ -55,7 +55,7 @@ export class PrefillTexts {
   /** What all texts begin with; empty where each has its own beginning. */
   readonly prefix: string
   private readonly prefixIds: readonly number[]
-  /** Texts that had to be made up with sentences of the grammar. */
+  /** Texts that had to be supplemented with sentences of the grammar. */
   padded = 0
 
   private constructor(
@@ -157,7 +157,7 @@ async function singleTokens(tokenizer: Tokenizer): Promise<readonly string[]> {
   }
   const single = await added(FILLERS)
   if (single.length >= 6) return single
-  // A tokenizer of another language may cut our words into letters; letters and digits do then.
+  // A tokenizer of another language may split English words into letters; then letters and digits are used.
   const all = [...single, ...(await added([...'abcdefghijklmnopqrstuvwxyz0123456789']))]
   return all.length > 0 ? all : FILLERS
 }

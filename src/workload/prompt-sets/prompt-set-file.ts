@@ -97,7 +97,7 @@ export class PromptSetFile {
     await rm(`${partOf(this.out)}.json`, { force: true })
   }
 
-  /** Leaves the part to be continued. */
+  /** Leaves the part file, to be resumed. */
   async leave(): Promise<void> {
     await this.file.close()
   }

@@ -41,7 +41,7 @@ export async function* promptSetRows(
   for (let n = done, next = done; n < total; n++) {
     for (; next < total && next < n + parts.concurrency; next++) {
       const making = texts.make({ ...place(next), attempt: 0 })
-      // Its failure is met when its turn comes.
+      // Its failure is handled when its turn comes.
       making.catch(() => {})
       begun.push(making)
     }

@@ -3,7 +3,7 @@ import type { PromptSetPlan } from './plan.ts'
 import { opening, story } from './story.ts'
 import { ADJECTIVES, FILLERS, NAMES, NOUNS, PLURALS } from './story-words.ts'
 
-/** A text wanted for a row; another attempt must begin otherwise. */
+/** A text requested for a row; another attempt must start differently. */
 export interface TextWanted {
   size: number
   index: number
@@ -27,7 +27,7 @@ export function grammarSource(plan: Pick<PromptSetPlan, 'seed' | 'salt'>): TextS
       const rest = story(randomStream('story', plan.seed, size, index, part), tokens * CHARS_PER_TOKEN + 40)
       if (part > 0) return rest
       const random = randomStream('opening', plan.seed, plan.salt, size, index, attempt)
-      // In one to three tokens there is no room for a sentence; the words differ at least.
+      // One to three tokens have no room for a sentence; at least the words differ.
       if (size < 4)
         return random
           .shuffled([...NOUNS, ...PLURALS, ...ADJECTIVES, ...NAMES, ...FILLERS])

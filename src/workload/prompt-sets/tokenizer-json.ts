@@ -32,7 +32,7 @@ export async function tokenizerFromFile(path: string): Promise<Tokenizer> {
     identity,
     contextTokens: null,
     encode: async (text, special) => loaded.encode(text, { add_special_tokens: special }).ids,
-    // The chat template is a program in another language, in another file.
+    // The chat template is a program in another language, in another file; it is not read.
     chatTokens: async () => null,
   }
 }

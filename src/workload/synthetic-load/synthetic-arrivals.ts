@@ -52,7 +52,7 @@ function* conversations(load: SyntheticLoad, count: Count): Generator<Arrival, v
   let session = 0
   for (let index = 0; ; index++) {
     const later = pending.next
-    // In a closed loop a conversation is gone through before the next: who offers them runs several at once.
+    // In a closed loop each conversation is completed before the next: the offering side runs several at once.
     const goesOn = later !== undefined && (load.process === null || later.tUs <= begins)
     let now: Conversation
     if (goesOn) {

@@ -21,7 +21,7 @@ export function syntheticSchedule(load: SyntheticLoad): ArrivalSchedule {
     spanUs: load.process !== null && load.durationS !== null && load.requests === null ? load.durationS * 1e6 : null,
     counts,
     async *batches(from = 0) {
-      // Read afresh, counted afresh: else two readings would count twice.
+      // Each reading counts anew: otherwise two readings would count twice.
       for (const reason of Object.keys(counts)) delete counts[reason]
       let batch: Arrival[] = []
       const count = (reason: CountReason) => {

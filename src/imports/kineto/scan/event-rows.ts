@@ -16,9 +16,9 @@ import { type SpanEvent, SpanPairs } from './span-pairs.ts'
 import { stepOf } from './step-name.ts'
 
 const CACHE = 256
-/** Strings used as pid or tid lie beyond every number that is one. */
+/** Strings used as pid or tid get numbers beyond all real ones. */
 const LABEL_BASE = 2 ** 48
-/** Larger us do not keep their last digit in a double, and longer durations not their last ns: 285 years, and 104 days. */
+/** Larger µs lose their last digit in a double, and longer durations their last ns: 285 years, and 104 days. */
 const MAX_US = 2 ** 53
 const MAX_DURATION_NS = 2 ** 53
 const MAX_CATEGORIES = 2 ** 16
@@ -36,7 +36,7 @@ const KINDS = new Map<number, TrackKind>([
 /** Phase letters of starts and ends that belong to no thread: the current ones and those from before 2014. */
 const ASYNC_BEGINS = 'bS'
 const ASYNC_ENDS = 'eF'
-/** Of what happens at a moment within one: today's, and two kinds of steps of those. */
+/** Phase letters of instants within such a span: the current one, and two kinds of steps of the old ones. */
 const ASYNC_INSTANTS = 'nTp'
 
 export function newCounts(): ScanCounts {
@@ -59,7 +59,7 @@ export function newCounts(): ScanCounts {
   }
 }
 
-/** The events of a trace as rows of columns: their names, tracks and times; begins are matched with their ends. */
+/** The events of a trace as rows of columns: their names, tracks and times; starts are matched with their ends. */
 export class EventRows {
   readonly counts = newCounts()
   readonly names = new NameTable()
@@ -102,7 +102,7 @@ export class EventRows {
   /** By category: the rank of its flows, -1 where they launch nothing. */
   private readonly flowRanks: number[] = []
   private readonly flows: LaunchFlows
-  /** us that `streamEnds` count from. */
+  /** The µs that `streamEnds` count from. */
   private originUs = Number.NaN
   /** Last end on each track of a device so far, ns. */
   private streamEnds = new Float64Array(64).fill(Number.NEGATIVE_INFINITY)
@@ -187,7 +187,7 @@ export class EventRows {
     if (this.rows === BATCH_ROWS) this.ship()
   }
 
-  /** Begin and end, instants, counters, metadata; what else there is, is counted. */
+  /** Starts and ends, instants, counters, metadata; all others are counted. */
   rarer(
     phase: number,
     buf: Uint8Array,

@@ -3,7 +3,7 @@ import { EventRows } from './event-rows.ts'
 import { JsonBytes } from './json-bytes.ts'
 import type { ScanOptions, ScanSink } from './scan-types.ts'
 
-// As in json-bytes.ts: a binding that is imported costs a tenth of the scan.
+// As in json-bytes.ts: an imported binding would cost a tenth of the scan.
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const OPEN = 0x7b
@@ -191,7 +191,8 @@ export class EventScanner extends JsonBytes {
     }
     if (p > end) return MORE
     if (phase === 0 && nameTo === 0) {
-      // A piece of something broken, or another tool's object: neither an event nor one more that is lost. `{}` says nothing.
+      // A fragment of something broken, or another tool's object: neither an event nor another lost one. `{}` holds
+      // nothing.
       if (!this.resyncing && !isEmpty(buf, from + 1)) this.rows.counts.broken++
       return p
     }
@@ -287,7 +288,7 @@ function streamId(value: number): number {
   return value >= 0 && value < NONE ? value : NONE
 }
 
-/** ph, pid, cat, name, tid, ts, dur, args, id, s: what an event begins with, whatever the tool. */
+/** ph, pid, cat, name, tid, ts, dur, args, id, s: the keys that an event starts with, in any tool. */
 function isEventKey(buf: Uint8Array, at: number): boolean {
   const text = String.fromCharCode(buf[at]!, buf[at + 1]!, buf[at + 2]!, buf[at + 3]!)
   return /^(ph"|pid"|cat"|name|tid"|ts"|dur"|args|id")/.test(text)

@@ -10,8 +10,8 @@ const COLON = 0x3a
 const MORE = -1
 
 /**
- * Finds the ends of JSON values in bytes, without decoding them. The byte at `end` must be a quote, with zeros behind it,
- * so that no loop runs out. Tolerant: a quote that ends no value belongs to its string.
+ * Finds the ends of JSON values in bytes, without decoding them. The byte at `end` must be a quote, with zeros after
+ * it, so that no loop overruns. Tolerant: a quote that ends no value belongs to its string.
  */
 export class JsonBytes {
   /** Quotes that should have been escaped. */

@@ -2,7 +2,7 @@ import { BATCH_ROWS, type FlowColumns, newFlowColumns } from './event-columns.ts
 
 /** Categories of torch_npu's flows to an Ascend device: from CANN's call, and from the operator. */
 const CATEGORIES = ['HostToDevice', 'async_npu'] as const
-/** Ends whose other one has not come yet; of more the file's later ones are counted and skipped. */
+/** Ends that wait for their other end; if there are more, the file's later ones are counted and skipped. */
 const MOST_OPEN = 500_000
 
 /** One end of a flow. */

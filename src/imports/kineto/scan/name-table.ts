@@ -1,6 +1,6 @@
 const FIRST_NAMES = 1 << 12
 const ARENA_BYTES = 1 << 18
-/** Bytes of a name that its hash looks at, evenly spread: names are long and most events repeat one. */
+/** How many bytes of a name are hashed, evenly spread: names are long and most events repeat one. */
 const HASHED_BYTES = 24
 
 /** Numbers for texts that lie as bytes in a buffer; each distinct text is decoded once. Ids count from 0. */

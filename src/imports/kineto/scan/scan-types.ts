@@ -7,7 +7,7 @@ export interface ScanOptions {
   readonly args: boolean
 }
 
-/** What a scan could not, or was not asked to, keep. */
+/** What a scan could not keep, or was not asked to keep. */
 export interface ScanCounts {
   events: number
   /** Objects that cannot be read: broken JSON. */

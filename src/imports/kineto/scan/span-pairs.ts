@@ -18,7 +18,7 @@ export interface SpanEvent {
   readonly bandwidthGbps: number
 }
 
-/** Events held to be put in order: lines may come in any, memory must not grow with the file. */
+/** Events held to be ordered: lines may come in any order, but memory must not grow with the file. */
 const MAX_HELD = 100_000
 
 /** Pairs begins with their ends in order of time; lines of one time stay in the order of the file. */

@@ -12,7 +12,7 @@ export class Addresses {
     this.known = isIP(host) === 0 ? null : [host]
   }
 
-  /** At once where known; a failed look-up rejects with the system's error, and is tried again the next time. */
+  /** Immediate if known; a failed look-up rejects with the system's error, and is tried again the next time. */
   get(): string[] | Promise<string[]> {
     if (this.known !== null) return this.known
     this.asked ??= lookup(this.host, { all: true, verbatim: true }).then(

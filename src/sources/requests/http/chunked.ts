@@ -23,7 +23,7 @@ const MOST_BYTES = 2 ** 40
 /** Gets the body's bytes, in place: they are gone after the call. */
 export type BodyBytes = (bytes: Buffer, view: DataView, start: number, end: number) => void
 
-/** Takes HTTP/1.1 chunked framing off, in place and split at any byte. Trailers are read and dropped. */
+/** Removes HTTP/1.1 chunked framing, in place and split at any byte. Trailers are read and dropped. */
 export class Dechunker {
   private state = SIZE
   private size = 0

@@ -28,7 +28,7 @@ export interface ConnectionUser {
 export class Wire {
   readonly target: Target
   readonly clock: RunClock
-  /** What was read and is still to be used. */
+  /** Bytes that were read and are still to be used. */
   readonly reads: ReadQueue
   readonly addresses: Addresses
   readonly secureContext: SecureContext | undefined
@@ -52,7 +52,7 @@ export class Wire {
   }
 }
 
-/** One TCP or TLS connection to the target, in the hands of one user at a time. */
+/** One TCP or TLS connection to the target, used by one request at a time. */
 export class Connection {
   user: ConnectionUser
   readonly startNs: number
@@ -86,7 +86,7 @@ export class Connection {
     return this.socket !== null && this.socket.writableLength === 0
   }
 
-  /** Ours; null before it is connected. */
+  /** The client's own address; null before it is connected. */
   get localPort(): number | null {
     return this.socket?.localPort ?? null
   }
@@ -98,7 +98,7 @@ export class Connection {
     this.uses++
     socket.write(bytes)
     if (socket.writableLength === 0) handed()
-    // Only where some is left a callback goes along: the socket's queues keep what it holds alive for long.
+    // A callback is passed only if some bytes are left: the socket's queues keep its closure alive for long.
     else socket.write(NOTHING, () => this.gone || handed())
   }
 
@@ -114,13 +114,13 @@ export class Connection {
     this.socket?.resume()
   }
 
-  /** Without a word to the user. */
+  /** Without a call to the user. */
   destroy(): void {
     this.gone = true
     this.socket?.destroy()
   }
 
-  /** Goes to the next address when this one had its share of the time to connect. */
+  /** Goes to the next address when this one has used its share of the time to connect. */
   checkAttempt(nowNs: number): void {
     const left = this.candidates.length - this.attempt
     if (this.socket === null || left <= 1 || !Number.isNaN(this.openedNs)) return
@@ -139,7 +139,7 @@ export class Connection {
     const { target } = wire
     const address = this.candidates[this.attempt]!
     this.attemptNs = wire.clock.now()
-    // Only the newest attempt's socket may speak.
+    // Only the newest attempt's socket may report.
     const mine = () => !this.gone && this.socket === socket
     const options = {
       host: address,

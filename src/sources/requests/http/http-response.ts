@@ -20,7 +20,7 @@ export interface ResponseSink {
   readonly body: BodyBytes
 }
 
-/** Reads one HTTP/1.x response from bytes split anywhere. Throws AnswerError (malformed) where it is none. */
+/** Reads one HTTP/1.x response from bytes split anywhere. Throws AnswerError (malformed) if it is not one. */
 export class ResponseReader {
   /** The answer has ended by its framing. */
   done = false

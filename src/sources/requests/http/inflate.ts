@@ -9,7 +9,7 @@ const DECODERS = {
   br: () => createBrotliDecompress({ flush: constants.BROTLI_OPERATION_FLUSH }),
 } as const
 
-/** Of one read of at most 64 KiB; what text packs to is some hundred times less than this. */
+/** Of one read of at most 64 KiB; ordinary text unpacks to far less than this. */
 const MOST_OF_A_PIECE = 64 * 1024 * 1024
 
 interface Piece {
@@ -27,8 +27,8 @@ export interface InflateSink {
 }
 
 /**
- * Decodes a body that came compressed although `identity` was asked for. One piece after the other, so that what
- * comes out keeps the time of the read whose bytes made it.
+ * Decodes a body that was compressed although `identity` was requested. One piece after the other, so that the output
+ * keeps the time of the read that brought it.
  */
 export class Inflate {
   /** Pieces not decoded yet. */

@@ -1,8 +1,8 @@
 import { Connection, type ConnectionUser, type Wire } from './connection.ts'
 
 /**
- * The connections of a client. The one released last is taken first, so that those no longer needed grow idle and
- * the server may close them. With `most` in use, users wait in line.
+ * The connections of a client. The one released last is taken first, so that those no longer needed become idle and the
+ * server may close them. With `most` in use, requests wait in a queue.
  */
 export class ConnectionPool {
   private readonly wire: Wire
@@ -33,12 +33,12 @@ export class ConnectionPool {
     user.connecting(new Connection(this.wire, user))
   }
 
-  /** Takes a user out of the line; false where it was in none. */
+  /** Removes a user from the queue; false if it was not in one. */
   leave(user: ConnectionUser): boolean {
     return this.waiting.delete(user)
   }
 
-  /** Back from a user whose answer has ended cleanly. */
+  /** Returned by a user whose answer has ended cleanly. */
   release(connection: Connection): void {
     const [next] = this.waiting
     if (next !== undefined) {
@@ -65,7 +65,7 @@ export class ConnectionPool {
     this.connect(next)
   }
 
-  /** Opens `count` connections ahead of their use; resolves to how many stand. */
+  /** Opens `count` connections before they are used; resolves to how many are open. */
   async preconnect(count: number): Promise<number> {
     const opened = Array.from(
       { length: Math.min(count, this.most - this.open) },

@@ -2,7 +2,7 @@ import type { ReadStamps } from '../stream/read-stamps.ts'
 
 const ARENA_BYTES = 512 * 1024
 const MOST_READS = 4096
-/** Copying more takes longer than it makes others late. */
+/** Copying more than this takes longer than the delay it avoids. */
 const LARGE_BYTES = 16 * 1024
 
 /** Whose bytes they are. */
@@ -38,7 +38,7 @@ export class ReadQueue {
   add(connection: ByteReader, bytes: Buffer, view: DataView, end: number): void {
     const { stamps } = this
     if (this.length === MOST_READS || this.used + end > ARENA_BYTES) this.flush()
-    // Before the stamps hear of a turn's first read: they measure to the turn's end, and this belongs to it.
+    // Before the stamps see the first read of a pass: they measure to the end of the pass, and this belongs to it.
     if (this.length === 0) setImmediate(this.flush)
     stamps.take()
     if (end >= LARGE_BYTES) {
@@ -59,7 +59,7 @@ export class ReadQueue {
 
   /** Uses what was read so far: before anything else of a connection is reported. */
   readonly flush = (): void => {
-    // What is used may end a connection, which asks for this again.
+    // Using bytes may end a connection, which calls this again.
     const { length } = this
     this.length = 0
     this.used = 0

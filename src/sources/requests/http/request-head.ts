@@ -8,7 +8,7 @@ export interface EncodedRequest {
   readonly bodyBytes: number
 }
 
-/** The heads of a target's requests: all but the request id and the length is written once. */
+/** The heads of a target's requests: everything except the request id and the length is written once. */
 export class RequestHeads {
   private readonly heads: Record<Endpoint, string>
 

@@ -4,7 +4,7 @@ import { errorWords } from '../stream/answer-problem.ts'
 const SPACE = 0x20
 const SSE_START = /^(\uFEFF)?(data|event|id|retry)?:/
 
-/** A body that is read as one: an answer that is not streamed, or an error. What is past `most` bytes is not kept. */
+/** A body that is read as a whole: an answer that is not streamed, or an error. Bytes past `most` are not kept. */
 export class WholeBody {
   bytes = 0
   /** Nothing but white space so far: what some gateways send to keep a connection alive. */
@@ -33,7 +33,7 @@ export class WholeBody {
     return this.pieces[0] ?? Buffer.alloc(0)
   }
 
-  /** Whether it is an event stream in spite of its content-type; undefined while too little has come to say. */
+  /** Whether it is an event stream in spite of its content-type; undefined while too little has arrived to decide. */
   looksLikeEvents(): boolean | undefined {
     const start = this.joined().toString('utf8', 0, 16)
     if (SSE_START.test(start)) return true

@@ -13,7 +13,7 @@ export class AnswerError extends Error {
 
 const MOST_SHOWN = 300
 
-/** A server's words, as long as a sentence may be. */
+/** The length of a server's message in a sentence. */
 export function shortened(words: string): string {
   return words.length > MOST_SHOWN ? `${words.slice(0, MOST_SHOWN)}…` : words
 }

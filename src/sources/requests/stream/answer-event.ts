@@ -18,7 +18,10 @@ export interface ChoiceIds {
 
 /** What one event, or one whole answer, of the completions APIs says. */
 export interface AnswerEvent {
-  /** Code of CHUNK_KINDS: what its text is, the last where there are several; without text `usage` where it has no choices, else `role`. */
+  /**
+   * Code of CHUNK_KINDS: the kind of its text, the last if there are several; without text `usage` if it has no
+   * choices, else `role`.
+   */
   kind: number
   /** All its text, in order, whatever its kind. */
   text: string
@@ -39,7 +42,7 @@ export interface AnswerEvent {
   id: string | null
   /** The server's own message, where it sent an error in place of an answer. */
   error: string | null
-  /** The JSON path of text in a shape that is not known; null where there is none. */
+  /** The JSON path of text in an unknown shape; null if there is none. */
   unread: string | null
 }
 
@@ -122,7 +125,7 @@ function readChoice(choice: Json | null, i: number, answer: AnswerEvent, said: S
   said.opensToolCall ||= opened
 }
 
-/** An empty text is none, as is the word `null` (DashScope). */
+/** An empty text counts as none, and so does the word `null` (DashScope). */
 function finishReasonOf(value: unknown): string | null {
   const reason = reasonText(value)
   return reason !== null && !/^\s*(null|none)?\s*$/i.test(reason) ? reason : null

@@ -68,9 +68,9 @@ export function reasonText(value: unknown): string | null {
 }
 
 /**
- * Reasons that are no end of an answer: `error` (OpenRouter, LMDeploy), `network_error` (GLM), DeepSeek's word for a server
- * that gave up, and `abort` (vLLM, SGLang, GLM) or `cancelled` (Dynamo), where the engine ended a request that the client
- * did not: it slept, was shut down, scaled down, or found the request wrong.
+ * Reasons that are not the end of an answer: `error` (OpenRouter, LMDeploy), `network_error` (GLM), DeepSeek's word for
+ * a server that gave up, and `abort` (vLLM, SGLang, GLM) or `cancelled` (Dynamo), where the engine ended a request that
+ * the client did not cancel: it slept, was shut down, scaled down, or rejected the request.
  */
 function isErrorReason(reason: string): boolean {
   return /(^|_)error$|^insufficient_system_resource$|^abort(ed)?$|^cancell?ed$/i.test(reason)

@@ -129,7 +129,7 @@ function readFunction(fn: Json | null, at: string, said: Said): void {
   else if (asObject(args) !== null) add(said, KIND.tool, JSON.stringify(args), null)
 }
 
-/** Looks where text may be, in what nothing was read from: `delta` or `message`, and the choice around it. */
+/** Searches for text in a part from which nothing was read: `delta` or `message`, and the choice around it. */
 export function lookForText(choice: Json, at: string, said: Said): void {
   for (const name of ['delta', 'message']) {
     const message = asObject(choice[name])

@@ -6,16 +6,16 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const MOST_LEARNT_BYTES = 8 * 1024
 const MOST_NESTED = 200
-/** What an event means hangs on these: they are read where they differ, never skipped. */
+/** The meaning of an event depends on these: if they differ they are read, never skipped. */
 const MEANINGFUL =
   /^(usage|x_groq|error|choices\[\d+\]\.(index|delta|text|message|finish_reason|token_ids|usage|error))/
-/** After so many events that fitted no template, only every power of two is learnt from. */
+/** After this many events that fitted no template, learning is tried only at every power of two. */
 const EAGER_MISSES = 8
 
 /** Called with the raw bytes of a scalar, or of an array (which is entered unless it says true). */
 type Visit = (path: string, start: number, end: number) => boolean
 
-/** As many shapes as a sane server has; what is more is learnt and not shared. */
+/** The most shapes that are shared; further ones are learnt and not shared. */
 const MOST_SHARED = 64
 
 /** What the streams of a client have learnt together: one template for all keeps it in the processor's cache. */
@@ -88,7 +88,7 @@ export class EventShape {
       return true
     })
     literals.push(Uint8Array.prototype.slice.call(bytes, from, block.end))
-    // A key that comes twice would make two texts of one.
+    // A repeated key would merge two texts.
     if (holes.filter((hole) => hole === HOLE.text).length !== 1) return null
     return this.shared.template(kind, literals, holes)
   }

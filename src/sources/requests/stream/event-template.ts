@@ -106,7 +106,7 @@ export class EventTemplate {
         const start = pos
         let value = 0
         while (pos < end && isDigit(bytes[pos]!)) value = value * 10 + bytes[pos++]! - 48
-        // A count that no column holds is for the slow path, which takes it for none.
+        // A count that does not fit the column goes to the slow path, which drops it.
         if (!wholeNumber(bytes, start, pos) || value >= 0xffffffff) return -1
         if (kind === HOLE.completionTokens) this.completionTokens = value
         else this.reasoningTokens = value

@@ -31,7 +31,7 @@ export class ReadStamps {
     }
   }
 
-  /** To be called once at the start of a read callback. */
+  /** Call once at the start of a read callback. */
   take(): void {
     const ms = performance.now()
     if (!this.iterationOpen) {

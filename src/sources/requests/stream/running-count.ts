@@ -1,7 +1,7 @@
 import { NULL_OF } from '../../../trace/columns.ts'
 
 const UNKNOWN = NULL_OF.u32
-/** Far past what one event was ever seen to hold; a difference beyond it is a server's error. */
+/** More than one event ever holds; a larger difference is a server's error. */
 const MOST_TOKENS_OF_EVENT = 65_536
 
 /**

@@ -5,7 +5,7 @@ const LF = 10
 const CR = 13
 const COLON = 58
 const SPACE = 32
-/** Past any event seen; what never ends must not fill the memory. */
+/** Larger than any known event; a stream without an end must not fill the memory. */
 const MOST_EVENT_BYTES = 64 * 1024 * 1024
 const EMPTY = Buffer.alloc(0)
 const EMPTY_VIEW = new DataView(EMPTY.buffer)
@@ -34,9 +34,9 @@ export interface EventSink {
 }
 
 /**
- * Cuts a body of `text/event-stream` into events, in place, split at any byte; only an event that spans two
- * pieces is copied. An event's length counts its block: all its lines, up to the empty one that ends it (of a CRLF
- * there, the CR only). Comments and `id`, `retry` fields are skipped; an event without data is none, unless it is an error.
+ * Cuts a body of `text/event-stream` into events, in place, split at any byte; only an event that spans two pieces is
+ * copied. An event's length counts its block: all its lines, up to the empty one that ends it (of a CRLF there, the CR
+ * only). Comments and `id`, `retry` fields are skipped; an event without data is skipped, unless it is an error.
  */
 export class SseEvents {
   private readonly sink: EventSink
@@ -89,7 +89,7 @@ export class SseEvents {
   }
 
   /**
-   * The end of the body. An event whose empty line never came is used where it is all there; true says that one was cut off.
+   * The end of the body. An event without its empty line is used if it is complete; true means that one was cut off.
    * May throw what the sink throws.
    */
   end(): boolean {
@@ -126,7 +126,7 @@ export class SseEvents {
     if (block !== null && (block.data !== '' || isError(block))) this.template = this.sink.event(block)
   }
 
-  /** Looks for the empty line that ends an event; its state lives on where the bytes ran out (-1). */
+  /** Looks for the empty line that ends an event; its state is kept when the bytes run out (-1). */
   private scan(bytes: Buffer, start: number, end: number): number {
     let atLineStart = this.atLineStart
     let afterCr = this.afterCr
@@ -198,7 +198,7 @@ function readBlock(bytes: Buffer, start: number, end: number): SseBlock | null {
   return lines === 0 && !isError(block) ? null : block
 }
 
-/** The server's own word that it failed, whatever the data. */
+/** The server reports that it failed, whatever the data. */
 export function isError({ type, error }: SseBlock): boolean {
   return error !== null || (type !== '' && /^error$/i.test(type))
 }

@@ -15,7 +15,7 @@ import { type EventSink, isError, type SseBlock } from './sse-events.ts'
 const UNKNOWN = NULL_OF.u32
 /** OpenAI's limit of `n`; of more, the note says no larger number. */
 const MOST_CHOICES = 128
-/** Events of these types are completions; others are passed over where they hold none. */
+/** Events of these types are completions; others are skipped if they hold none. */
 const COMPLETIONS = /^(message|completion|chunk)?$/i
 
 export interface RequestHooks {
@@ -97,7 +97,7 @@ export class TokenStream implements EventSink {
   /** Choices by a bit each. */
   private choices = 0
   private finished = 0
-  /** Text came after a finish reason: they say nothing here. */
+  /** Text came after a finish reason: finish reasons mean nothing here. */
   private finishMeansNothing = false
   private readSerial = -1
   private firstOfRead = 0
@@ -128,7 +128,7 @@ export class TokenStream implements EventSink {
     if (template.hasUsage) {
       const counted = this.count(template.completionTokens, hasText, false)
       if (counted !== UNKNOWN) tokens = counted
-      // A count of nothing takes back none that was more.
+      // A later count of 0 does not replace a larger one.
       if (template.completionTokens > 0) this.usage.outputTokens = template.completionTokens
       if (template.hasReasoning) this.usage.reasoningTokens = template.reasoningTokens
     } else if (hasText) this.running.uncounted()
@@ -171,7 +171,7 @@ export class TokenStream implements EventSink {
     return !Number.isNaN(this.doneNs)
   }
 
-  /** When the answer was whole by the server's word: `[DONE]`, or finish reason and usage. NaN: not yet. */
+  /** When the answer was complete according to the server: `[DONE]`, or finish reason and usage. NaN: not yet. */
   get endedNs(): number {
     return this.done ? this.doneNs : this.completeNs
   }
