@@ -185,6 +185,11 @@ describe('series of a page', () => {
     expect(values('prompt_tokens_total', 'engine 0, replica r1')[0]).toBe(9)
   })
 
+  it("SGLang's gauge of retracted requests is no count of preemptions", async () => {
+    const { tracks } = await recorded(['sglang:num_retracted_reqs 3\nsglang:num_queue_reqs 1\n'])
+    expect(tracks.map(({ name }) => name).sort()).toEqual(['num_requests_waiting', 'num_retracted_reqs'])
+  })
+
   it.each([
     ['tgi_queue_size 3\ntgi_batch_current_size 2\ntgi_request_generated_tokens_sum 40\n', 'num_requests_waiting', 3],
     ['trtllm_kv_cache_utilization{model_name="m"} 0.25\n', 'kv_cache_usage_ratio', 0.25],

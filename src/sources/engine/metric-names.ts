@@ -84,6 +84,8 @@ const ENGINES = {
       ['generation_tokens_total', GENERATION_TOKENS],
       ['cached_tokens_total', CACHED_TOKENS],
       ['cache_hit_rate', HIT_RATIO],
+      // Of the last batch only: no count of preemptions.
+      ['num_retracted_reqs', gauge('num_retracted_reqs')],
       ['num_retracted_requests_total', PREEMPTIONS],
       ['num_retracted_reqs_total', PREEMPTIONS],
       ['num_requests_total', SUCCESSES],
@@ -149,12 +151,15 @@ export const KNOWN_ENGINES = `${Object.values(ENGINES)
   .join(', ')}, each also behind a prefix as ray_`
 
 /** `vllm:x`, `vllm_x`, and either behind the prefix of who exports it: `ray_vllm_x`. */
-const PREFIXED = new RegExp(`^(?:[a-z0-9]+_)*?(${Object.keys(ENGINES).join('|')})[:_](.+)$`, 'i')
+const PREFIXED = new RegExp(`^((?:[a-z0-9]+_)*?)(${Object.keys(ENGINES).join('|')})[:_](.+)$`, 'i')
 
 /** The meaning of a name on a server's page; null for a name that no known engine has. */
 export function engineMetric(name: string): EngineMetric | null {
-  const [, engine, rest = ''] = PREFIXED.exec(name) ?? []
-  if (engine !== undefined) return named(TABLES.get(engine.toLowerCase()), rest)
+  const [, exporter, engine, rest = ''] = PREFIXED.exec(name) ?? []
+  if (engine !== undefined) {
+    const table = TABLES.get(engine.toLowerCase())
+    return table?.get(rest) ?? (exporter === '' ? null : withoutSuffix(table, rest))
+  }
   // trtllm-serve and NIM, which is vLLM or TensorRT-LLM, use no prefix.
   return TABLES.get('trtllm')?.get(name) ?? TABLES.get('vllm')?.get(name) ?? null
 }
@@ -164,10 +169,8 @@ export function isEngineName(name: string): boolean {
   return PREFIXED.test(name)
 }
 
-function named(table: ReadonlyMap<string, EngineMetric> | undefined, name: string): EngineMetric | null {
-  const found = table?.get(name)
-  if (found !== undefined) return found
-  // Ray exports a counter twice, once without the suffix.
+/** Ray exports a counter twice, once without the suffix. */
+function withoutSuffix(table: ReadonlyMap<string, EngineMetric> | undefined, name: string): EngineMetric | null {
   const suffixed = table?.get(`${name}_total`)
   return suffixed?.kind === 'total' ? { ...suffixed, preference: suffixed.preference + 1000 } : null
 }

@@ -36,8 +36,8 @@ async function prepare<K extends GpuSourceKind>(
  */
 async function prepareAuto(options: GpuSourceOptions): Promise<PreparedSource> {
   const problems: LayerlineError[] = []
-  for (const [kind, { isAuto }] of Object.entries(GPU_SOURCES)) {
-    if (isAuto !== true) continue
+  for (const [kind, { absent }] of Object.entries(GPU_SOURCES)) {
+    if (absent === undefined) continue
     try {
       const found = await prepare({ kind } as GpuTarget, options)
       if (found !== null) return found
@@ -50,4 +50,4 @@ async function prepareAuto(options: GpuSourceOptions): Promise<PreparedSource> {
   return sourceOff(`gpu: off: ${told?.message}${told?.hint === undefined ? '' : `; ${told.hint}`}`)
 }
 
-const ABSENT: ReadonlySet<string> = new Set(['missing/nvidia-smi', 'missing/amd-smi'])
+const ABSENT = new Set(Object.values(GPU_SOURCES).map(({ absent }) => absent))

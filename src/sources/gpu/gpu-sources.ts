@@ -22,8 +22,8 @@ interface GpuSource<T extends { readonly kind: string }> {
    * where nothing of its own samples.
    */
   readonly load: (() => Promise<(target: T, options: GpuSourceOptions) => Promise<PreparedSource>>) | null
-  /** What `auto` tries, in the order of the table. */
-  readonly isAuto?: true
+  /** Of a source that `auto` tries, in the order of the table: the code of the error that says it is not installed. */
+  readonly absent?: string
 }
 
 function source<T extends { readonly kind: string }>(spec: GpuSource<T>): GpuSource<T> {
@@ -45,7 +45,7 @@ export const GPU_SOURCES = {
       const { prepareLocalSmi } = await import('./smi/local-smi.ts')
       return (_, options) => prepareLocalSmi(options)
     },
-    isAuto: true,
+    absent: 'missing/nvidia-smi',
   }),
   amd: word('amd', {
     doc: 'amd-smi or rocm-smi, untested',
@@ -53,7 +53,7 @@ export const GPU_SOURCES = {
       const { prepareAmd } = await import('./amd/amd-source.ts')
       return (_, options) => prepareAmd(options)
     },
-    isAuto: true,
+    absent: 'missing/amd-smi',
   }),
   ssh: source({
     form: SSH_FORM,

@@ -1,3 +1,4 @@
+import type { RowInput } from '../../trace/columns.ts'
 import type { RowWriter } from '../../trace/row-writer.ts'
 import { PHASES, type requests, STAGES, STATUSES, TOKEN_SOURCES, type texts } from '../../trace/tables.ts'
 import { promptJson } from './request-body.ts'
@@ -58,7 +59,7 @@ export function appendRequestRow(
     local_port: record.localPort,
     unread_events: record.unreadEvents === 0 ? null : record.unreadEvents,
     note: record.note,
-  })
+  } satisfies Record<keyof RowInput<typeof requests>, unknown>)
 }
 
 export function appendTextRow(
