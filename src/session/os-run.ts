@@ -19,14 +19,14 @@ export interface OsRunOptions {
   readonly config: Record<string, unknown>
   /** Its probes are attached already. */
   readonly source: OsSource
-  /** Waits for the end of what is looked at; resolves with the exit code that is passed on. */
+  /** Waits for the end of the observed program; resolves with the exit code that is passed on. */
   readonly watch: () => Promise<number>
   readonly note: (text: string) => void
   readonly started?: (folder: string) => void
   readonly sealing?: (progress: SealProgress) => void
   /** Its rows are in files; the report is being made. */
   readonly analysing?: () => void
-  /** The run cannot be recorded any further: what is watched need not be any more. */
+  /** The run cannot be recorded any further: the observed program may end. */
   readonly failed?: () => void
 }
 
@@ -80,7 +80,7 @@ export async function recordOs(options: OsRunOptions): Promise<OsRun> {
   }
 }
 
-/** So many signals that the command does not heed, and it is ended by force. */
+/** After this many ignored signals the command is killed. */
 const MOST_SIGNALS = 3
 
 /**

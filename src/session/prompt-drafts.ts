@@ -2,7 +2,7 @@ import { randomStream } from '../base/random-stream.ts'
 import type { PromptRow } from '../workload/prompts.ts'
 import type { Draft } from './offer.ts'
 
-/** Prompts that are asked for in one way. */
+/** Prompts with the same request settings. */
 export interface PromptPart {
   prompts: readonly PromptRow[]
   sampling: Record<string, unknown>
@@ -18,7 +18,7 @@ export interface ScheduleOptions {
   warmup: number
   /** `random`: all parts and passes are shuffled together, as the seed decides. */
   order: 'given' | 'random'
-  /** Tokens the model has room for after a prompt; asked only where a limit must be sent. */
+  /** The model's token limit after a prompt; requested only if a limit must be sent. */
   room: (prompt: PromptRow['prompt']) => Promise<number | null>
 }
 
@@ -64,7 +64,7 @@ export async function partsSchedule(parts: readonly PromptPart[], options: Sched
       maxTokens: limits[part]?.[at] ?? null,
       model: options.model,
       sampling,
-      // One seed for all would make every repeat the same text.
+      // One seed for all would give every repeat the same text.
       seed: (options.seed + requestId) % 2 ** 31,
       phase,
       repeat: phase === 'warmup' ? 0 : repeat,

@@ -12,7 +12,7 @@ import { wordVocabulary } from '../workload/synthetic-prompts/word-vocabulary.ts
 import { JsonApi } from './prompt-sets/json-api.ts'
 import { tokenizerFromServer } from './prompt-sets/server-tokenizer.ts'
 
-/** Tokenizing is the server's work; more at once only wait there. */
+/** Tokenizing is the server's work; more requests at once would only wait there. */
 const CONNECTIONS = 8
 
 export interface PromptsWanted {
@@ -26,7 +26,7 @@ export interface PromptsWanted {
   readonly endpoint: Endpoint | null
   /** A model's folder, its tokenizer.json, or `server`; undefined: the server, where it has /tokenize. */
   readonly tokenizer: string | undefined
-  /** Another salt, other prompts: no cache knows them from a run before. */
+  /** Another salt gives other prompts: no cache knows them from an earlier run. */
   readonly salt: string
 }
 

@@ -206,7 +206,7 @@ describe('a run from start to seal', () => {
       request_id: 2,
       status: 'interrupted',
       prompt_id: 'p2',
-      // When it was handed over is not when its last byte was sent: of that the crash left nothing.
+      // The hand-over time is not the time of the last byte: a crash leaves no record of that.
       sent_ns: null,
       first_token_ns: 110,
       last_token_ns: 150,

@@ -18,7 +18,7 @@ const OTHER_NAME = `(a name past the first ${MOST_NAMES})`
 
 /** The wall clock is compared with the run's at least this often. */
 const CLOCK_PROBE_MS = 30_000
-/** Whether the run's folder is still there is looked at so often. */
+/** How often the run's folder is checked for existence. */
 const FOLDER_LOOK_MS = 1_000
 
 export interface RecordingOptions {
@@ -137,7 +137,7 @@ export class Recording implements AsyncDisposable {
   readonly nameId = (text: string): number => {
     const known = this.names.get(text)
     if (known !== undefined) return known
-    // What a source makes up anew each time would fill the memory.
+    // A source with ever new texts would fill the memory.
     if (this.names.size >= MOST_NAMES && text !== OTHER_NAME) return this.nameId(OTHER_NAME)
     const id = this.names.size + 1
     this.names.set(text, id)
@@ -150,7 +150,9 @@ export class Recording implements AsyncDisposable {
     return this.lastOffset
   }
 
-  /** Changes run.json while the run is recorded: what is learnt of hosts and clocks. A disk that does not take it fails the run. */
+  /**
+   * Changes run.json while the run is recorded: new facts on hosts and clocks. If the disk refuses it, the run fails.
+   */
   amend(change: (run: RunJson) => RunJson): void {
     this.run = change(this.run)
     if (this.failure !== null) return
@@ -211,7 +213,7 @@ export class Recording implements AsyncDisposable {
     this.probeClock()
     const totals = await this.store.close()
     this.lookForFolder()
-    // What the last commit could not keep would be missing from the seal without a word.
+    // Rows that the last commit could not keep would be silently missing from the seal.
     if (this.failure !== null) throw this.failure
     this.longestCommitMs = totals.longestCommitMs
     this.noteUncommitted(totals.longestUncommittedMs)

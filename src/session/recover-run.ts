@@ -5,7 +5,7 @@ import { recoverRun as recoverRows } from '../store/seal/recover.ts'
 import type { SealProgress } from '../store/seal/seal.ts'
 import type { RunJson } from '../trace/run-json.ts'
 
-/** Seals what a crash left open, and judges what was sealed and not judged yet, as the end of a run would have. */
+/** Seals what a crash left open, and judges sealed runs without a verdict, as the end of a run would have. */
 export async function recoverRun(
   folder: string,
   onProgress?: (progress: SealProgress) => void,

@@ -45,9 +45,9 @@ export interface RequestRunOptions {
   offerer: Offerer
   /** What run.json keeps of a schedule. */
   plan?: RunPlan | null
-  /** What samples beside the requests: stopped here, whatever happens. */
+  /** The sources besides the requests: stopped here in any case. */
   sources?: readonly PreparedSource[]
-  /** Limits that the report holds the requests against. */
+  /** Limits that the report compares the requests with. */
   slo?: readonly SloLimit[]
   /**
    * Each layer is switched off and on in blocks of this many seconds, to see what it costs; null or absent: none is.
@@ -156,13 +156,13 @@ async function recordRequests(options: RequestRunOptions, stop: StopSignal, view
   }
   const facts = options.offerer.facts?.()
   if (facts !== undefined) recording.amend((run) => ({ ...run, plan: run.plan && { ...run.plan, ...facts } }))
-  // What was recorded until then is a run all the same, with its verdict.
+  // What was recorded until then is a valid run, with its verdict.
   const run = await conclude(recording, stop, view, options.slo, failure === null ? null : 'failure')
   if (failure !== null) throw failure
   return run
 }
 
-/** Starts what records, has all requests offered, and ends what records again, whatever fails. */
+/** Starts the sources, has all requests offered, and ends the sources again, whatever fails. */
 async function offerAll(
   options: RequestRunOptions,
   engine: EngineProvenance,

@@ -10,7 +10,10 @@ import type { StopSignal } from './stop-signal.ts'
 
 export const STUDY_FILE = 'study.json'
 
-/** One run to come: the same work at one period. Block null: the first, which warms caches and compilers up and counts for nothing. */
+/**
+ * One planned run: the same work at one period. Block null: the first, which warms up caches and compilers and does not
+ * count.
+ */
 export interface StudyArm {
   block: number | null
   period_ms: number
@@ -18,7 +21,7 @@ export interface StudyArm {
   name: string
 }
 
-/** What `study.json` holds: rewritten after each run, so that what was done outlives what goes wrong. */
+/** The content of `study.json`: rewritten after each run, so that finished runs survive a failure. */
 export interface StudyRecord {
   study: 'sampling'
   seed: number
@@ -42,7 +45,7 @@ export interface SamplingStudyOptions {
   done?(arm: StudyArm, run: RequestRun): void
 }
 
-/** A block tries each period once, in an order of its own that the seed decides. */
+/** A block tries each period once, in an order of its own drawn from the seed. */
 export function studyArms(periodsMs: readonly number[], blocks: number, seed: number): StudyArm[] {
   const coarsest = Math.max(...periodsMs)
   return [

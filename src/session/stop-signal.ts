@@ -21,7 +21,10 @@ export class StopSignal {
     this.letGo()
   }
 
-  /** What is made ready for a run; throws `interrupted/signal` as soon as the run is to stop, and `giveBack`s what is ready after that. */
+  /**
+   * What is prepared for a run; throws `interrupted/signal` as soon as the run is to stop, and passes what is ready
+   * after that to `giveBack`.
+   */
   async unlessStopped<T>(making: Promise<T>, giveBack: (made: T) => unknown = () => undefined): Promise<T> {
     const stopped = new AbortController()
     const onStop = (): void =>

@@ -15,11 +15,11 @@ export interface StartOptions {
   threads?: number
   /** Requests that may wait, where the engine bounds them. */
   queue?: number
-  /** Where it sends a span for each request by OTLP, where the engine can. */
+  /** Where it sends a span for each request by OTLP, if the engine can. */
   otlpEndpoint?: string
-  /** More of the engine's own command line, behind ours: what it takes last holds. */
+  /** Further arguments for the engine, after Layerline's: the last of an option wins. */
   extraArguments?: readonly string[]
-  /** Lives on when this process ends. */
+  /** Continues to run when this process ends. */
   detached?: boolean
   onProgress?: OnProgress
   /** Gives up the start. */
@@ -58,7 +58,7 @@ export interface InstalledEngine {
 export interface EngineStatus {
   name: string
   version: string
-  /** Where there is a build for this machine; else why not. */
+  /** Whether there is a build for this machine; else why not. */
   unsupported: string | undefined
   installed: boolean
   folder: string

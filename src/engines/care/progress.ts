@@ -1,7 +1,7 @@
 import type { CacheLayout } from './install/cache.ts'
 
 export interface Progress {
-  /** Changes where another step begins. */
+  /** Changes when another step starts. */
   name: string
   /** Of `total`, in `unit`; total 0: unknown. */
   done: number

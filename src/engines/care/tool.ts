@@ -12,7 +12,7 @@ export interface ToolOptions {
 }
 
 const TICK_MS = 400
-/** Gigabytes over a slow line take their time; one that takes longer hangs. */
+/** Gigabytes over a slow line take long; a longer run than this hangs. */
 const LIMIT_MS = 3 * 3_600_000
 const KEPT_CHARACTERS = 20_000
 
@@ -94,7 +94,7 @@ export function toolFailure(command: string, args: string[], code: number | stri
   })
 }
 
-/** The last line that says something: npm ends with the path of a log, which does not. */
+/** The last line with a message: npm ends with the path of a log. */
 function lastLine(output: string): string {
   const lines = output
     .split('\n')

@@ -45,7 +45,8 @@ export async function startLlamacpp(options: StartOptions = {}): Promise<Engine>
       START_LIMIT_MS,
       () => notReady(serverArguments, log, START_LIMIT_MS),
     )
-    // Read before the engine has loaded it, it would be in memory: a cold start would be a warm one.
+    // Not read before the engine has loaded it: reading would put it into the page cache, and a cold start would become
+    // a warm one.
     const sha256 = await modelSha256(modelPath, layout)
     onProgress({ name: 'ready', done: 1, total: 1, unit: 'ratio', text: `${serverArguments.name} is ready` })
     const { name, host, detached } = serverArguments

@@ -24,7 +24,7 @@ import { installStepLog, stepLogFolder } from './step-log.ts'
 /** Its engine finishes a step and frees its shared memory when it is asked to end. */
 const PATIENCE_MS = 15_000
 const POLL_MS = 500
-/** A big model from a slow disk takes minutes; a start that says nothing for so long hangs. */
+/** A big model from a slow disk takes minutes; a start without output for this long hangs. */
 const START_LIMIT_MS = 30 * 60_000
 
 /**
@@ -40,7 +40,7 @@ export async function startVllm(options: StartOptions = {}): Promise<Engine> {
   const model = chooseModel(options.model)
   const prepared = model.kind === 'small' || model.kind === 'tiny' ? model.kind : null
   const host = options.host ?? '127.0.0.1'
-  // Before the installation: what cannot work shall not take minutes to say so.
+  // Checked before the installation: errors in the request should not take minutes to appear.
   await freePort(host, options.port ?? 0)
   const installed = await installVllm({ onProgress, model: prepared, env, build })
   options.signal?.throwIfAborted()
@@ -72,7 +72,8 @@ export async function startVllm(options: StartOptions = {}): Promise<Engine> {
       ...{ host, port, detached, log, stepLog, profiles, modelPath, maxModelLen, arguments: args, model: model.name },
       name: VLLM.name,
       version: `vllm ${VLLM.version} (${build.kind})`,
-      // Read before it has loaded them, they would be in memory: its cold start would be a warm one.
+      // Not read before vLLM has loaded them: reading would put them into the page cache, and a cold start would become
+      // a warm one.
       modelSha256: model.kind === 'id' ? null : await weightsSha256(modelPath),
       patienceMs: PATIENCE_MS,
     })

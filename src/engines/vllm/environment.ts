@@ -33,7 +33,7 @@ export function environmentBytes(layout: CacheLayout, build: Build): number {
   return existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0
 }
 
-/** What Python gets from us: nothing of the user's own Python settings reaches into the environment. */
+/** Python's environment from Layerline: the user's own Python settings do not reach into it. */
 export function pythonEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { PYTHONPATH: _path, PYTHONHOME: _home, VIRTUAL_ENV: _active, ...rest } = env
   return { ...rest, PYTHONNOUSERSITE: '1', PYTHONSAFEPATH: '1' }
@@ -92,7 +92,7 @@ async function installPackages(step: InstallStep, folder: string, pip: PipStep):
         const [, verb, what] = /^\s*(Collecting|Downloading|Installing|Building)\s+(\S+)/.exec(line) ?? []
         if (verb !== undefined) doing = `: ${verb.toLowerCase()} ${verb === 'Installing' ? '…' : what}`
       },
-      // What the disk has lost meanwhile: counting a hundred thousand files would cost more than it tells.
+      // Changes on the disk since then are not seen: counting a hundred thousand files would cost too much.
       onTick: () => report(Math.min(pip.bytes * 0.99, Math.max(0, before - freeBytes(layout.root)))),
     })
   } catch (error) {
@@ -137,7 +137,7 @@ async function runPip(
   }
 }
 
-/** What was installed must load; else nothing of it is kept. */
+/** The installed packages must load; otherwise nothing of them is kept. */
 async function checkEnvironment(step: InstallStep, folder: string): Promise<void> {
   step.onProgress({ name: 'check', done: 0, total: 0, unit: '', text: 'trying vLLM' })
   try {

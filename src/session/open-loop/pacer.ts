@@ -17,7 +17,7 @@ const IDLE_TURN_NS = 100e3
  * its grain of 1 ms and more. With `precise` this loop spins through the last 1.5 ms, which costs up to a core.
  */
 export class Pacer {
-  /** CPU time of pacing, ns; known once it is stopped. Null where the system does not say. */
+  /** CPU time of pacing, ns; known once it is stopped. Null if the system does not report it. */
   cpuNs: number | null = 0
   private readonly clock: RunClock
   private readonly precise: boolean
@@ -67,7 +67,7 @@ export class Pacer {
     Atomics.store(this.signals, OVER, 1)
     this.sleep(Number.POSITIVE_INFINITY)
     let last = await told
-    // A wake-up may still have been on its way.
+    // A wake-up may still have been pending.
     while (last === null) last = await this.nextWord()
     if (last !== LATE) this.cpuNs = last.cpuNs === null ? null : last.cpuNs + this.spunNs
     await endThread(this.thread, 0)
@@ -99,7 +99,7 @@ export class Pacer {
     const look = () => {
       this.spinning = undefined
       const now = this.clock.now()
-      // A longer turn did some work: that is no cost of pacing.
+      // A longer pass did other work, which is not a cost of pacing.
       if (now - before < IDLE_TURN_NS) this.spunNs += now - before
       before = now
       if (now >= this.dueNs) this.due()

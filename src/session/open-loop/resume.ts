@@ -7,10 +7,10 @@ import type { ArrivalSchedule } from '../../workload/arrivals/arrival.ts'
 export interface ResumePoint {
   readonly runId: string
   readonly seed: number
-  /** The first arrival that was never offered; those of `skip` behind it were. */
+  /** The first arrival that was never offered; those of `skip` after it were. */
   readonly from: number
   readonly skip: ReadonlySet<number>
-  /** What the run says that it offered. */
+  /** What the run recorded as offered. */
   readonly schedule: Readonly<Record<string, unknown>> | null
 }
 
@@ -25,7 +25,7 @@ export async function resumePoint(folder: string): Promise<ResumePoint> {
     }
     if (run.state === 'recording') throw refuse('still recording', 'Ctrl-C there ends it')
     const first = run.plan.first_request
-    // What was due and held back was never offered to the server; what the runs before this one offered, was.
+    // Requests that were due and held back were never offered to the server; those of the previous runs were.
     const before = JSON.stringify(run.plan.offered_before)
     const offered = `(SELECT request_id FROM requests WHERE status <> 'not_sent' UNION ALL SELECT unnest(${before}::BIGINT[]))`
     const [gap] = await reader.query(

@@ -9,8 +9,9 @@ export interface Shard {
 export const WHOLE: Shard = { index: 0, count: 1 }
 
 /**
- * Whether an arrival is this shard's: every `count`-th one; where the turns of a conversation wait for each other, all
- * of a conversation go to one shard.
+ * Whether an arrival belongs to this shard: every `count`-th one; if the turns of a conversation wait for each other,
+ * all
+ * turns of a conversation go to one shard.
  */
 export function isMine(arrival: Arrival, shard: Shard, keepSessions: boolean): boolean {
   if (shard.count === 1) return true

@@ -1,11 +1,11 @@
 import type { ReadyRequest } from './look-ahead.ts'
 
-/** Ends of conversations' last turns that are remembered: past them, the oldest is forgotten. */
+/** How many ends of last turns are kept: past them, the oldest is forgotten. */
 const MOST_ENDS = 262_144
 
 type Session = NonNullable<ReadyRequest['arrival']['session']>
 
-/** What a turn is, to those that wait for it: itself where the schedule says which turn answers which, else its conversation. */
+/** What later turns wait for: the turn itself if the schedule says which turn answers which, else its conversation. */
 function placeOf({ id, turn, after }: Session): string {
   return after === undefined ? id : `${id}\n${turn}`
 }
@@ -16,9 +16,9 @@ function placeBefore({ id, after }: Session): string | null {
 }
 
 /**
- * Conversations whose turns wait for each other. A turn is due after its pause once the answer before is there; where
- * the schedule says no pause, at its own time or when that answer is there, whichever is later. In memory are the
- * turns that wait and a bounded number of ends: nothing grows with the schedule.
+ * Conversations whose turns wait for each other. A turn is due after its pause once the previous answer has arrived; if
+ * the schedule has no pause, at its own time or when that answer arrives, whichever is later. Only waiting
+ * turns and a bounded number of ends are in memory: nothing grows with the schedule.
  */
 export class Turns {
   private readonly speedup: number
@@ -43,7 +43,7 @@ export class Turns {
     const before = placeBefore(session)
     const waiting = before === null ? undefined : this.open.get(before)
     if (waiting !== undefined) {
-      // It may wait long: it is written when it goes.
+      // It may wait long: it is encoded when it is sent.
       request.encoded = null
       waiting.push(request)
       // A turn that answers a waiting turn waits too.
@@ -58,7 +58,7 @@ export class Turns {
     return true
   }
 
-  /** A turn goes out. */
+  /** A turn is sent. */
   begin({ arrival: { session } }: ReadyRequest): void {
     if (session !== null && !this.open.has(placeOf(session))) this.open.set(placeOf(session), [])
   }
@@ -95,14 +95,14 @@ export class Turns {
     this.released.shift()
   }
 
-  /** Whether turns wait for an answer, or were released and have not gone. */
+  /** Whether turns wait for an answer, or were released and not sent. */
   get waiting(): boolean {
     if (this.released.length > 0) return true
     for (const parked of this.open.values()) if (parked.length > 0) return true
     return false
   }
 
-  /** Gives up the turns that have not gone. */
+  /** Gives up the turns that were not sent. */
   clear(): void {
     this.open.clear()
     this.released.length = 0

@@ -25,13 +25,14 @@ export interface GeneratorOptions {
 
 const TIMEOUT_MS = 300_000
 const MOST_WAIT_MS = 60_000
-/** What one answer is asked for at most; longer texts are made of several. */
+/** The most tokens requested in one answer; longer texts are made of several. */
 const MOST_TOKENS = 2048
 
 /**
- * Texts written by a model behind an OpenAI-like chat API. Each asks for another subject, drawn from seed and salt.
- * Refusals for now (429, 5xx, a broken connection, an empty answer) are tried again, later each time or when the server
- * says. Throws `input/generator-key`, `input/generator`, and `unreachable/generator` when the tries are used up.
+ * Texts written by a model behind an OpenAI-like chat API. Each request names another subject, drawn from seed and
+ * salt.
+ * Temporary failures (429, 5xx, a broken connection, an empty answer) are retried, later each time or when the server
+ * says. Throws `input/generator-key`, `input/generator`, and `unreachable/generator` after the last attempt.
  */
 export function generatorSource(options: GeneratorOptions): TextSource {
   const { api, model, seed, salt } = options
@@ -86,7 +87,7 @@ async function answerTo(options: GeneratorOptions, body: object): Promise<string
   }
 }
 
-/** Whether trying again may help; 200 is here for an answer without text. */
+/** Whether a retry may help; 200 is in the list for an answer without text. */
 function isPassing(status: number): boolean {
   return status === 200 || status === 408 || status === 409 || status === 425 || status === 429 || status >= 500
 }
@@ -97,7 +98,7 @@ function textOf(json: unknown): string | null {
   return typeof content === 'string' ? content : null
 }
 
-/** Control tokens in the text would be taken for control by the server that gets it; line ends for rows by the file. */
+/** Control tokens in the text would act as control tokens on the server; line ends would split rows in the file. */
 function clean(text: string): string {
   return text
     .replaceAll(/<think>[\s\S]*?<\/think>/g, ' ')

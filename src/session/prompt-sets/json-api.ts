@@ -17,11 +17,11 @@ export interface JsonAnswer {
   readonly json: unknown
   /** The body's error message, or the start of the body; secrets are redacted. */
   readonly message: string
-  /** What `retry-after` asks for, s; null where it does not. */
+  /** The wait that `retry-after` asks for, s; null if it has none. */
   readonly retryAfterS: number | null
 }
 
-/** POSTs of JSON to one server over a few connections that stay open; what is more waits its turn. */
+/** POSTs of JSON to one server over a few connections that stay open; further requests wait. */
 export class JsonApi {
   readonly target: Target
   private readonly agent: HttpAgent
@@ -34,7 +34,7 @@ export class JsonApi {
     this.redact = redactor(target.apiKey, target.headers)
   }
 
-  /** Whatever the server answers. Throws `unreachable/server` where nothing does within `timeoutMs`. */
+  /** Returns any answer of the server. Throws `unreachable/server` if there is none within `timeoutMs`. */
   post(path: string, body: unknown, timeoutMs: number): Promise<JsonAnswer> {
     const { target } = this
     const url = urlOf(target, path)
@@ -96,12 +96,12 @@ export class JsonApi {
     })
   }
 
-  /** Ends waits between tries when this is closed. */
+  /** Ends waits between attempts when this is closed. */
   get signal(): AbortSignal {
     return this.ended.signal
   }
 
-  /** Ends every connection; what is under way fails. */
+  /** Ends every connection; requests in flight fail. */
   close(): void {
     this.ended.abort()
     this.agent.destroy()

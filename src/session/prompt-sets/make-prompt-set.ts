@@ -28,7 +28,7 @@ export interface PromptSetSummary {
   token_ids: boolean
   source: string | null
   tokenizer: string | null
-  /** The room of the server's model, tokens. */
+  /** The token limit of the server's model. */
   context_tokens: number | null
   overhead: Overhead | null
   rows: number
@@ -36,7 +36,7 @@ export interface PromptSetSummary {
   resumed: number
   /** Texts that the generator left too short. */
   padded: number
-  /** False where it was stopped; the part is kept. */
+  /** False if it was stopped; the part is kept. */
   whole: boolean
   sizes: { size: number; prompts: number; prompt_tokens: { min: number; max: number } | null }[]
 }

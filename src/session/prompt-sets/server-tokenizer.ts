@@ -49,7 +49,7 @@ export async function tokenizerFromServer(api: JsonApi, model: string): Promise<
 
 const HINT = "give --tokenizer the folder with the model's tokenizer.json, or the --url of a vLLM server"
 
-/** Over a kept connection the server may have just closed, and before a server that is busy, another try is due. */
+/** A retry is due if the server has just closed a kept connection, or is busy. */
 async function postAgain(api: JsonApi, path: string, body: object): Promise<JsonAnswer> {
   for (let tries = 1; ; tries++) {
     try {

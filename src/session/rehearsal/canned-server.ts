@@ -27,7 +27,7 @@ function chunk(text: string): string {
   return `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
 }
 
-/** On loopback, in this process: answers whatever comes with the same few tokens, an event a write. */
+/** On loopback, in this process: answers every request with the same few tokens, one event per write. */
 export async function startCannedServer(): Promise<{ readonly port: number; close(): void }> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
@@ -35,7 +35,7 @@ export async function startCannedServer(): Promise<{ readonly port: number; clos
     socket.setNoDelay(true)
     socket.on('error', () => socket.destroy())
     socket.on('close', () => sockets.delete(socket))
-    // What is asked here is small: it comes in one read.
+    // Requests here are small: each arrives in one read.
     socket.on('data', () => answer(socket))
   })
   await listening(server, () => server.listen(0, '127.0.0.1'))

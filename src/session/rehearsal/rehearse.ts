@@ -11,7 +11,7 @@ import { OpenLoop } from '../open-loop/open-loop.ts'
 import { StopSignal } from '../stop-signal.ts'
 import { CANNED_TOKENS, startCannedServer } from './canned-server.ts'
 
-/** By then the code that a request goes through is compiled; measured by `bench/load`. */
+/** By then the code that a request runs through is compiled; measured by `bench/load`. */
 const LASTS_MS = 400
 /** A user waits for each answer: one alone asks little of the client, and as many users as may be in flight ask for all of the time. */
 const REQUESTS_PER_USER = 50
@@ -52,7 +52,7 @@ export function rehearseUsers(users: number): Promise<void> {
 
 async function atCannedServer(offer: (desk: Desk) => Promise<void>): Promise<void> {
   const server = await startCannedServer().catch(() => null)
-  // Where nothing can listen, the first second is as it is.
+  // If nothing can listen, there is no warm-up.
   if (server === null) return
   const clock = createRunClock()
   const target = resolveTarget({ url: `http://127.0.0.1:${server.port}`, endpoint: 'completions' })

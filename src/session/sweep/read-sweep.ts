@@ -5,7 +5,7 @@ import { errorText, LayerlineError } from '../../base/errors.ts'
 import { readSmallFile } from '../../base/small-file.ts'
 import { SWEEP_FILE, type SweepRecord } from './run-sweep.ts'
 
-/** What the table of a sweep cannot be drawn without; the rest is as it was written. */
+/** The fields that the table of a sweep needs; the rest is as it was written. */
 const recordSchema = z.looseObject({
   sweep: z.enum(['rate', 'concurrency']),
   slo: z.string().nullable(),

@@ -3,7 +3,7 @@ import table from './syscall-table.json' with { type: 'json' }
 
 let names: readonly string[] | null = null
 
-/** The name of a system call by its number on this machine, as of Linux 6.1; `syscall_N` for one that is not known. */
+/** The name of a system call by its number on this machine, as of Linux 6.1; `syscall_N` for an unknown one. */
 export function syscallName(number: number): string {
   names ??= ofThisMachine()
   const name = names[number]

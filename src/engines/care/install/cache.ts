@@ -17,7 +17,7 @@ export function cacheLayout(root: string) {
     /** Finished engines, a folder each with a stamp inside. */
     engines: join(root, 'engines'),
     models: join(root, 'models'),
-    /** Half-made things; what is complete in here is kept by the next install. */
+    /** Unfinished downloads; complete parts are used by the next install. */
     staging: join(root, 'staging'),
     logs: join(root, 'logs'),
     /** State files of running engines. */

@@ -11,7 +11,7 @@ export async function fileDigest(path: string, algorithm: 'sha256' | 'sha512'): 
   return hash.digest()
 }
 
-/** Deletes a file that is not what we pinned and throws missing/checksum with both sums. */
+/** Deletes a file that does not have the pinned checksum and throws missing/checksum with both sums. */
 export function refuseFile(path: string, expected: string, found: string): never {
   rmSync(path, { force: true })
   throw new LayerlineError('missing/checksum', `${path} has the checksum ${found}; expected ${expected}.`, {
@@ -19,7 +19,7 @@ export function refuseFile(path: string, expected: string, found: string): never
   })
 }
 
-/** A stamp says that what it lies beside is complete; `content` names exactly what. */
+/** A stamp says that the files beside it are complete; `content` names exactly which. */
 export function writeStamp(path: string, content: string): void {
   makeFolder(dirname(path))
   writeFileSync(path, content)

@@ -7,7 +7,7 @@ export function freeBytes(folder: string): number {
   return bavail * bsize
 }
 
-/** Throws missing/disk where a folder's disk has less room than an install takes. */
+/** Throws missing/disk if a folder's disk has less room than an install takes. */
 export function checkDisk(folder: string, neededBytes: number, what: string): void {
   const free = freeBytes(folder)
   if (free >= neededBytes) return

@@ -1,7 +1,7 @@
 import type { InstallStep } from '../progress.ts'
 import { makeFolder, withCacheLock } from './cache.ts'
 
-/** Does `work` unless `ready`, one process at a time: the others wait, and find it done. */
+/** Runs `work` unless `ready`, one process at a time: the others wait, and find it done. */
 export async function installOnce(step: InstallStep, ready: () => boolean, work: () => Promise<void>): Promise<void> {
   if (ready()) return
   const { layout, onProgress } = step

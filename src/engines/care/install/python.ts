@@ -1,7 +1,7 @@
 import { LayerlineError } from '../../../base/errors.ts'
 import { runTool } from '../tool.ts'
 
-/** The minor versions of Python 3 that will do, and for what. */
+/** The minor versions of Python 3 that are supported, and for what. */
 export interface PythonRange {
   least: number
   most: number

@@ -5,7 +5,7 @@ import { afterEach, expect, it } from 'vitest'
 import { isSameProcessAlive, processStart } from '../../../base/process-identity.ts'
 import { allOver, endProcess } from './end-process.ts'
 
-/** Leads a group with a child that does not care to be asked; prints the child's pid. */
+/** Leads a group with a child that ignores SIGTERM; prints the child's pid. */
 const LEADER = `
 const { spawn } = require('node:child_process')
 const stubborn = "process.on('SIGTERM', () => {}); console.log(process.pid); setInterval(() => {}, 1000)"

@@ -4,7 +4,7 @@ import { LayerlineError } from '../../../base/errors.ts'
 import { isSameProcessAlive, processStart } from '../../../base/process-identity.ts'
 
 /**
- * Asks a process to end, waits, and ends it by force, with all that is left of the process group it leads; never a
+ * Asks a process to end, waits, and kills it with the rest of the process group it leads; never a
  * process whose start time differs, nor its group. Resolves when all of them are gone.
  */
 export async function endProcess(pid: number, start: string, patienceMs = 10_000): Promise<void> {
@@ -26,7 +26,7 @@ function send(pid: number, start: string, signal: 'SIGTERM' | 'SIGKILL'): void {
   try {
     process.kill(group ? -pid : pid, signal)
   } catch {
-    // It went meanwhile.
+    // It ended meanwhile.
   }
 }
 

@@ -2,7 +2,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { listening } from '../../../base/bounded-wait.ts'
 import { errorCode, errorText, LayerlineError } from '../../../base/errors.ts'
 
-/** A port that is free now: the one asked for, or any where that is 0. Throws usage/port where it is not to be had. */
+/** A port that is free now: the requested one, or any if that is 0. Throws usage/port if it is not free. */
 export async function freePort(host: string, port: number): Promise<number> {
   const server = createServer()
   try {

@@ -67,8 +67,9 @@ export function enginesNamed(name: string, layout: CacheLayout): Array<RunningEn
 }
 
 /**
- * Stops the engine on a port, or all that were left running on purpose (of a name, where one is given): an engine
- * that belongs to a program at work ends only by its port. Returns those stopped; throws missing/engine for none.
+ * Stops the engine on a port, or all that were left running on purpose (of a name, if one is given): an engine
+ * that belongs to a running program is stopped only by its port. Returns those stopped; throws missing/engine if there
+ * are none.
  */
 export async function stopEngine(
   which?: string | number,

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 
 /**
- * Reads until its parent is gone, then ends the process group $1: its leader politely, then what that leaves behind, after
- * ten seconds by force. A plain sh knows no `kill --`.
+ * Waits until its parent is gone, then ends the process group $1: first its leader with SIGTERM, then the rest, after
+ * ten seconds by SIGKILL. A plain sh knows no `kill --`.
  */
 const WATCH = `cat >/dev/null
 kill -TERM "$1" 2>/dev/null || kill -TERM "-$1" 2>/dev/null || exit 0
@@ -23,7 +23,7 @@ export function watchParent(leader: number): { release(): void } {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   })
-  // Where there is no sh, the engine outlives a parent that is killed; it is still listed, and stopped by its port.
+  // Without sh, the engine outlives a parent that is killed; it is still listed, and stopped by its port.
   watcher.on('error', () => {})
   watcher.stdin?.on('error', () => {})
   watcher.unref()

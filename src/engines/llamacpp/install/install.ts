@@ -10,7 +10,7 @@ import { type Machine, platformPin, thisMachine } from './pins.ts'
 
 export interface InstallOptions {
   onProgress?: OnProgress
-  /** False where the user brings a model of their own. */
+  /** False if the user brings another model. */
   withModel?: boolean
   env?: NodeJS.ProcessEnv
   machine?: Machine

@@ -1,6 +1,9 @@
 import { LayerlineError } from '../../../base/errors.ts'
 
-/** The engine that we install, to the byte: what is not here is not run. The core's own pins are in engine-lock.json. */
+/**
+ * The engine that Layerline installs, pinned by checksum: nothing else is run. The core's own pins are in
+ * engine-lock.json.
+ */
 export const ENGINE = {
   name: 'llamacpp',
   package: 'node-llama-cpp',
@@ -43,7 +46,7 @@ export function thisMachine(): Machine {
   return { platform, arch, musl: report?.header !== undefined && report.header.glibcVersionRuntime === undefined }
 }
 
-/** The platform package for a machine; throws missing/platform where we have none pinned. */
+/** The platform package for a machine; throws missing/platform if none is pinned for it. */
 export function platformPin(machine: Machine): PlatformPin {
   const key = `${machine.platform}-${machine.arch}`
   const pin = PLATFORMS[key]

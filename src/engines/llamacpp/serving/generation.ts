@@ -105,7 +105,7 @@ function readMaxTokens(body: GenerationBody, promptTokens: number, limit: number
 
 function readSampling(body: GenerationBody, model: EngineModel): SamplingOptions {
   const seed = body.seed ?? Math.floor(Math.random() * NO_SEED)
-  // The engine takes 32 bits, and the highest number means to it: at random.
+  // The engine takes 32 bits, and treats the highest number as "random".
   const folded = Number(BigInt.asUintN(32, BigInt(seed)))
   return {
     temperature: body.temperature ?? 1,

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-/** The part of node-llama-cpp that we use, in our own words: the library is imported from the cache at run time. */
+/** The part of node-llama-cpp that is used here, as types: the library is imported from the cache at run time. */
 export interface LlamaLibrary {
   getLlama(options: {
     gpu: false

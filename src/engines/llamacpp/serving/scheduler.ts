@@ -26,13 +26,13 @@ interface Running {
 interface Slot {
   sequence: LlamaSequence
   busy: boolean
-  /** The step in which it was last given out; the one idle for longest is overwritten first. */
+  /** The step in which it was last assigned; the one idle for longest is overwritten first. */
   usedAt: number
 }
 
-/** A prompt takes at least so many tokens of a step, however many decode beside it. */
+/** A prompt gets at least this many tokens of a step, however many requests decode beside it. */
 const LEAST_PREFILL = 16
-/** While others decode, a prompt may not hold them up for longer than these tokens take. */
+/** While others decode, a prompt may not delay them by more than these tokens take. */
 const SHARED_PREFILL = 128
 
 /**
@@ -98,7 +98,7 @@ export class Scheduler {
       await this.#admit()
       if (this.#running.size === 0) break
       const prefillTokens = this.#prefillTokens()
-      // All of a step are asked for in one go, so that the engine decodes them as one batch.
+      // All tokens of a step are requested together, so that the engine decodes them as one batch.
       await Promise.all([...this.#running].map((running) => this.#advance(running, prefillTokens)))
       this.#step++
     }
@@ -187,7 +187,7 @@ export class Scheduler {
   async #fail(running: Running, error: unknown): Promise<void> {
     this.#metrics.finished.error++
     if (!running.aborted) running.job.onError(error)
-    // The state of a sequence that failed is not known.
+    // The state of a failed sequence is unknown.
     await running.tokens?.return().catch(() => {})
     await running.slot.sequence.clearHistory().catch(() => {})
     this.#release(running)

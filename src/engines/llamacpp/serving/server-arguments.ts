@@ -16,7 +16,7 @@ export interface ServerArguments {
   threads: number
   /** Requests that may wait for a sequence; more are answered 503. */
   queue: number
-  /** Lives on when its parent ends. */
+  /** Continues to run when its parent ends. */
   detached: boolean
 }
 
@@ -87,7 +87,7 @@ export function serverArgv(options: ServerArguments): string[] {
   return [...argv.map(String), ...(options.detached ? ['--detached'] : [])]
 }
 
-/** More threads than this bring nothing to a model that small. */
+/** More threads than this do not speed up such a small model. */
 const MOST_THREADS = 8
 
 /** One core is left to the tracer: with more threads than cores, decoding is a hundred times slower. */

@@ -27,7 +27,7 @@ async function main(): Promise<void> {
     process.stdin.resume()
   }
   process.on('SIGTERM', () => process.exit(0))
-  // Ctrl-C reaches the parent's whole group, and the parent still wants its last answers.
+  // Ctrl-C reaches the parent's whole group, and the parent still needs its last answers.
   process.on('SIGINT', () => options.detached && process.exit(0))
   const { server, serve } = createEngineServer(options)
   await listening(server, () => server.listen(options.port, options.host))

@@ -3,7 +3,7 @@ import type { HistogramBin } from '../output/ndjson.ts'
 import type { MapSpec } from '../script/probe-file.ts'
 import type { Processes } from './processes.ts'
 
-/** A begin with a state holds it in bits 4 to 6: so a double holds both, for years. */
+/** A start with a state holds it in bits 4 to 6: so a double holds both, for years. */
 const SINCE_STEP = 128
 const STATE_STEP = 16
 
@@ -12,9 +12,9 @@ interface Line {
   readonly parts: KeyParts
   readonly of: { readonly spec: MapSpec; readonly file: string }
   readonly more: object
-  /** Made with its first sample, and anew when the process runs another program. */
+  /** Made with its first sample, and again when the process runs another program. */
   track: number | null
-  /** The count as last read, and as far as samples tell it. */
+  /** The count as last read, and the part of it that samples cover. */
   total: number
   told: number
   /** Start of the current state, on the probes' clock; 0: none. */
@@ -27,7 +27,7 @@ interface KeyParts {
   readonly pid: number
   readonly tid: number | null
   readonly comm: string | null
-  /** Of a pair of names, the second. */
+  /** The second of a pair of names. */
   readonly next?: string
   readonly label: string | null
 }
@@ -44,10 +44,10 @@ export interface CountRowsOptions {
   readonly isOurs: (pid: number) => boolean
 }
 
-/** A key of a map as printed: the line that it counts for, and what it held when last read. */
+/** A key of a map as printed: the line that it counts for, and its value when last read. */
 interface Entry {
   readonly line: Line
-  /** What the one-liners print of it; null without a name of a thread. */
+  /** Its name in the one-liners' output; null without a name of a thread. */
   readonly count: Omit<OsCount, 'value'> | null
   value: number
 }
@@ -72,7 +72,7 @@ interface SinceMap {
  * printed.
  */
 export class CountRows {
-  /** Maps that are full: what has another key is not counted. */
+  /** Full maps: further keys are not counted. */
   readonly full = new Set<string>()
   private readonly options: CountRowsOptions
   private readonly maps: Map<string, CountMap>
@@ -129,7 +129,7 @@ export class CountRows {
     const entry = known.entries.get(key)
     if (entry !== undefined) return entry
     const parts = keyParts(known.spec, key)
-    // What is not ours now may be later.
+    // A process that is not part of the target may join it later.
     if (parts === null || !this.options.isOurs(parts.pid)) return null
     const { pid, tid, comm, next } = parts
     if (comm !== null && tid !== null) this.options.processes.named(tid, comm)
@@ -141,7 +141,7 @@ export class CountRows {
     return made
   }
 
-  /** Tells what was added up to a tick. `bootNs` is its stamp, `tNs` the same on the monotonic clock. */
+  /** Writes what was added up to a tick. `bootNs` is its stamp, `tNs` the same on the monotonic clock. */
   tick(tNs: number, bootNs: number): void {
     for (const line of this.lines.values()) {
       const upTo = line.total + (line.begunNs === 0 ? 0 : Math.max(0, bootNs - line.begunNs))
@@ -159,7 +159,7 @@ export class CountRows {
     for (const line of this.lines.values()) if (line.parts.pid === pid && !ofMachine(line.of.spec)) line.track = null
   }
 
-  /** The bins of a histogram as counts of their own. */
+  /** The bins of a histogram as separate counts. */
   histogram(name: string, values: readonly (readonly [string, readonly HistogramBin[]])[]): void {
     const known = this.maps.get(name)
     if (known === undefined) return
@@ -174,7 +174,7 @@ export class CountRows {
     }
   }
 
-  /** What the one-liners of the seed print: counts by name of the thread and process. */
+  /** The output of the original one-liners: counts by name of the thread and process. */
   counts(): OsCount[] {
     const sums = new Map<string, OsCount>()
     for (const { entries } of this.maps.values()) {
@@ -226,7 +226,7 @@ function begunNs(value: number, states: readonly number[] | null): number {
   return states.includes(state) ? value - (value % SINCE_STEP) : 0
 }
 
-/** What a count is of, as one text. */
+/** The identity of a count, as one text. */
 export function countKey({ name, pid, comm, next_comm }: Omit<OsCount, 'value'>): string {
   return JSON.stringify([name, pid, comm, next_comm])
 }

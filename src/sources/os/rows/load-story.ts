@@ -4,11 +4,11 @@ import type { Processes } from './processes.ts'
 import { descriptorPath, isWeights, WEIGHTS } from './processes.ts'
 
 const GPU = /^\/dev\/nvidia/
-/** A path as long as a probe can hold is cut off. */
+/** A path of this length filled the probe's buffer, and was truncated. */
 const FULL_PATH = 199
 
 interface Story {
-  /** When it ran its program, or the layer found it. */
+  /** When it ran its program, or when the layer found it. */
   readonly beganNs: number
   readonly weights: Map<number, string>
   firstOpenNs: number | null
@@ -32,7 +32,7 @@ export class LoadStory {
   private readonly startOf: (pid: number) => number | null
   private readonly beganNs: () => number
   private readonly stories = new Map<number, Story>()
-  /** Paths that were cut off and could not be found another way. */
+  /** Paths that were truncated and could not be found in another way. */
   cutPaths = 0
 
   constructor(sink: OsSink, processes: Processes, startOf: (pid: number) => number | null, beganNs: () => number) {

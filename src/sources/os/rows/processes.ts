@@ -37,7 +37,7 @@ export class Processes {
     return this.thread(pid, tid).replace(/^\d+ ?/, '')
   }
 
-  /** A process made another, which has its name until it takes its own. */
+  /** A process started another, which has its name until it takes its own. */
   forked(child: number, name: string): void {
     this.names.set(child, name)
     this.threads.delete(child)
@@ -76,7 +76,7 @@ export function withDescendants(pids: readonly number[]): number[] {
   return [...found]
 }
 
-/** The processes of a cgroup and of those below it. */
+/** The processes of a cgroup and of the cgroups below it. */
 export function cgroupProcesses(folder: string): number[] {
   try {
     return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
@@ -120,7 +120,7 @@ export function mappedFiles(pid: number): string[] {
   return [...new Set(maps.match(/(?<= )\/.*$/gm) ?? [])]
 }
 
-/** Files that hold weights, by their names, and how big they are at least: other files are called so too. */
+/** Files that hold weights, by their names and least size: other files have such names too. */
 export const WEIGHTS = /\.(safetensors|gguf|ggml|bin|pt|pth|onnx|npz)$/i
 const WEIGHTS_BYTES = 2 ** 20
 

@@ -21,7 +21,7 @@ interface Stack {
 }
 
 /**
- * Samples of user stacks. Addresses mean something only with the maps of the process that they are from, which are read
+ * Samples of user stacks. Addresses are meaningful only with the maps of their process, which are read
  * while it lives; the names of functions are looked up at the end.
  */
 export class Stacks {
@@ -41,7 +41,7 @@ export class Stacks {
     }
   }
 
-  /** Tells each stack once, folded (outermost first, `;` between), with its samples. */
+  /** Returns each stack once, folded (outermost first, `;` between), with its samples. */
   tell(sink: OsSink, processes: Processes, startOf: (pid: number) => number | null): void {
     const tracks = new Map<number, number>()
     for (const { pid, tid, addresses, seenNs, samples } of this.stacks.values()) {

@@ -15,7 +15,7 @@ function readable(folder: string): void {
   accessSync(folder, constants.R_OK)
 }
 
-/** Whether they are there: `closed` where this user may not look. */
+/** Whether they exist: `closed` if this user may not look. */
 export function tracefs(look: (folder: string) => void = readable): 'readable' | 'closed' | 'absent' {
   let state: 'closed' | 'absent' = 'absent'
   for (const folder of TRACEFS) {
@@ -29,7 +29,7 @@ export function tracefs(look: (folder: string) => void = readable): 'readable' |
   return state
 }
 
-/** Why nothing could be attached: nothing came, so the same is to be expected of any other script. */
+/** Why nothing could be attached: there was no output, so the same is expected of every other script. */
 export const SILENT = 'missing/bpftrace-silent'
 const LOCKDOWN = "turn Secure Boot off, or leave the kernel's view to /proc (--os auto does)"
 const SECURITY = '/sys/kernel/security/lockdown'
@@ -44,7 +44,7 @@ export function kernelLockdown(path = SECURITY): string | null {
   }
 }
 
-/** One that did not become ready in its time, and was ended. */
+/** A bpftrace that was not ready in time, and was ended. */
 export function silentBpftrace(ms: number, stderr: string): LayerlineError {
   const said = firstLine(stderr)
   const what = said === null ? 'it printed nothing' : `its first line: ${said}`
@@ -53,7 +53,7 @@ export function silentBpftrace(ms: number, stderr: string): LayerlineError {
   })
 }
 
-/** What bpftrace's own words mean, and what to do, in a line each. */
+/** The meaning of bpftrace's messages, and what to do, one line each. */
 export function bpftraceError(
   stderr: string,
   how: string,

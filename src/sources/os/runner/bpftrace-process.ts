@@ -9,11 +9,11 @@ import { bpftraceError, noBpftrace, silentBpftrace } from './bpftrace-errors.ts'
 
 /** After an interrupt it prints its maps; big ones take a while. */
 const FLUSH_MS = 10_000
-/** A map of all its keys is some MB; what is longer is no line of bpftrace's, and given up. */
+/** A map with all its keys is some MB; a longer line is not bpftrace's, and is dropped. */
 const MOST_LINE = 64 << 20
-/** One that has attached nothing yet has nothing to print. */
+/** A bpftrace that has attached nothing yet has nothing to print. */
 const GIVE_UP_MS = 500
-/** It compiles and reads the kernel's types before its first word; a large library's symbols before it is ready. */
+/** It compiles and reads the kernel's types before its first output; a large library's symbols before it is ready. */
 const FIRST_WORD_MS = 20_000
 const FIRST_WORD_VARIABLE = 'LAYERLINE_BPFTRACE_TIMEOUT_S'
 const READY_MS = 120_000
@@ -21,21 +21,22 @@ const KEPT_STDERR = 20_000
 /** After SIGKILL. */
 const STUCK_MS = 5_000
 /**
- * Of the buffer that each CPU's events wait in, 4 KiB each. While bpftrace attaches to a large library it reads nothing for 2 s and
+ * The size of each CPU's event buffer, in pages of 4 KiB. While bpftrace attaches to a large library it reads nothing
+ * for 2 s and
  * more, and in that time a Python program opens thousands of files, its weights among them.
  */
 const BUFFER_PAGES = 2048
-/** The kernel's limit for one string on a probe's stack, less what else lies there. */
+/** The kernel's limit for one string on a probe's stack, less the space of other data there. */
 const STRING_BYTES = 200
 
 export interface BpftraceOptions {
   readonly script: string
-  /** Keys of a map at most: what comes beyond is not counted, without a word. */
+  /** Most keys of a map: further ones are silently not counted. */
   readonly mapKeys: number
   readonly onMessage: (message: BpftraceMessage) => void
   /** It has ended; `asked`: because `stop` was called. */
   readonly onEnd?: (how: string, asked: boolean) => void
-  /** Gives it up before it is ready. */
+  /** Gives up before it is ready. */
   readonly signal?: AbortSignal | undefined
   /** Called when its process group has started, and when it has ended. */
   readonly onGroup?: ((pid: number, isOver: boolean) => void) | undefined
@@ -43,7 +44,7 @@ export interface BpftraceOptions {
 
 /** A running bpftrace, in a process group of its own: Layerline itself handles Ctrl-C in a terminal. */
 export class BpftraceProcess {
-  /** Resolves when all probes are attached; rejects with what to do where that fails. */
+  /** Resolves when all probes are attached; rejects with a hint if that fails. */
   readonly ready: Promise<void>
   readonly pid: number | null
   private readonly child: ChildProcess
@@ -58,10 +59,10 @@ export class BpftraceProcess {
       BPFTRACE_STRLEN: String(STRING_BYTES),
       BPFTRACE_MAP_KEYS_MAX: String(options.mapKeys),
       BPFTRACE_PERF_RB_PAGES: String(BUFFER_PAGES),
-      // Names of functions are found by us, from the maps of a living process.
+      // Layerline finds the names of functions itself, from the maps of a living process.
       BPFTRACE_NO_USER_SYMBOLS: '1',
     }
-    // It writes each line by itself.
+    // It writes each line separately.
     const output = BatchedPipe.open('utf8')
     const child = spawnGroup('bpftrace', ['-f', 'json', '-e', options.script], {
       stdio: ['ignore', output.writeFd, 'pipe'],
@@ -135,7 +136,7 @@ export class BpftraceProcess {
     if (signal?.aborted) onAbort()
   }
 
-  /** Asks for its last counts, waits for them, and ends it by force where they do not come. */
+  /** Asks for its last counts, waits for them, and kills it if they do not come. */
   async stop(): Promise<void> {
     this.stopping = true
     if (!this.over && this.pid !== null) {
@@ -146,7 +147,7 @@ export class BpftraceProcess {
   }
 }
 
-/** On a slow machine its first word may take longer. */
+/** On a slow machine its first output may take longer. */
 function firstWordMs(): number {
   const seconds = Number(process.env[FIRST_WORD_VARIABLE])
   return seconds > 0 ? seconds * 1000 : FIRST_WORD_MS
@@ -156,7 +157,7 @@ function notStarted(error: Error): LayerlineError {
   return errorCode(error) === 'ENOENT' ? noBpftrace(error) : new LayerlineError('missing/bpftrace', errorText(error))
 }
 
-/** On a machine that is busy, counts that are read late are of an unknown time. */
+/** On a busy machine, the time of counts that are read late is unknown. */
 function favour(pid: number): void {
   try {
     setPriority(pid, -10)

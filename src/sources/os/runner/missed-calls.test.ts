@@ -13,7 +13,7 @@ function descriptor(pid: number, fd: number, text: string): void {
 }
 
 it('adds up what the kernel tells of the programs that a process holds', () => {
-  // As Linux 6.18 writes them: a program's, and one of something else.
+  // As Linux 6.18 writes them: one of a program, and one of something else.
   const program = 'pos:\t0\nprog_type:\t5\nrun_cnt:\t0\nrecursion_misses:\t'
   descriptor(7, 3, `${program}12\nverified_insns:\t218\n`)
   descriptor(7, 4, `${program}0\n`)

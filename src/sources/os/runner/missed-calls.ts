@@ -2,9 +2,9 @@ import { join } from 'node:path'
 import { namesOrNone, readOrNull } from '../../host/proc/cgroup.ts'
 
 /**
- * How often the kernel did not call a probe of this bpftrace because another one was at work on that CPU: a fault within a
- * context switch, say. Linux counts them for each program (`recursion_misses`, since 5.12) and tells who holds it open; null
- * where it does not.
+ * How often the kernel did not call a probe of this bpftrace because another one was running on that CPU: a fault
+ * within a context switch, say. Linux counts them for each program (`recursion_misses`, since 5.12) and shows which
+ * process holds it open; null if it does not.
  */
 export function missedCalls(pid: number, proc = '/proc'): number | null {
   let missed: number | null = null

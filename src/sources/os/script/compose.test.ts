@@ -11,7 +11,7 @@ describe('a probe file', () => {
       for (const { name, since } of file.maps) {
         expect(file.body, `${file.name} ${name}`).toContain(`@${name}[`)
         if (since !== null) expect(file.body, `${file.name} ${since.map}`).toContain(`@${since.map}[`)
-        // bpftrace 0.17 aborts where a key goes while it prints the map.
+        // bpftrace 0.17 aborts if a key is deleted while it prints the map.
         for (const printed of [name, since?.map]) expect(file.body, file.name).not.toContain(`delete(@${printed}[`)
       }
       const counted = [...file.body.matchAll(/@(\w+)\[(?:[^[\];]|\[[^\]]*\])*\] = (?:count|sum|hist)\(/g)].map(

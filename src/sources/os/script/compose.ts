@@ -1,6 +1,6 @@
 import type { ProbeFile } from './probe-file.ts'
 
-/** Whom a script looks at. */
+/** The processes that a script observes. */
 export type ScriptTarget =
   /** Processes and what they fork; `childrenOf`: also what this process starts from now on. */
   | { readonly kind: 'processes'; readonly pids: readonly number[]; readonly childrenOf?: number }
@@ -12,16 +12,16 @@ export interface ScriptOptions {
   readonly target: ScriptTarget
   /** Threads that already exist, with their processes. */
   readonly threads?: readonly { readonly pid: number; readonly tid: number }[]
-  /** TCP ports that the target listens on already. */
+  /** TCP ports on which the target already listens. */
   readonly ports?: readonly number[]
-  /** Descriptors of GPU devices that are open already. */
+  /** Descriptors of GPU devices that are already open. */
   readonly gpuDescriptors?: readonly { readonly pid: number; readonly fd: number }[]
   /** The NUMA node of each CPU; absent: one node. */
   readonly nodes?: readonly number[]
   /** The process whose calls align the clocks. */
   readonly reader: number
   readonly tickMs: number
-  /** Events printed in a second at most; what comes beyond is counted. */
+  /** Most events printed per second; further ones are only counted. */
   readonly eventsPerSecond: number
   /** Where each library was found, by its name in the probe files, and which of the symbols it has. */
   readonly libraries?: readonly FoundLibrary[]
@@ -35,7 +35,7 @@ export interface FoundLibrary {
   readonly symbols: readonly string[]
 }
 
-/** Histograms are read this often: they are long, and tell of the whole. */
+/** How often histograms are read: they are long, and cover the whole run. */
 const HISTOGRAM_S = 5
 
 /**
@@ -79,10 +79,10 @@ function totalsOf(files: readonly ProbeFile[]): string[] {
   return [...new Set(totals.flatMap(({ name, since }) => [name, ...(since === null ? [] : [since.map])]))]
 }
 
-/** A map that did not move since it was printed is not printed again: reading one costs as much as it could hold, however little it does. */
+/** An unchanged map is not printed again: reading one costs as much as its capacity, however few entries it has. */
 const MOVED = 'moved_'
 
-/** Marks a map after each change of it: what is counted before the mark is seen, is in the print that follows. */
+/** Marks a map after each change: counts before a mark that is seen are in the print that follows. */
 function marked(body: string, totals: readonly string[]): string {
   return body.replaceAll(/(?<=^\s*|[{;]\s*)@(\w+)\[[^;{}]*\] = [^;]*;/gm, (statement, name: string) =>
     totals.includes(name) ? `${statement} if (@${MOVED}${name} == 0) { @${MOVED}${name} = 1; }` : statement,
@@ -102,7 +102,7 @@ function plainEvent(name: string): string {
   return `printf("{\\"e\\":\\"${name}\\",\\"t\\":%llu}|\\n", nsecs);`
 }
 
-/** Gives every map that a script may ask its type, and what is known before the first probe. */
+/** Gives every map that a script may read its type, and what is known before the first probe. */
 function begin(files: readonly ProbeFile[], options: ScriptOptions): string {
   const { target, threads = [], ports = [], gpuDescriptors = [], nodes = [] } = options
   const has = (name: string): boolean => files.some(({ body }) => body.includes(`@${name}[`))

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { packageFile } from '../../../base/package-files.ts'
 
-/** How dear a file's probes are: see docs/os.md for what was measured. */
+/** The cost class of a file's probes: docs/os.md has the measurements. */
 export const COSTS = ['low', 'medium', 'high'] as const
 export type Cost = (typeof COSTS)[number]
 
@@ -45,7 +45,7 @@ export function readProbeFile(name: string): ProbeFile {
   return parseProbeFile(name, readFileSync(packageFile(`bpf/${name}.bt`), 'utf8'))
 }
 
-/** Parses the comment that a file begins with; throws where a line of it is not understood. */
+/** Parses the comment at the start of a file; throws if a line of it is not understood. */
 export function parseProbeFile(name: string, text: string): ProbeFile {
   const end = text.search(/^(?!\/\/)/m)
   const [title = '', ...lines] = text.slice(0, end).trimEnd().split('\n')

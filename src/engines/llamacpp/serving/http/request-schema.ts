@@ -3,7 +3,10 @@ import { ApiError } from './api-error.ts'
 
 const tokenIds = z.array(z.int().min(0))
 
-/** Fields that change the answer in a way we do not have: refused, because ignoring them would be a lie. */
+/**
+ * Fields that change the answer in a way that this engine does not support: refused, because ignoring them would give
+ * wrong answers.
+ */
 const REFUSED: Record<string, (value: unknown) => boolean> = {
   n: (value) => value !== 1,
   best_of: (value) => value !== 1,
