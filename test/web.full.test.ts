@@ -142,8 +142,8 @@ test('a click on the canvas selects what lies there, a drag a range with its fig
     .toBe(true)
   const box = await canvas.boundingBox()
   if (box === null) throw new Error('no canvas')
-  // The first lane of the requests begins below the ruler and the heading.
-  await page.mouse.click(box.x + box.width * 0.4, box.y + 26 + 24 + 10)
+  // Request 0 waits for its first token from 550 to 750 ms of 3.4 s, in the first lane, below the ruler and the heading.
+  await page.mouse.click(box.x + box.width * 0.2, box.y + 26 + 24 + 10)
   await page.locator('.detail').waitFor()
   await page.mouse.move(box.x + 200, box.y + 300)
   await page.mouse.down()

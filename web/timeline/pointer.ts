@@ -140,7 +140,7 @@ export function attachKeys(box: HTMLElement, model: TimelineModel, selection: Se
       const span = model.view.to - model.view.from
       selection.setRange({ from: model.view.from + span * 0.25, to: model.view.to - span * 0.25 })
     },
-    l: () => document.querySelector<HTMLButtonElement>('.detail button.link')?.focus(),
+    l: () => document.querySelector<HTMLButtonElement>('.detail .links button.link')?.focus(),
     Escape: () => selection.setRange(null),
     '/': () => document.querySelector<HTMLInputElement>('.search input')?.focus(),
     '?': () => document.querySelector<HTMLButtonElement>('.help-button')?.click(),
