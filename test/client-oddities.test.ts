@@ -92,7 +92,7 @@ const FINE: Case[] = [
   ['a tool call', { tool_tokens: 5 }, { finishReason: 'tool_calls' }],
   ['all three', { reasoning_tokens: 3, tool_tokens: 3 }],
   ['a cached prefix', { prompt_tokens: 50, cached_tokens: 48 }, { cachedTokens: 48, inputTokens: 50 }],
-  ['an own finish event', { finish: 'own_event', finish_reason: 'abort' }, { finishReason: 'abort' }],
+  ['an own finish event', { finish: 'own_event', finish_reason: 'content_filter' }, { finishReason: 'content_filter' }],
   ['without [DONE]', { done: false }],
   ['[DONE] but no finish_reason', { finish: 'never' }, { finishReason: null }],
   ['usage as the last thing only', { usage: 'last' }],
