@@ -48,7 +48,9 @@ test('demo talks, shows what happened, and leaves nothing behind', async () => {
   const sum = (column: string) => rows.reduce((all, row) => all + Number(row[column]), 0)
   expect(report.tokens).toMatchObject({ input_tokens: sum('input_tokens'), output_tokens: sum('output_tokens') })
   expect(stdout).toMatch(/every answer[\s\S]*[▁▂▃▄▅▆▇█]{8}[\s\S]*where the time went[\s\S]*engine/)
-  expect(stdout.slice(stdout.indexOf('next:')).match(/^ {2}\S*layerline /gm)).toHaveLength(3)
+  const next = stdout.slice(stdout.indexOf('next:'))
+  expect(next.match(/^ {2}\S*layerline /gm)).toHaveLength(4)
+  expect(next).toContain(`layerline serve ${run}`)
 })
 
 test('demo --json prints the report alone', async () => {
