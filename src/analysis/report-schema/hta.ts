@@ -71,9 +71,8 @@ export const idleBreakdown = z.object({
   idle_ratio: z.number().nullable().describe("Of the stream's idle time; null where it was never idle."),
 })
 
-export const queueLength = z.object({
-  rank: z.number(),
-  stream: z.number(),
+/** As `describe()` of pandas gives it, which HTA prints. */
+const description = z.object({
   count: z.number(),
   mean: z.number().nullable(),
   std: z.number().nullable(),
@@ -84,17 +83,16 @@ export const queueLength = z.object({
   max: z.number().nullable(),
 })
 
+export const queueLength = z.object({
+  rank: z.number(),
+  stream: z.number(),
+  ...description.shape,
+})
+
 export const memoryBandwidth = z.object({
   rank: z.number(),
   name: z.string().describe('`Memcpy HtoD` and the like; its figures are GB/s.'),
-  count: z.number(),
-  mean: z.number().nullable(),
-  std: z.number().nullable(),
-  min: z.number().nullable(),
-  p25: z.number().nullable(),
-  p50: z.number().nullable(),
-  p75: z.number().nullable(),
-  max: z.number().nullable(),
+  ...description.shape,
 })
 
 export const criticalPath = z.object({

@@ -54,18 +54,7 @@ export const victim = z.object({
   others: z.number().describe('Culprits that are not listed.'),
   others_ms: z.number(),
   others_j: z.number().nullable(),
-  measured_ms: z.number(),
-  wait_ms: z.number().describe('Until the first step that ran it: the way to the engine and its queue.'),
-  own_ms: z.number().describe('Its share of the steps that ran it.'),
-  lost_ms: z.number().describe('The rest of these steps, and steps between them.'),
-  between_ms: z.number().describe('Between its first and last step: no step ran. Unexplained.'),
-  delivery_ms: z.number().describe('From the end of its last step to the last token at the client.'),
-  own_j: z
-    .number()
-    .nullable()
-    .describe('Energy of the same parts, J: from its first step to the end of its last one, the energy is their sum.'),
-  lost_j: z.number().nullable(),
-  between_j: z.number().nullable(),
+  ...ledgerParts.shape,
 })
 
 export const classMatrix = z.object({

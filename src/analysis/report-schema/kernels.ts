@@ -16,8 +16,10 @@ import {
 } from './hta.ts'
 import { kernelSource } from './trace.ts'
 
+const kindOfStep = z.enum(['empty', 'prefill', 'decode', 'mixed'])
+
 export const kernelStepFigures = z.object({
-  kind: z.enum(['empty', 'prefill', 'decode', 'mixed']),
+  kind: kindOfStep,
   steps: z.number(),
   prefill_tokens: z.number(),
   decode_tokens: z.number(),
@@ -47,7 +49,7 @@ export const kernelStepFigures = z.object({
 })
 
 export const stepKernel = z.object({
-  kind: z.enum(['empty', 'prefill', 'decode', 'mixed']),
+  kind: kindOfStep,
   name: z.string(),
   count: z.number(),
   total_ms: z.number(),
@@ -125,26 +127,7 @@ export const htaKernels = z.object({
   critical_path: z.array(criticalPath),
   stragglers: z.array(straggler),
   kernel_sequences: z.array(kernelSequence),
-  source: kernelSource.describe(
-    '`cpu_op`: nothing ran on a GPU, and operators, by their own time, stand in for kernels.',
-  ),
-  kernels: z.number(),
-  busy_ms: z.number().describe('Something ran on a device, all of its streams together; devices are added up.'),
-  steps: z.array(kernelStepFigures),
-  step_kernels: z.array(stepKernel),
-  operators: z.array(operatorTime).describe('By their own time on the host; empty where no operators were recorded.'),
-  late_ranks: z.array(lateRank).describe('Who ends steps last, first; empty for one rank.'),
-  slow_steps: z.array(slowStep).describe('Slowest first.'),
-  clock_skew: z
-    .object({
-      launches: z.number(),
-      negative: z.number(),
-      worst_us: z.number().nullable(),
-    })
-    .nullable()
-    .describe(
-      'Kernels that began before the call that launched them: the clocks of host and GPU differ by that much at least.',
-    ),
+  ...kernels.shape,
 })
 
 export const opTop = z.object({

@@ -1,17 +1,10 @@
 import { z } from 'zod'
+import { LATE_CAUSES } from '../late-tokens/causes.ts'
+
+const lateCause = z.enum(LATE_CAUSES)
 
 export const lateCauseFigures = z.object({
-  cause: z.enum([
-    'preempted',
-    'stopped',
-    'throttled',
-    'stolen',
-    'storage',
-    'client',
-    'delivery',
-    'cpu_wait',
-    'prefill',
-  ]),
+  cause: lateCause,
   tokens: z.number().describe('Tokens of which it explains at least half, and more than any other.'),
   explained_ms: z.number(),
   share: z.number().describe('Of the time by which tokens were late.'),
@@ -56,11 +49,7 @@ export const lateTokens = z.object({
   explained_share: z.number(),
   causes: z.array(lateCauseFigures),
   unclaimed: z.number().describe('Late tokens of which no cause explains half.'),
-  not_looked_for: z
-    .array(
-      z.enum(['preempted', 'stopped', 'throttled', 'stolen', 'storage', 'client', 'delivery', 'cpu_wait', 'prefill']),
-    )
-    .describe('Causes that nothing was recorded for: neither claimed nor ruled out.'),
+  not_looked_for: z.array(lateCause).describe('Causes that nothing was recorded for: neither claimed nor ruled out.'),
   threads: z.array(lateThread).describe("What the engine's threads did, the busiest first."),
   longest: z.array(lateToken),
 })

@@ -28,20 +28,12 @@ import { roofline } from './roofline.ts'
 import { sloFigures } from './slo.ts'
 import { steadyState } from './steady-state.ts'
 import { spanFigures, stepFigures, stepJoin } from './steps.ts'
-import { assessments } from './verdict.ts'
+import { assessments, verdictLine } from './verdict.ts'
 
 /** What `report --json` prints, as a schema: fields may be added in later versions, none is renamed or removed. */
 export const reportSchema = z.object({
   run: runSummary,
-  verdict: z
-    .array(
-      z.object({
-        level: z.enum(['ok', 'note', 'warn', 'bad']),
-        what: z.string(),
-        text: z.string(),
-      }),
-    )
-    .describe('In order of importance.'),
+  verdict: z.array(verdictLine).describe('In order of importance.'),
   assessments: assessments
     .nullable()
     .describe(

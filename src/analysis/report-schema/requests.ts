@@ -1,5 +1,9 @@
 import { z } from 'zod'
+import { PHASES, STATUSES, TOKEN_SOURCES } from '../../trace/tables.ts'
 import { rate } from './distribution.ts'
+import { verdictLine } from './verdict.ts'
+
+const status = z.enum(STATUSES)
 
 export const runSummary = z.object({
   run_id: z.string(),
@@ -84,13 +88,7 @@ export const runSummary = z.object({
   imported: z
     .object({
       format: z.string().nullable(),
-      notes: z.array(
-        z.object({
-          level: z.enum(['ok', 'note', 'warn', 'bad']),
-          what: z.string(),
-          text: z.string(),
-        }),
-      ),
+      notes: z.array(verdictLine),
     })
     .nullable()
     .describe(
@@ -101,20 +99,8 @@ export const runSummary = z.object({
 export const offered = z.object({
   by_status: z.array(
     z.object({
-      status: z.enum([
-        'interrupted',
-        'ok',
-        'http_error',
-        'connect_error',
-        'timeout',
-        'reset',
-        'truncated',
-        'malformed',
-        'cancelled',
-        'not_sent',
-        'empty',
-      ]),
-      phase: z.enum(['warmup', 'measured', 'drain']),
+      status,
+      phase: z.enum(PHASES),
       requests: z.number(),
     }),
   ),
@@ -167,19 +153,7 @@ export const offered = z.object({
 })
 
 export const failureKind = z.object({
-  status: z.enum([
-    'interrupted',
-    'ok',
-    'http_error',
-    'connect_error',
-    'timeout',
-    'reset',
-    'truncated',
-    'malformed',
-    'cancelled',
-    'not_sent',
-    'empty',
-  ]),
+  status,
   http_status: z.number().nullable(),
   error: z.string().nullable().describe("The error's text with every number as `N`."),
   example: z.string().nullable().describe('The text of the first of them as it was.'),
@@ -241,7 +215,7 @@ export const tokens = z.object({
       output_tokens: z.number().nullable(),
       cached_tokens: z.number().nullable(),
       reasoning_tokens: z.number().nullable(),
-      token_source: z.enum(['usage', 'ids', 'tokenizer', 'chunks']).nullable(),
+      token_source: z.enum(TOKEN_SOURCES).nullable(),
     }),
   ),
   cached_share: z.number().nullable().describe('Cached share of the input, of those requests of which it is known.'),
@@ -299,19 +273,7 @@ export const requestLine = z.object({
   prompt_id: z.string().nullable(),
   size: z.number().nullable(),
   repeat: z.number(),
-  status: z.enum([
-    'interrupted',
-    'ok',
-    'http_error',
-    'connect_error',
-    'timeout',
-    'reset',
-    'truncated',
-    'malformed',
-    'cancelled',
-    'not_sent',
-    'empty',
-  ]),
+  status,
   e2e_ms: z.number().nullable(),
   ttft_ms: z.number().nullable(),
   input_tokens: z.number().nullable(),

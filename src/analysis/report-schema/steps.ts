@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DOUBTS } from '../../derived/scheduler-replay/model.ts'
 import { distribution } from './distribution.ts'
 import { stepSource } from './trace.ts'
 
@@ -51,53 +52,27 @@ export const stepJoinScore = z.object({
   recall: z.number().nullable(),
 })
 
+/** Doubts that occurred, and how often. */
+const doubtCounts = z.object({
+  order: z.number().optional(),
+  preemption: z.number().optional(),
+  speculative: z.number().optional(),
+  foreign: z.number().optional(),
+  missing_steps: z.number().optional(),
+  ambiguous: z.number().optional(),
+  late: z.number().optional(),
+  uncounted: z.number().optional(),
+  several_engines: z.number().optional(),
+  unseen: z.number().optional(),
+})
+
 export const stepJoin = z.object({
   from: stepSource,
   inferred: z.number().describe('Links that it is sure of, and token events that it is not.'),
   unresolved: z.number(),
-  doubts: z
-    .object({
-      order: z.number().optional(),
-      preemption: z.number().optional(),
-      speculative: z.number().optional(),
-      foreign: z.number().optional(),
-      missing_steps: z.number().optional(),
-      ambiguous: z.number().optional(),
-      late: z.number().optional(),
-      uncounted: z.number().optional(),
-      several_engines: z.number().optional(),
-      unseen: z.number().optional(),
-    })
-    .describe('Unresolved events by reason.'),
-  breaks: z
-    .object({
-      order: z.number().optional(),
-      preemption: z.number().optional(),
-      speculative: z.number().optional(),
-      foreign: z.number().optional(),
-      missing_steps: z.number().optional(),
-      ambiguous: z.number().optional(),
-      late: z.number().optional(),
-      uncounted: z.number().optional(),
-      several_engines: z.number().optional(),
-      unseen: z.number().optional(),
-    })
-    .describe('Places where the replay did not fit and began anew, by reason.'),
-  refused: z
-    .enum([
-      'order',
-      'preemption',
-      'speculative',
-      'foreign',
-      'missing_steps',
-      'ambiguous',
-      'late',
-      'uncounted',
-      'several_engines',
-      'unseen',
-    ])
-    .nullable()
-    .describe('Why nothing is known.'),
+  doubts: doubtCounts.describe('Unresolved events by reason.'),
+  breaks: doubtCounts.describe('Places where the replay did not fit and began anew, by reason.'),
+  refused: z.enum(DOUBTS).nullable().describe('Why nothing is known.'),
   asynchronous: z
     .boolean()
     .describe('Requests that stopped by themselves ran once more, as with asynchronous scheduling.'),

@@ -1,5 +1,11 @@
 import { z } from 'zod'
 
+export const verdictLine = z.object({
+  level: z.enum(['ok', 'note', 'warn', 'bad']),
+  what: z.string(),
+  text: z.string(),
+})
+
 export const assessedState = z.enum(['unknown', 'fine', 'may_limit', 'limits'])
 
 export const assessment = z.object({
