@@ -46,8 +46,8 @@ async function prepareAuto(options: GpuSourceOptions): Promise<PreparedSource> {
       problems.push(error)
     }
   }
-  const told = problems.find(({ code }) => !ABSENT.has(code)) ?? problems[0]
-  return sourceOff(`gpu: off: ${told?.message}${told?.hint === undefined ? '' : `; ${told.hint}`}`)
+  const reported = problems.find(({ code }) => !ABSENT.has(code)) ?? problems[0]
+  return sourceOff(`gpu: off: ${reported?.message}${reported?.hint === undefined ? '' : `; ${reported.hint}`}`)
 }
 
 const ABSENT = new Set(Object.values(GPU_SOURCES).map(({ absent }) => absent))

@@ -21,7 +21,7 @@ async function run(port: NonNullable<typeof parentPort>, options: OsOptions): Pr
   let without: ReturnType<typeof problemOf> | null = null
   let work: Promise<void> = Promise.resolve()
   let isAttached = false
-  const told = settledBy<void>('the program, which ends this thread', (resolve) =>
+  const program = settledBy<void>('the program, which ends this thread', (resolve) =>
     port.on('message', (request: OsThreadRequest) => {
       if (request === 'stop') {
         resolve()
@@ -72,7 +72,7 @@ async function run(port: NonNullable<typeof parentPort>, options: OsOptions): Pr
     }
     post({ kind: 'switched', problem })
   }
-  await told
+  await program
   await work
   timer.clear()
   view.stop()

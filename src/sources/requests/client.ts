@@ -147,7 +147,7 @@ export class RequestClient {
       repeat: plan.repeat,
     })
     return new Promise((resolve) => {
-      flight.told = resolve
+      flight.onOutcome = resolve
       this.flights.add(flight)
       this.counts.sent++
       if (this.closed) flight.refuse('the client is closed')
@@ -179,6 +179,6 @@ export class RequestClient {
     else counts.failed++
     appendRequestRow(sinks.requests, options.shard, plan, record, stream.serverId)
     if (options.keepTexts && sinks.texts !== null) appendTextRow(sinks.texts, plan, stream, options.keepTokenIds)
-    flight.told?.(record)
+    flight.onOutcome?.(record)
   }
 }

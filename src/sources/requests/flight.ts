@@ -59,7 +59,7 @@ export function encodeRequest(
 export class Flight implements ConnectionUser, AnswerUser, Deadlined {
   slot = -1
   /** Hears of the outcome, once its row is written. */
-  told: ((outcome: RequestOutcome) => void) | null = null
+  onOutcome: ((outcome: RequestOutcome) => void) | null = null
   readonly record: RequestRecord
   readonly plan: RequestPlan
   private readonly context: FlightContext

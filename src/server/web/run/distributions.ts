@@ -1,4 +1,4 @@
-import { TIMED } from '../../../analysis/populations.ts'
+import { E2E_NS, TIMED, TIMED_GAPS, TPOT_NS, TTFT_NS } from '../../../analysis/populations.ts'
 import type { RunReader } from '../../../store/read/run-reader.ts'
 import type { Distributions } from '../api-types.ts'
 
@@ -10,14 +10,11 @@ export async function distributions(reader: RunReader): Promise<Distributions> {
   const of = Number(count?.n ?? 0)
   const every = Math.max(1, Math.ceil(of / MOST_REQUESTS))
   const rows = await reader.query(
-    `SELECT (first_token_ns - sent_ns) / 1e6 AS ttft, (end_ns - sent_ns) / 1e6 AS e2e, input_tokens,
-      CASE WHEN output_tokens > 1 AND last_token_ns > first_token_ns THEN (last_token_ns - first_token_ns) / (output_tokens - 1) / 1e6 END AS tpot
+    `SELECT (${TTFT_NS}) / 1e6 AS ttft, (${E2E_NS}) / 1e6 AS e2e, input_tokens, (${TPOT_NS}) / 1e6 AS tpot
     FROM (SELECT *, row_number() OVER (ORDER BY sent_ns) AS i FROM ${TIMED}) WHERE first_token_ns IS NOT NULL AND end_ns IS NOT NULL AND i % ${every} = 0`,
   )
   const gaps = await reader.query(
-    `SELECT i, count(*) AS n FROM (SELECT floor(20 * log10(greatest(1e-6, gap / 1e6))) AS i FROM (
-        SELECT t_ns - lag(t_ns) OVER (PARTITION BY request_id ORDER BY "index") AS gap FROM chunks SEMI JOIN ${TIMED} a USING (request_id) WHERE kind IN ('content', 'reasoning', 'tool'))
-      WHERE gap IS NOT NULL) GROUP BY i ORDER BY i`,
+    `SELECT i, count(*) AS n FROM (SELECT floor(20 * log10(greatest(1e-6, gap_ns / 1e6))) AS i FROM ${TIMED_GAPS} WHERE gap_ns IS NOT NULL) GROUP BY i ORDER BY i`,
   )
   const numbers = (key: string) => rows.flatMap((row) => (row[key] === null ? [] : [Number(row[key])]))
   return {

@@ -55,7 +55,7 @@ export async function layersOf(reader: RunReader, report: Report): Promise<Layer
 }
 
 /** The recording once more, as far as run.json can tell it. */
-export function commandOf({ run }: Report): string {
+function commandOf({ run }: Report): string {
   if (run.command === 'os' || run.command === 'import' || run.command === 'demo') {
     return 'layerline trace --prompts samples/prompts.csv --url URL'
   }

@@ -1,3 +1,4 @@
+import { IS_TOKEN_EVENT, TTFT_NS } from '../../../analysis/populations.ts'
 import type { RunReader, SqlRow } from '../../../store/read/run-reader.ts'
 import type { RangeFigures } from '../api-types.ts'
 
@@ -11,11 +12,9 @@ export async function rangeFigures(reader: RunReader, from: number, to: number):
   const inside = (column: string) => `${column} >= ${from} AND ${column} < ${to}`
   const [requests] = await reader.query(
     `SELECT count(*) FILTER (${inside('sent_ns')}) AS started, count(*) FILTER (${inside('end_ns')}) AS ended,
-      median(first_token_ns - sent_ns) FILTER (${inside('sent_ns')}) / 1e6 AS ttft FROM requests`,
+      median(${TTFT_NS}) FILTER (${inside('sent_ns')}) / 1e6 AS ttft FROM requests`,
   )
-  const [events] = await reader.query(
-    `SELECT count(*) AS n FROM chunks WHERE ${inside('t_ns')} AND kind NOT IN ('role', 'usage')`,
-  )
+  const [events] = await reader.query(`SELECT count(*) AS n FROM chunks WHERE ${inside('t_ns')} AND ${IS_TOKEN_EVENT}`)
   const clipped = `least(s.t_ns + s.dur_ns, ${to}) - greatest(s.t_ns, ${from})`
   const overlapping = `s.t_ns < ${to} AND s.t_ns >= ${from - LOOK_BACK_NS} AND s.t_ns + s.dur_ns > ${from}`
   const label = "coalesce(t.thread, t.device, t.process, '')"

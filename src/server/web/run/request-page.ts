@@ -1,3 +1,4 @@
+import { E2E_NS, TTFT_NS } from '../../../analysis/populations.ts'
 import { LayerlineError } from '../../../base/errors.ts'
 import { literal } from '../../../store/live-schema.ts'
 import type { RunReader, SqlRow } from '../../../store/read/run-reader.ts'
@@ -44,8 +45,8 @@ export async function requestPage(reader: RunReader, query: RequestQuery): Promi
   const [total] = await reader.query(`SELECT count(*) AS n FROM requests WHERE ${where}`)
   const order = query.descending ? 'DESC NULLS LAST' : 'ASC NULLS LAST'
   const rows = await reader.query(
-    `SELECT *, left(prompt_id, 200) AS prompt, left(error, 300) AS wrong, (coalesce(sent_ns, scheduled_ns) - scheduled_ns) / 1e6 AS queue_ms, (first_token_ns - sent_ns) / 1e6 AS ttft_ms,
-      (end_ns - sent_ns) / 1e6 AS e2e_ms, CASE WHEN output_tokens > 1 THEN (last_token_ns - first_token_ns) / (output_tokens - 1) / 1e6 END AS tpot_ms
+    `SELECT *, left(prompt_id, 200) AS prompt, left(error, 300) AS wrong, (coalesce(sent_ns, scheduled_ns) - scheduled_ns) / 1e6 AS queue_ms, (${TTFT_NS}) / 1e6 AS ttft_ms,
+      (${E2E_NS}) / 1e6 AS e2e_ms, CASE WHEN output_tokens > 1 THEN (last_token_ns - first_token_ns) / (output_tokens - 1) / 1e6 END AS tpot_ms
     FROM requests WHERE ${where} ORDER BY ${by} ${order}, request_id LIMIT ${count} OFFSET ${Math.max(0, Math.floor(query.from))}`,
   )
   return { total: Number(total?.n ?? 0), rows: rows.map(rowOf) }
